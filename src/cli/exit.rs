@@ -1,0 +1,41 @@
+//! The exit codes: one table for the whole program.
+
+/// What the process tells its caller, as fixed by the command-line contract.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u8)]
+pub enum Exit {
+    /// Done, or nothing to do.
+    Done = 0,
+    /// I/O, git, an internal failure, or a workflow check that refused.
+    Failed = 1,
+    /// Bad usage, or a single `emit` whose event is refused.
+    Usage = 2,
+    /// The thing named does not exist.
+    NotFound = 3,
+    /// Something is pending and may not be sent.
+    Held = 4,
+    /// Damage or disagreement was found.
+    Damage = 5,
+    /// Another process held a lock past the deadline.
+    Busy = 6,
+    /// No usable answer came; events stay pending.
+    NoAnswer = 7,
+    /// Partly done: some events were refused.
+    Partly = 8,
+    /// Needs `--yes`: there is no terminal to ask on.
+    NeedsYes = 9,
+    /// The log was written by a newer version.
+    Newer = 10,
+    /// Interrupted (SIGINT), after flushing.
+    Interrupted = 130,
+    /// Terminated (SIGTERM), after flushing.
+    Terminated = 143,
+}
+
+impl Exit {
+    /// The number for the operating system.
+    #[must_use]
+    pub const fn code(self) -> u8 {
+        self as u8
+    }
+}

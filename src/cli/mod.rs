@@ -1,0 +1,155 @@
+//! The command line: parsing, rendering, exit codes. The only room that prints.
+//!
+//! One file per command; a command takes its arguments and the [`Session`] and
+//! returns a `Result<(), Failure>`. What a command computes comes from the
+//! other rooms as values.
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum};
+
+pub mod exit;
+pub mod failure;
+pub mod output;
+
+use exit::Exit;
+use failure::Failure;
+use output::{Form, Output, Verbosity};
+
+use crate::home::Home;
+
+/// An offline-first, crash-safe event log for spec-driven development.
+#[derive(Debug, Parser)]
+#[command(
+    name = "spec-kitty",
+    version,
+    propagate_version = true,
+    max_term_width = 100
+)]
+pub struct Cli {
+    #[command(flatten)]
+    global: Global,
+    #[command(subcommand)]
+    command: Command,
+}
+
+/// Options that every command takes.
+#[derive(Debug, Args)]
+pub struct Global {
+    /// Where the log, the state and the credentials live [default: ~/.spec-kitty]
+    #[arg(long, global = true, value_name = "DIR", env = "SPEC_KITTY_HOME")]
+    home: Option<PathBuf>,
+    /// Machine-readable output
+    #[arg(long, global = true, env = "SPEC_KITTY_JSON", value_parser = clap::builder::FalseyValueParser::new())]
+    json: bool,
+    /// Only errors
+    #[arg(short, long, global = true, conflicts_with = "verbose", env = "SPEC_KITTY_QUIET", value_parser = clap::builder::FalseyValueParser::new())]
+    quiet: bool,
+    /// More detail; twice for debug
+    #[arg(short, long, global = true, action = clap::ArgAction::Count)]
+    verbose: u8,
+    /// When to use colour
+    #[arg(
+        long,
+        global = true,
+        value_name = "WHEN",
+        value_enum,
+        default_value_t,
+        env = "SPEC_KITTY_COLOR"
+    )]
+    color: Color,
+}
+
+/// When to use colour.
+#[derive(Clone, Copy, Debug, Default, ValueEnum)]
+pub enum Color {
+    /// On a terminal, unless the environment says otherwise.
+    #[default]
+    Auto,
+    /// Always.
+    Always,
+    /// Never.
+    Never,
+}
+
+/// The commands.
+#[derive(Debug, Subcommand)]
+enum Command {}
+
+/// What every command needs: the home and the output.
+pub struct Session {
+    /// The home this process works in.
+    pub home: Home,
+    /// Where results and notes go.
+    pub out: Output,
+}
+
+/// Runs the program with the arguments of this process.
+pub fn main() -> ExitCode {
+    let matches = match Cli::command().try_get_matches() {
+        Ok(matches) => matches,
+        Err(error) => return usage(&error),
+    };
+    let cli = match Cli::from_arg_matches(&matches) {
+        Ok(cli) => cli,
+        Err(error) => return usage(&error),
+    };
+    let mut out = output_for(&cli.global);
+    let result = run(cli, &mut out);
+    ExitCode::from(finish(result, &mut out).code())
+}
+
+fn run(cli: Cli, _out: &mut Output) -> Result<(), Failure> {
+    let _home = Home::resolve(cli.global.home.as_deref())?;
+    match cli.command {}
+}
+
+fn finish(result: Result<(), Failure>, out: &mut Output) -> Exit {
+    let result = result.and_then(|()| out.flush());
+    match result {
+        Ok(()) => Exit::Done,
+        Err(failure) => {
+            out.failure(&failure);
+            failure.exit
+        }
+    }
+}
+
+fn output_for(global: &Global) -> Output {
+    match global.color {
+        Color::Auto => {}
+        Color::Always => anstream::ColorChoice::AlwaysAnsi.write_global(),
+        Color::Never => anstream::ColorChoice::Never.write_global(),
+    }
+    let form = if global.json { Form::Json } else { Form::Human };
+    let verbosity = match (global.quiet, global.verbose) {
+        (true, _) => Verbosity::Quiet,
+        (false, 0) => Verbosity::Normal,
+        (false, 1) => Verbosity::Verbose,
+        (false, _) => Verbosity::Debug,
+    };
+    Output::new(form, verbosity)
+}
+
+/// Help and version go to stdout and end with 0; wrong usage ends with 2, as
+/// one JSON object where `--json` was among the arguments.
+fn usage(error: &clap::Error) -> ExitCode {
+    if !error.use_stderr() {
+        let _ = error.print();
+        return ExitCode::SUCCESS;
+    }
+    if std::env::args_os().any(|argument| argument == "--json") {
+        let text = error.render().to_string();
+        let message = text
+            .lines()
+            .next()
+            .unwrap_or_default()
+            .trim_start_matches("error: ");
+        let failure = Failure::usage(message).hint("spec-kitty --help");
+        Output::new(Form::Json, Verbosity::Normal).failure(&failure);
+    } else {
+        let _ = error.print();
+    }
+    ExitCode::from(Exit::Usage.code())
+}

@@ -1,0 +1,279 @@
+//! The one place that writes to stdout and stderr.
+//!
+//! stdout carries what was asked for; stderr carries progress, notes and
+//! errors. Text that comes from an event, a file or a server goes through
+//! [`visible`] before a terminal sees it.
+
+use std::io::{self, IsTerminal, Write};
+
+use serde::Serialize;
+use unicode_width::UnicodeWidthChar;
+
+use crate::cli::failure::Failure;
+
+/// How much is said on stderr.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Verbosity {
+    /// `-q`: errors only.
+    Quiet,
+    /// The default.
+    Normal,
+    /// `-v`.
+    Verbose,
+    /// `-vv`.
+    Debug,
+}
+
+/// Whether the command answers people or programs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Form {
+    /// Text for people.
+    Human,
+    /// `--json`.
+    Json,
+}
+
+/// The output of one command.
+pub struct Output {
+    form: Form,
+    verbosity: Verbosity,
+    stdout: io::BufWriter<anstream::AutoStream<io::Stdout>>,
+}
+
+impl Output {
+    /// An output for stdout and stderr in the given form.
+    #[must_use]
+    pub fn new(form: Form, verbosity: Verbosity) -> Self {
+        // JSON is data and passes through untouched; we never style it.
+        let choice = match form {
+            Form::Json => anstream::ColorChoice::AlwaysAnsi,
+            Form::Human => anstream::AutoStream::choice(&io::stdout()),
+        };
+        let stream = anstream::AutoStream::new(io::stdout(), choice);
+        Self {
+            form,
+            verbosity,
+            stdout: io::BufWriter::with_capacity(64 * 1024, stream),
+        }
+    }
+
+    /// Whether `--json` was given.
+    #[must_use]
+    pub fn json(&self) -> bool {
+        self.form == Form::Json
+    }
+
+    /// How much is said on stderr.
+    #[must_use]
+    pub fn verbosity(&self) -> Verbosity {
+        self.verbosity
+    }
+
+    /// Whether a person is watching stdout.
+    #[must_use]
+    pub fn stdout_is_terminal(&self) -> bool {
+        io::stdout().is_terminal()
+    }
+
+    /// Writes one line to stdout. Styles are dropped where colour is off.
+    ///
+    /// # Errors
+    /// A quiet failure with exit 0 when the reader has closed the pipe.
+    pub fn line(&mut self, text: impl AsRef<str>) -> Result<(), Failure> {
+        self.raw(text.as_ref().as_bytes())?;
+        self.raw(b"\n")
+    }
+
+    /// Writes bytes to stdout as they are.
+    ///
+    /// # Errors
+    /// As for [`Output::line`].
+    pub fn raw(&mut self, bytes: &[u8]) -> Result<(), Failure> {
+        self.stdout
+            .write_all(bytes)
+            .map_err(|error| Failure::from_output(&error))
+    }
+
+    /// Writes `value` as one JSON line to stdout.
+    ///
+    /// # Errors
+    /// As for [`Output::line`].
+    pub fn object<T: Serialize>(&mut self, value: &T) -> Result<(), Failure> {
+        let text = serde_json::to_string(value).map_err(|error| {
+            Failure::new(
+                "internal",
+                crate::cli::exit::Exit::Failed,
+                error.to_string(),
+            )
+        })?;
+        self.line(text)
+    }
+
+    /// Hands everything written so far to the operating system.
+    ///
+    /// # Errors
+    /// As for [`Output::line`].
+    pub fn flush(&mut self) -> Result<(), Failure> {
+        self.stdout
+            .flush()
+            .map_err(|error| Failure::from_output(&error))
+    }
+
+    /// A note on stderr, unless `-q`. Never fails: a note that cannot be
+    /// shown must not end a command.
+    pub fn note(&self, text: impl AsRef<str>) {
+        if self.verbosity > Verbosity::Quiet {
+            let _ = writeln!(anstream::stderr(), "{}", text.as_ref());
+        }
+    }
+
+    /// A warning on stderr, shown at every verbosity.
+    pub fn warn(&self, text: impl AsRef<str>) {
+        let _ = writeln!(anstream::stderr(), "warning: {}", text.as_ref());
+    }
+
+    /// Detail on stderr for `-v`.
+    pub fn detail(&self, text: impl AsRef<str>) {
+        if self.verbosity >= Verbosity::Verbose {
+            let _ = writeln!(anstream::stderr(), "{}", text.as_ref());
+        }
+    }
+
+    /// Reports a failure on stderr, with `--json` as one object on the last line.
+    pub fn failure(&mut self, failure: &Failure) {
+        let _ = self.stdout.flush();
+        if failure.quiet {
+            return;
+        }
+        let mut stderr = anstream::stderr();
+        if self.json() {
+            let object = serde_json::json!({"error": {
+                "code": failure.code,
+                "exit": failure.exit.code(),
+                "message": failure.message,
+                "hint": failure.hint,
+            }});
+            let _ = writeln!(stderr, "{object}");
+            return;
+        }
+        let _ = writeln!(
+            stderr,
+            "error[{}]: {}",
+            failure.code,
+            visible(&failure.message)
+        );
+        if let Some(hint) = &failure.hint {
+            let _ = writeln!(stderr, "  next: {}", visible(hint));
+        }
+    }
+}
+
+/// `text` with everything that could drive a terminal made visible: control
+/// characters, line breaks other than `\n`, and bidirectional overrides.
+///
+/// ```
+/// use spec_kitty::cli::output::visible;
+/// assert_eq!(visible("a\u{1b}[31m"), "a␛[31m");
+/// ```
+#[must_use]
+pub fn visible(text: &str) -> String {
+    let mut shown = String::with_capacity(text.len());
+    for character in text.chars() {
+        push_visible(&mut shown, character, character == '\n');
+    }
+    shown
+}
+
+/// As [`visible`], on one line: line breaks are shown as `␊`.
+#[must_use]
+pub fn visible_line(text: &str) -> String {
+    let mut shown = String::with_capacity(text.len());
+    for character in text.chars() {
+        push_visible(&mut shown, character, false);
+    }
+    shown
+}
+
+fn push_visible(shown: &mut String, character: char, as_is: bool) {
+    use std::fmt::Write as _;
+    match character {
+        _ if as_is => shown.push(character),
+        '\0'..='\x1f' => shown.extend(char::from_u32(0x2400 + u32::from(character))),
+        '\x7f' => shown.push('␡'),
+        '\u{80}'..='\u{9f}' => {
+            let _ = write!(shown, "\\x{:02x}", u32::from(character));
+        }
+        '\u{61c}'
+        | '\u{200b}'..='\u{200f}'
+        | '\u{2028}'..='\u{202e}'
+        | '\u{2060}'..='\u{2069}'
+        | '\u{feff}'
+        | '\u{fff9}'..='\u{fffb}'
+        | '\u{e0000}'..='\u{e007f}' => {
+            let _ = write!(shown, "<U+{:04X}>", u32::from(character));
+        }
+        _ => shown.push(character),
+    }
+}
+
+/// The number of terminal columns that `text` takes, escape sequences of our
+/// own styles not counted.
+#[must_use]
+pub fn width(text: &str) -> usize {
+    anstream::adapter::strip_str(text)
+        .to_string()
+        .chars()
+        .filter_map(UnicodeWidthChar::width)
+        .sum()
+}
+
+/// `text` cut to at most `columns`, with an ellipsis when something was cut.
+#[must_use]
+pub fn clip(text: &str, columns: usize) -> String {
+    if width(text) <= columns {
+        return text.to_owned();
+    }
+    let mut shown = String::new();
+    let mut used = 0;
+    for character in text.chars() {
+        let wide = character.width().unwrap_or(0);
+        if used + wide + 1 > columns {
+            break;
+        }
+        used += wide;
+        shown.push(character);
+    }
+    if columns > 0 {
+        shown.push('…');
+    }
+    shown
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nothing_in_a_text_can_drive_a_terminal() {
+        for code in 0..=0x10_ffff_u32 {
+            let Some(character) = char::from_u32(code) else {
+                continue;
+            };
+            let shown = visible_line(&format!("a{character}b"));
+            assert!(
+                !shown
+                    .chars()
+                    .any(|c| c.is_control() || ('\u{202a}'..='\u{202e}').contains(&c)),
+                "U+{code:04X} came through as {shown:?}"
+            );
+        }
+    }
+
+    #[test]
+    fn clipping_counts_wide_glyphs() {
+        assert_eq!(clip("日本語", 6), "日本語");
+        assert_eq!(clip("日本語", 5), "日本…");
+        assert_eq!(clip("abc", 2), "a…");
+        assert_eq!(clip("abc", 0), "");
+    }
+}

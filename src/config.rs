@@ -1,0 +1,1 @@
+//! `config.toml`: what the user may set, its defaults and its limits.

@@ -1,0 +1,1 @@
+//! From a fact to a durable event: identity, context, the emitter.

@@ -1,0 +1,1 @@
+//! The envelope, the eight payloads, validation and ids. Knows no other room.

@@ -1,0 +1,1 @@
+//! Frames, segments, append, read, recovery, lock. Knows event headers only.

@@ -1,0 +1,284 @@
+//! What differs between Linux, macOS and Windows, in one place.
+//!
+//! Everything here is thin: permissions given at creation, positional reads
+//! and writes, file identity, the advisory lock, host facts. No policy. Linux
+//! is what the tests run on; the macOS branch shares the Unix code and the
+//! Windows branch is compiled by reasoning only (see `docs/platforms.md`).
+
+use std::fs::{File, OpenOptions};
+use std::io;
+use std::path::Path;
+use std::sync::mpsc;
+use std::thread;
+use std::time::Duration;
+
+/// Creates one private directory (mode 0700 where modes exist).
+///
+/// # Errors
+/// Any I/O error, `AlreadyExists` included.
+pub fn create_private_dir(path: &Path) -> io::Result<()> {
+    let mut builder = std::fs::DirBuilder::new();
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::DirBuilderExt;
+        builder.mode(0o700);
+    }
+    builder.create(path)
+}
+
+/// Open options whose files come into being private (mode 0600 where modes exist).
+#[must_use]
+pub fn private_options() -> OpenOptions {
+    #[allow(unused_mut)]
+    let mut options = OpenOptions::new();
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::OpenOptionsExt;
+        options.mode(0o600);
+    }
+    options
+}
+
+/// Reads at `offset` without moving the file's cursor; may read less than asked.
+///
+/// # Errors
+/// Any I/O error of the read.
+pub fn read_at(file: &File, buffer: &mut [u8], offset: u64) -> io::Result<usize> {
+    #[cfg(unix)]
+    return std::os::unix::fs::FileExt::read_at(file, buffer, offset);
+    #[cfg(windows)]
+    return std::os::windows::fs::FileExt::seek_read(file, buffer, offset);
+}
+
+/// Writes at `offset`; may write less than asked.
+///
+/// # Errors
+/// Any I/O error of the write.
+pub fn write_at(file: &File, bytes: &[u8], offset: u64) -> io::Result<usize> {
+    #[cfg(unix)]
+    return std::os::unix::fs::FileExt::write_at(file, bytes, offset);
+    #[cfg(windows)]
+    return std::os::windows::fs::FileExt::seek_write(file, bytes, offset);
+}
+
+/// The identity of an open file inside its file system: the inode on Unix.
+///
+/// # Errors
+/// Any I/O error of the look-up.
+pub fn file_identity(file: &File) -> io::Result<u64> {
+    identity_of(&file.metadata()?)
+}
+
+/// The identity of whatever `path` names now.
+///
+/// # Errors
+/// Any I/O error of the look-up, `NotFound` included.
+pub fn path_identity(path: &Path) -> io::Result<u64> {
+    identity_of(&std::fs::metadata(path)?)
+}
+
+#[cfg(unix)]
+#[allow(clippy::unnecessary_wraps)]
+fn identity_of(metadata: &std::fs::Metadata) -> io::Result<u64> {
+    Ok(std::os::unix::fs::MetadataExt::ino(metadata))
+}
+
+/// Windows has no stable inode in `std`; the creation time stands in for it.
+#[cfg(windows)]
+fn identity_of(metadata: &std::fs::Metadata) -> io::Result<u64> {
+    Ok(std::os::windows::fs::MetadataExt::creation_time(metadata))
+}
+
+/// Makes the directory entries of `path` durable. A no-op on Windows, which
+/// has no such call.
+///
+/// # Errors
+/// Any I/O error of opening or syncing the directory.
+pub fn sync_dir(path: &Path) -> io::Result<()> {
+    #[cfg(unix)]
+    {
+        File::open(path)?.sync_all()
+    }
+    #[cfg(windows)]
+    {
+        let _ = path;
+        Ok(())
+    }
+}
+
+/// Renames `from` to `to`, failing with `AlreadyExists` when `to` exists.
+///
+/// # Errors
+/// Any I/O error of the rename.
+pub fn rename_new(from: &Path, to: &Path) -> io::Result<()> {
+    #[cfg(target_os = "linux")]
+    {
+        use rustix::fs::{CWD, RenameFlags, renameat_with};
+        match renameat_with(CWD, from, CWD, to, RenameFlags::NOREPLACE) {
+            Ok(()) => return Ok(()),
+            // File systems without the flag answer EINVAL: fall through.
+            Err(rustix::io::Errno::INVAL | rustix::io::Errno::NOSYS) => {}
+            Err(error) => return Err(error.into()),
+        }
+    }
+    if std::fs::symlink_metadata(to).is_ok() {
+        return Err(io::ErrorKind::AlreadyExists.into());
+    }
+    std::fs::rename(from, to)
+}
+
+/// Takes the exclusive advisory lock of `file`, waiting at most `deadline`.
+///
+/// The kernel queues the waiters, so the wait is as fair as `flock` is. The
+/// waiting is done by a thread on a duplicate of the same open file: when the
+/// deadline passes first, that thread gives the lock back as soon as it gets
+/// it, so an abandoned wait never holds up anybody else.
+///
+/// Returns `None` when the deadline passed.
+///
+/// # Errors
+/// Any I/O error other than contention.
+pub fn lock_exclusive(file: File, deadline: Duration) -> io::Result<Option<File>> {
+    match try_lock_exclusive(&file) {
+        Ok(true) => return Ok(Some(file)),
+        Ok(false) => {}
+        Err(error) => return Err(error),
+    }
+    if deadline.is_zero() {
+        return Ok(None);
+    }
+    let (sender, receiver) = mpsc::sync_channel::<io::Result<File>>(0);
+    thread::Builder::new()
+        .name("log-lock".into())
+        .spawn(move || {
+            let answer = fs2::FileExt::lock_exclusive(&file).map(|()| file);
+            // A rendezvous: when nobody waits any more the file is dropped here,
+            // and the lock with it.
+            let _ = sender.send(answer);
+        })?;
+    match receiver.recv_timeout(deadline) {
+        Ok(answer) => answer.map(Some),
+        Err(_) => Ok(None),
+    }
+}
+
+/// Tries to take the exclusive advisory lock of `file` at once.
+///
+/// # Errors
+/// Any I/O error other than contention.
+pub fn try_lock_exclusive(file: &File) -> io::Result<bool> {
+    match fs2::FileExt::try_lock_exclusive(file) {
+        Ok(()) => Ok(true),
+        Err(error) if error.raw_os_error() == fs2::lock_contended_error().raw_os_error() => {
+            Ok(false)
+        }
+        Err(error) => Err(error),
+    }
+}
+
+/// Gives the advisory lock of `file` back.
+///
+/// # Errors
+/// Any I/O error of the call; closing the file gives the lock back as well.
+pub fn unlock(file: &File) -> io::Result<()> {
+    fs2::FileExt::unlock(file)
+}
+
+/// This machine's host name, or an empty string where it cannot be read.
+#[must_use]
+pub fn host_name() -> String {
+    #[cfg(unix)]
+    {
+        rustix::system::uname()
+            .nodename()
+            .to_string_lossy()
+            .into_owned()
+    }
+    #[cfg(windows)]
+    {
+        std::env::var("COMPUTERNAME").unwrap_or_default()
+    }
+}
+
+/// The login name, by the same environment variables that Python's `getpass`
+/// asks, in its order; empty where none is set.
+#[must_use]
+pub fn user_name() -> String {
+    ["LOGNAME", "USER", "LNAME", "USERNAME"]
+        .iter()
+        .find_map(|name| std::env::var(name).ok().filter(|value| !value.is_empty()))
+        .or_else(account_name)
+        .unwrap_or_default()
+}
+
+/// The name of the account in `/etc/passwd`, which is where `getpass` looks last.
+#[cfg(unix)]
+fn account_name() -> Option<String> {
+    let uid = rustix::process::getuid().as_raw().to_string();
+    let accounts = std::fs::read_to_string("/etc/passwd").ok()?;
+    accounts.lines().find_map(|line| {
+        let mut fields = line.split(':');
+        let name = fields.next()?;
+        (fields.nth(1)? == uid).then(|| name.to_owned())
+    })
+}
+
+#[cfg(windows)]
+fn account_name() -> Option<String> {
+    None
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn lock_file(dir: &Path) -> File {
+        private_options()
+            .create(true)
+            .truncate(false)
+            .write(true)
+            .open(dir.join("LOCK"))
+            .unwrap()
+    }
+
+    #[test]
+    fn an_abandoned_waiter_gives_the_lock_back() {
+        let dir = tempfile::tempdir().unwrap();
+        let holder = lock_exclusive(lock_file(dir.path()), Duration::ZERO)
+            .unwrap()
+            .unwrap();
+        let waited = lock_exclusive(lock_file(dir.path()), Duration::from_millis(20)).unwrap();
+        assert!(
+            waited.is_none(),
+            "the lock was held, so the wait must time out"
+        );
+        drop(holder);
+        let again = lock_exclusive(lock_file(dir.path()), Duration::from_secs(5)).unwrap();
+        assert!(
+            again.is_some(),
+            "the abandoned waiter must not keep the lock"
+        );
+    }
+
+    #[test]
+    fn renaming_onto_an_existing_name_is_refused() {
+        let dir = tempfile::tempdir().unwrap();
+        std::fs::write(dir.path().join("a"), "a").unwrap();
+        std::fs::write(dir.path().join("b"), "b").unwrap();
+        let error = rename_new(&dir.path().join("a"), &dir.path().join("b")).unwrap_err();
+        assert_eq!(error.kind(), io::ErrorKind::AlreadyExists);
+        assert_eq!(std::fs::read(dir.path().join("b")).unwrap(), b"b");
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn what_is_created_is_private_whatever_the_umask() {
+        use std::os::unix::fs::PermissionsExt;
+        let dir = tempfile::tempdir().unwrap();
+        create_private_dir(&dir.path().join("d")).unwrap();
+        let _file = lock_file(&dir.path().join("d"));
+        let mode = |path: &Path| std::fs::metadata(path).unwrap().permissions().mode() & 0o777;
+        assert_eq!(mode(&dir.path().join("d")), 0o700);
+        assert_eq!(mode(&dir.path().join("d/LOCK")), 0o600);
+    }
+}

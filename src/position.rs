@@ -1,0 +1,86 @@
+//! Positions in the log and values of the clock, as types of their own.
+//!
+//! A sequence number, a clock value and a byte offset are all `u64`, and mixing
+//! two of them up is the kind of mistake that loses events. They live outside
+//! the log's room because the state room may know positions and nothing else
+//! of the log.
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+macro_rules! position {
+    ($(#[$doc:meta])* $name:ident) => {
+        $(#[$doc])*
+        #[derive(
+            Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize,
+        )]
+        #[serde(transparent)]
+        pub struct $name(pub u64);
+
+        impl $name {
+            /// The value after this one; stays at the maximum when there is none.
+            #[must_use]
+            pub const fn next(self) -> Self {
+                Self(self.0.saturating_add(1))
+            }
+
+            /// The value before this one; stays at zero when there is none.
+            #[must_use]
+            pub const fn previous(self) -> Self {
+                Self(self.0.saturating_sub(1))
+            }
+
+            /// This value moved forward by `count`, bounded by the maximum.
+            #[must_use]
+            pub const fn plus(self, count: u64) -> Self {
+                Self(self.0.saturating_add(count))
+            }
+        }
+
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                fmt::Display::fmt(&self.0, f)
+            }
+        }
+    };
+}
+
+position! {
+    /// The position of a frame in the whole log: dense, counted from 1, across
+    /// segments. Zero means "before the first frame".
+    Seq
+}
+
+position! {
+    /// A value of the Lamport clock of one home. Zero means "no event yet".
+    Lamport
+}
+
+position! {
+    /// A byte offset inside one segment file.
+    Offset
+}
+
+position! {
+    /// The number in a segment's file name. Never reused; zero means "none".
+    Ordinal
+}
+
+impl Lamport {
+    /// The largest clock value that is ever issued or accepted: 2^53 - 1, the
+    /// largest integer that every JSON reader represents exactly.
+    pub const MAX_PLAUSIBLE: Self = Self((1 << 53) - 1);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn stepping_past_either_end_stays_there() {
+        assert_eq!(Seq(u64::MAX).next(), Seq(u64::MAX));
+        assert_eq!(Seq(0).previous(), Seq(0));
+        assert_eq!(Offset(3).plus(4), Offset(7));
+    }
+}

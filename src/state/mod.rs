@@ -1,0 +1,1 @@
+//! The sled store: clock leases, delivery ledger, view. Knows positions only.

@@ -1,0 +1,1 @@
+//! Draining the log to a server: chunks, requests, outcomes, ledger.

@@ -1,0 +1,1 @@
+//! Features, work packages, tasks.md and git: the files of a project.
