@@ -73,6 +73,43 @@ impl Lamport {
     pub const MAX_PLAUSIBLE: Self = Self((1 << 53) - 1);
 }
 
+/// A range of clock values, both ends included, that one segment may issue.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Lease {
+    /// The first value that may be issued.
+    pub start: Lamport,
+    /// The last value that may be issued.
+    pub end: Lamport,
+}
+
+impl Lease {
+    /// The lease of `ticks` values (at least one) that begins at `start`.
+    #[must_use]
+    pub const fn starting_at(start: Lamport, ticks: u64) -> Self {
+        Self {
+            start,
+            end: start.plus(ticks.saturating_sub(1)),
+        }
+    }
+
+    /// How many values the lease holds.
+    #[must_use]
+    pub const fn ticks(&self) -> u64 {
+        self.end.0.saturating_sub(self.start.0).saturating_add(1)
+    }
+}
+
+/// What a new lease must lie above, as the log's tail shows it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LeaseFloor {
+    /// The tail is clean: above the last clock value in the log.
+    Clean(Lamport),
+    /// There is debris (or no log yet): above every lease end that was ever
+    /// given out, because values beyond the last readable frame may be known
+    /// elsewhere.
+    Debris(Lamport),
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
