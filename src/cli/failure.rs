@@ -7,6 +7,7 @@
 use std::io;
 
 use crate::cli::exit::Exit;
+use crate::event::Invalid;
 use crate::home::HomeError;
 
 /// Why a command did not do what it was asked to.
@@ -82,5 +83,11 @@ impl From<HomeError> for Failure {
     fn from(error: HomeError) -> Self {
         Self::new("home", Exit::Failed, error.to_string())
             .hint("name a directory you may write to: --home DIR or SPEC_KITTY_HOME")
+    }
+}
+
+impl From<Invalid> for Failure {
+    fn from(invalid: Invalid) -> Self {
+        Self::new("invalid-event", Exit::Usage, invalid.to_string())
     }
 }

@@ -1,1 +1,63 @@
-//! The envelope, the eight payloads, validation and ids. Knows no other room.
+//! Events: the envelope, the eight payloads, validation, ids, the header.
+//!
+//! This room is pure. It takes values and bytes and returns values and bytes;
+//! it reads no clock, no file and no random source, so that everything an event
+//! is made of can be tested and replayed.
+//!
+//! An event's life here: a payload ([`WpStatusChanged`] and its seven
+//! siblings, or JSON given by hand) becomes a [`Draft`], which is valid by
+//! construction. Under the log's writer lock the draft gets its id and its
+//! clock value and is written once, by [`encode_event`]: a small header for
+//! filters and the sender, then the JSON exactly as it goes over the wire.
+//!
+//! Invariants:
+//!
+//! * **Store what you send.** The payload's bytes are fixed when it is drafted;
+//!   nothing later parses and prints them again. Numbers and unknown keys
+//!   survive byte for byte.
+//! * **One id, one text.** An [`EventId`] prints exactly the text it was read
+//!   from.
+//! * **What we validated is what a server reads.** No duplicate keys, no lone
+//!   surrogates, no numbers that overflow, no deep nesting.
+//!
+//! What this room does not do: it does not know where events are kept, who is
+//! signed in, or what time it is.
+
+mod codec;
+mod date_time;
+mod draft;
+mod envelope;
+mod id;
+mod invalid;
+mod json;
+mod members;
+mod payloads;
+mod privacy;
+mod rules;
+mod suggest;
+mod validate;
+mod words;
+
+pub use codec::{BodyError, EventHeader, Flags, MAX_HEADER_BYTES, decode_body, encode_body};
+pub use draft::{Draft, MAX_ID_BYTES};
+pub use envelope::{Context, encode_event, render, splice_team, spliced_team_len};
+pub use id::{EventId, IdBuffer, InvalidId, MAX_ID_AHEAD_MS, next_id, proposed_id};
+pub use invalid::{Invalid, Reason};
+pub use payloads::{
+    DependencyResolved, ErrorLogged, FeatureCompleted, FeatureCreated, HistoryAdded, Payload,
+    WpAssigned, WpCreated, WpStatusChanged,
+};
+pub use privacy::redact_home;
+pub use validate::{MAX_DEPTH, validate_recorded, validate_wire};
+pub use words::{
+    AggregateType, EntryType, ErrorKind, EventType, Lane, Phase, Resolution, UnknownWord,
+};
+
+/// The longest JSON of an event of our own, in bytes.
+pub const MAX_OWN_JSON: usize = 512 * 1024;
+
+/// The longest JSON of an imported event, in bytes.
+pub const MAX_IMPORTED_JSON: usize = 1024 * 1024;
+
+/// The JSON schema of the wire form, as it is agreed with the server.
+pub const SCHEMA: &str = include_str!("events.schema.json");

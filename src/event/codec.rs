@@ -1,0 +1,209 @@
+//! The header in front of an event's JSON: the only module that knows bincode.
+//!
+//! Readers filter, and the sender cuts its chunks, by these few fields without
+//! parsing any JSON. The crate behind it is no longer maintained, so it is
+//! fenced in here: two calls, one plain struct, a limit, and golden vectors
+//! that pin the bytes. The subset is small enough to be written by hand should
+//! the crate have to go.
+//!
+//! # Bytes
+//!
+//! ```text
+//! body     = version (1 byte, 1) header json
+//! header   = event_id event_type aggregate_type aggregate_id node_id : text
+//!            lamport : unsigned, timestamp_us : signed
+//!            team project feature causation_id : optional text
+//!            target : 16 bytes as they are
+//!            flags  : 1 byte, bit 0 = the project opted out
+//! text     = length in bytes : unsigned, then UTF-8
+//! optional = 0, or 1 and the value
+//! unsigned = one byte up to 250; 251 and 2 bytes; 252 and 4 bytes; 253 and 8
+//!            bytes, little endian
+//! signed   = unsigned, zigzag: 0, -1, 1, -2 … are 0, 1, 2, 3 …
+//! json     = the rest, from `{` to `}`
+//! ```
+//!
+//! The struct is never reordered. Another layout gets another version byte.
+
+use serde::{Deserialize, Serialize};
+use thiserror::Error;
+
+use crate::target::TargetId;
+
+/// The longest header, in bytes.
+pub const MAX_HEADER_BYTES: usize = 4096;
+
+/// The version byte of the layout described above.
+const VERSION: u8 = 1;
+
+/// bincode counts eight bytes for every number however short it was written,
+/// so the limit on decoding lies above the longest header.
+const DECODE_LIMIT: usize = MAX_HEADER_BYTES + 256;
+
+const CONFIG: bincode::config::Configuration<
+    bincode::config::LittleEndian,
+    bincode::config::Varint,
+    bincode::config::Limit<DECODE_LIMIT>,
+> = bincode::config::standard().with_limit::<DECODE_LIMIT>();
+
+/// What filters and the sender need to know of an event, borrowed from the
+/// bytes it was read from.
+///
+/// Everything here may come from elsewhere (imports, a damaged or forged file):
+/// texts are UTF-8 and bounded by [`MAX_HEADER_BYTES`], no more than that.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct EventHeader<'a> {
+    /// The event's id as text; read it with [`super::EventId::parse`].
+    pub event_id: &'a str,
+    /// The event's type; imported events know more types than we do.
+    pub event_type: &'a str,
+    /// The kind of thing the event is about.
+    pub aggregate_type: &'a str,
+    /// The thing the event is about.
+    pub aggregate_id: &'a str,
+    /// The node that made the event.
+    pub node_id: &'a str,
+    /// The event's own Lamport value.
+    pub lamport: u64,
+    /// The event's time, in microseconds since 1970.
+    pub timestamp_us: i64,
+    /// The team it was recorded for.
+    #[serde(borrow)]
+    pub team: Option<&'a str>,
+    /// The project's UUID.
+    #[serde(borrow)]
+    pub project: Option<&'a str>,
+    /// The feature's slug.
+    #[serde(borrow)]
+    pub feature: Option<&'a str>,
+    /// The event that caused it.
+    #[serde(borrow)]
+    pub causation_id: Option<&'a str>,
+    /// Where it may go.
+    pub target: TargetId,
+    /// What else is known of it.
+    pub flags: Flags,
+}
+
+/// Yes-or-no facts about an event. Bits that are not known are kept.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Flags(u8);
+
+impl Flags {
+    const OPTED_OUT: u8 = 1;
+
+    /// The same flags, with the opt-out set or cleared.
+    #[must_use]
+    pub const fn with_opted_out(self, opted_out: bool) -> Self {
+        if opted_out {
+            Self(self.0 | Self::OPTED_OUT)
+        } else {
+            Self(self.0 & !Self::OPTED_OUT)
+        }
+    }
+
+    /// Whether the project had opted out: the event is never sent.
+    #[must_use]
+    pub const fn opted_out(self) -> bool {
+        self.0 & Self::OPTED_OUT != 0
+    }
+}
+
+/// Why an event's body cannot be written or read.
+#[derive(Debug, Error)]
+#[non_exhaustive]
+pub enum BodyError {
+    /// The header's texts are too long.
+    #[error("the event's header would be {bytes} bytes long, at most {MAX_HEADER_BYTES} fit")]
+    HeaderTooLong {
+        /// How long it would be.
+        bytes: usize,
+    },
+    /// The header could not be encoded.
+    #[error("the event's header cannot be written")]
+    Encode(#[source] Box<dyn std::error::Error + Send + Sync>),
+    /// There is not a single byte.
+    #[error("the event's body is empty")]
+    Empty,
+    /// The body has a layout that this program does not know.
+    #[error("the event's body has layout {version}, written by a newer spec-kitty")]
+    Newer {
+        /// Its version byte.
+        version: u8,
+    },
+    /// The header's bytes make no sense.
+    #[error("the event's header cannot be read")]
+    Decode(#[source] Box<dyn std::error::Error + Send + Sync>),
+    /// What follows the header is not an object.
+    #[error("the event's JSON is not an object")]
+    NotObject,
+}
+
+/// Appends a body to `out`: version, header, JSON as it is.
+///
+/// # Errors
+///
+/// When the header is longer than [`MAX_HEADER_BYTES`] or the JSON is not an
+/// object; `out` is then as it was.
+pub fn encode_body(
+    header: &EventHeader<'_>,
+    json: &[u8],
+    out: &mut Vec<u8>,
+) -> Result<(), BodyError> {
+    if !is_object(json) {
+        return Err(BodyError::NotObject);
+    }
+    encode_body_with(header, out, |out| out.extend_from_slice(json))
+}
+
+/// Appends version and header, and lets `push_json` append the JSON.
+pub(super) fn encode_body_with(
+    header: &EventHeader<'_>,
+    out: &mut Vec<u8>,
+    push_json: impl FnOnce(&mut Vec<u8>),
+) -> Result<(), BodyError> {
+    let start = out.len();
+    out.push(VERSION);
+    let written = bincode::serde::encode_into_std_write(header, out, CONFIG);
+    let refused = match written {
+        Ok(bytes) if bytes <= MAX_HEADER_BYTES => None,
+        Ok(bytes) => Some(BodyError::HeaderTooLong { bytes }),
+        Err(error) => Some(BodyError::Encode(Box::new(error))),
+    };
+    if let Some(error) = refused {
+        out.truncate(start);
+        return Err(error);
+    }
+    push_json(out);
+    Ok(())
+}
+
+/// Splits a body into its header and its JSON, copying neither.
+///
+/// The JSON is not parsed; it begins with `{` and ends with `}`.
+///
+/// # Errors
+///
+/// When the body is empty, newer than this program, or not as described in the
+/// module. Never panics and never allocates for a length that is not there.
+pub fn decode_body(body: &[u8]) -> Result<(EventHeader<'_>, &[u8]), BodyError> {
+    let (version, rest) = body.split_first().ok_or(BodyError::Empty)?;
+    if *version != VERSION {
+        return Err(BodyError::Newer { version: *version });
+    }
+    let (header, bytes_read) = bincode::serde::borrow_decode_from_slice(rest, CONFIG)
+        .map_err(|error| BodyError::Decode(Box::new(error)))?;
+    if bytes_read > MAX_HEADER_BYTES {
+        return Err(BodyError::HeaderTooLong { bytes: bytes_read });
+    }
+    let json = rest.get(bytes_read..).unwrap_or_default();
+    if is_object(json) {
+        Ok((header, json))
+    } else {
+        Err(BodyError::NotObject)
+    }
+}
+
+fn is_object(json: &[u8]) -> bool {
+    matches!(json, [b'{', .., b'}'])
+}

@@ -1,0 +1,164 @@
+//! The envelope: what surrounds a payload, and how it is written.
+//!
+//! The keys and their order are those of the original tool, so that a diff of
+//! two wires shows what differs and nothing else. One thing is different: an
+//! event recorded without a team has no `team_slug` key; [`splice_team`] adds
+//! it as the last key when the event is sent, without parsing anything.
+
+use crate::position::Lamport;
+use crate::target::TargetId;
+
+use super::codec::{BodyError, EventHeader, Flags, encode_body_with};
+use super::date_time::push_timestamp;
+use super::draft::Draft;
+use super::id::EventId;
+use super::json::{push_text, text_len};
+
+/// What an event is recorded with, beyond its draft: who, where, when.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Context {
+    /// The node: a hash, never a name. Must not be empty.
+    pub node_id: String,
+    /// The team of whoever is signed in. Not empty when there.
+    pub team_slug: Option<String>,
+    /// The project's identity; without it the event is held back.
+    pub project_uuid: Option<String>,
+    /// The project's name.
+    pub project_slug: Option<String>,
+    /// The branch, `HEAD` when detached.
+    pub git_branch: Option<String>,
+    /// The commit.
+    pub head_commit_sha: Option<String>,
+    /// `owner/repo` of the remote.
+    pub repo_slug: Option<String>,
+    /// When it was recorded, in microseconds since 1970. Information only: the
+    /// clock that orders events is the Lamport clock.
+    pub timestamp_us: i64,
+    /// Where the event may go; [`TargetId::SIGNED_OUT`] when nobody is signed in.
+    pub target: TargetId,
+    /// Whether the project opted out: recorded, never sent.
+    pub opted_out: bool,
+}
+
+/// The JSON of an event: one line, compact, UTF-8, no newline at the end.
+#[must_use]
+pub fn render(draft: &Draft, context: &Context, id: &EventId, lamport: Lamport) -> Vec<u8> {
+    const USUAL_ENVELOPE_BYTES: usize = 512;
+    let mut out = Vec::with_capacity(draft.payload().len() + USUAL_ENVELOPE_BYTES);
+    push_event(&mut out, draft, context, id, lamport);
+    out
+}
+
+/// Appends the body of an event's frame to `out`: its header, then its JSON.
+///
+/// # Errors
+///
+/// When the header is longer than it may be, which takes a context with
+/// absurdly long names; `out` is then as it was.
+pub fn encode_event(
+    draft: &Draft,
+    context: &Context,
+    id: &EventId,
+    lamport: Lamport,
+    out: &mut Vec<u8>,
+) -> Result<(), BodyError> {
+    let (mut id_buffer, mut cause_buffer) = ([0; 26], [0; 26]);
+    let cause = draft.causation_id().map(EventId::Ulid);
+    let header = EventHeader {
+        event_id: id.as_str_in(&mut id_buffer),
+        event_type: draft.event_type().as_str(),
+        aggregate_type: draft.aggregate_type().as_str(),
+        aggregate_id: draft.aggregate_id(),
+        node_id: &context.node_id,
+        lamport: lamport.0,
+        timestamp_us: context.timestamp_us,
+        team: context.team_slug.as_deref(),
+        project: context.project_uuid.as_deref(),
+        feature: draft.feature(),
+        causation_id: cause
+            .as_ref()
+            .map(|cause| cause.as_str_in(&mut cause_buffer)),
+        target: context.target,
+        flags: Flags::default().with_opted_out(context.opted_out),
+    };
+    encode_body_with(&header, out, |out| {
+        push_event(out, draft, context, id, lamport);
+    })
+}
+
+fn push_event(out: &mut Vec<u8>, draft: &Draft, context: &Context, id: &EventId, lamport: Lamport) {
+    let mut buffer = [0; 26];
+    out.extend_from_slice(b"{\"event_id\":");
+    push_text(out, id.as_str_in(&mut buffer));
+    out.extend_from_slice(b",\"event_type\":");
+    push_text(out, draft.event_type().as_str());
+    out.extend_from_slice(b",\"aggregate_id\":");
+    push_text(out, draft.aggregate_id());
+    out.extend_from_slice(b",\"aggregate_type\":");
+    push_text(out, draft.aggregate_type().as_str());
+    out.extend_from_slice(b",\"payload\":");
+    out.extend_from_slice(draft.payload().as_bytes());
+    out.extend_from_slice(b",\"node_id\":");
+    push_text(out, &context.node_id);
+    out.extend_from_slice(b",\"lamport_clock\":");
+    push_number(out, lamport.0);
+    out.extend_from_slice(b",\"causation_id\":");
+    match draft.causation_id() {
+        Some(cause) => push_text(out, cause.array_to_str(&mut buffer)),
+        None => out.extend_from_slice(b"null"),
+    }
+    out.extend_from_slice(b",\"timestamp\":\"");
+    push_timestamp(out, context.timestamp_us);
+    out.push(b'"');
+    if let Some(team) = &context.team_slug {
+        out.extend_from_slice(TEAM_KEY);
+        push_text(out, team);
+    }
+    let known: [(&[u8], &Option<String>); 5] = [
+        (b",\"project_uuid\":", &context.project_uuid),
+        (b",\"project_slug\":", &context.project_slug),
+        (b",\"git_branch\":", &context.git_branch),
+        (b",\"head_commit_sha\":", &context.head_commit_sha),
+        (b",\"repo_slug\":", &context.repo_slug),
+    ];
+    for (key, value) in known {
+        out.extend_from_slice(key);
+        match value {
+            Some(text) => push_text(out, text),
+            None => out.extend_from_slice(b"null"),
+        }
+    }
+    out.push(b'}');
+}
+
+fn push_number(out: &mut Vec<u8>, number: u64) {
+    let mut divisor = 10_u64.pow(number.checked_ilog10().unwrap_or(0));
+    while divisor > 0 {
+        let digit = number / divisor % 10;
+        out.push(b'0' + u8::try_from(digit).unwrap_or(0));
+        divisor /= 10;
+    }
+}
+
+const TEAM_KEY: &[u8] = b",\"team_slug\":";
+
+/// The JSON of an event recorded without a team, with the team as its last key.
+///
+/// `json` must be an event as [`render`] writes it without a team. No byte of
+/// it is changed.
+#[must_use]
+pub fn splice_team(json: &[u8], team: &str) -> Vec<u8> {
+    let members = json.strip_suffix(b"}").unwrap_or(json);
+    let mut out = Vec::with_capacity(json.len() + spliced_team_len(team));
+    out.extend_from_slice(members);
+    out.extend_from_slice(TEAM_KEY);
+    push_text(&mut out, team);
+    out.push(b'}');
+    out
+}
+
+/// By how many bytes [`splice_team`] lengthens an event.
+#[must_use]
+pub fn spliced_team_len(team: &str) -> usize {
+    TEAM_KEY.len() + text_len(team)
+}

@@ -1,0 +1,150 @@
+//! The few JSON bytes that we write ourselves.
+//!
+//! Writing an event must not fail and must not build a tree, so texts are
+//! escaped here, straight into the buffer.
+
+use std::borrow::Cow;
+
+/// Appends `text` as a JSON string, UTF-8, escaping only what must be.
+pub(super) fn push_text(out: &mut Vec<u8>, text: &str) {
+    out.push(b'"');
+    if text.bytes().any(needs_escape) {
+        text.bytes().for_each(|byte| push_escaped(out, byte));
+    } else {
+        out.extend_from_slice(text.as_bytes());
+    }
+    out.push(b'"');
+}
+
+/// How many bytes [`push_text`] appends.
+pub(super) fn text_len(text: &str) -> usize {
+    let escapes = text.bytes().filter(|byte| needs_escape(*byte));
+    let added: usize = escapes
+        .map(|byte| if short_escape(byte).is_some() { 1 } else { 5 })
+        .sum();
+    text.len() + added + 2
+}
+
+const fn needs_escape(byte: u8) -> bool {
+    byte < 0x20 || byte == b'"' || byte == b'\\'
+}
+
+/// The letter after the backslash, for bytes that have one.
+const fn short_escape(byte: u8) -> Option<u8> {
+    match byte {
+        b'"' | b'\\' => Some(byte),
+        0x08 => Some(b'b'),
+        0x09 => Some(b't'),
+        0x0A => Some(b'n'),
+        0x0C => Some(b'f'),
+        0x0D => Some(b'r'),
+        _ => None,
+    }
+}
+
+fn push_escaped(out: &mut Vec<u8>, byte: u8) {
+    if !needs_escape(byte) {
+        out.push(byte);
+    } else if let Some(letter) = short_escape(byte) {
+        out.extend_from_slice(&[b'\\', letter]);
+    } else {
+        let low = byte & 0x0F;
+        let digit = if low < 10 {
+            b'0' + low
+        } else {
+            b'a' + low - 10
+        };
+        out.extend_from_slice(&[b'\\', b'u', b'0', b'0', b'0' + (byte >> 4), digit]);
+    }
+}
+
+/// The same JSON without whitespace between its tokens, byte for byte the same
+/// otherwise. The input must be valid JSON.
+pub(super) fn compact(json: &str) -> Cow<'_, str> {
+    let mut strings = Strings::Outside;
+    if !json.bytes().any(|byte| strings.drops(byte)) {
+        return Cow::Borrowed(json);
+    }
+    let mut strings = Strings::Outside;
+    Cow::Owned(
+        json.chars()
+            .filter(|letter| !strings.drops(u8::try_from(*letter).unwrap_or(b'x')))
+            .collect(),
+    )
+}
+
+/// Where in a JSON text we are: in a string, after a backslash in one, or not.
+enum Strings {
+    Outside,
+    Inside,
+    Escaped,
+}
+
+impl Strings {
+    /// Steps over one byte and says whether it is whitespace between tokens.
+    fn drops(&mut self, byte: u8) -> bool {
+        *self = match (&self, byte) {
+            (Self::Outside, b' ' | b'\t' | b'\n' | b'\r') => return true,
+            (Self::Outside, b'"') | (Self::Escaped, _) => Self::Inside,
+            (Self::Inside, b'"') => Self::Outside,
+            (Self::Inside, b'\\') => Self::Escaped,
+            _ => return false,
+        };
+        false
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+    use serde_json::Value;
+
+    use super::*;
+
+    #[test]
+    fn whitespace_in_texts_stays_and_between_tokens_goes() {
+        assert_eq!(
+            compact("{ \"a\\\" \" :\t[1.0 ,\r\n -0]\n}"),
+            "{\"a\\\" \":[1.0,-0]}"
+        );
+        assert!(matches!(compact("{\"a\":\" b \"}"), Cow::Borrowed(_)));
+    }
+
+    fn json() -> impl Strategy<Value = Value> {
+        let leaf = prop_oneof![
+            Just(Value::Null),
+            any::<bool>().prop_map(Value::from),
+            any::<i64>().prop_map(Value::from),
+            any::<String>().prop_map(Value::from),
+            "[\\\\\" \n\t\r{}\u{7f}-\u{3000}]{0,8}".prop_map(Value::from),
+        ];
+        leaf.prop_recursive(4, 32, 5, |inner| {
+            prop_oneof![
+                prop::collection::vec(inner.clone(), 0..5).prop_map(Value::from),
+                prop::collection::btree_map(any::<String>(), inner, 0..5)
+                    .prop_map(|map| Value::Object(map.into_iter().collect())),
+            ]
+        })
+    }
+
+    proptest! {
+        #[test]
+        fn compacting_keeps_the_data_and_is_done_once(value in json()) {
+            let pretty = serde_json::to_string_pretty(&value).unwrap();
+            let once = compact(&pretty);
+            prop_assert_eq!(&*once, value.to_string());
+            prop_assert_eq!(compact(&once), once.as_ref());
+            prop_assert!(once.bytes().all(|byte| byte >= 0x20));
+        }
+
+        #[test]
+        fn a_text_is_escaped_as_everybody_does_it(text in any::<String>(), low in 0_u8..0x20) {
+            for text in [text.clone(), format!("{text}{}", char::from(low))] {
+                let mut out = Vec::new();
+                push_text(&mut out, &text);
+                prop_assert_eq!(out.len(), text_len(&text));
+                prop_assert_eq!(out, serde_json::to_vec(&text).unwrap());
+            }
+        }
+    }
+}
