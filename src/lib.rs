@@ -24,6 +24,8 @@ pub mod home;
 pub mod log;
 pub mod platform;
 pub mod position;
+pub mod private_file;
+pub mod server_url;
 pub mod state;
 pub mod sync;
 pub mod target;

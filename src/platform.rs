@@ -39,6 +39,19 @@ pub fn private_options() -> OpenOptions {
     options
 }
 
+/// Whether anybody but the owner has any permission on the file. Always false
+/// where there are no such modes.
+#[must_use]
+pub fn open_to_others(metadata: &std::fs::Metadata) -> bool {
+    #[cfg(unix)]
+    return std::os::unix::fs::PermissionsExt::mode(&metadata.permissions()) & 0o077 != 0;
+    #[cfg(windows)]
+    {
+        let _ = metadata;
+        false
+    }
+}
+
 /// Reads at `offset` without moving the file's cursor; may read less than asked.
 ///
 /// # Errors

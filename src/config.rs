@@ -1,1 +1,0 @@
-//! `config.toml`: what the user may set, its defaults and its limits.
