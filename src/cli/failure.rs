@@ -10,6 +10,8 @@ use crate::cli::exit::Exit;
 use crate::event::Invalid;
 use crate::home::HomeError;
 
+mod delivery;
+
 /// Why a command did not do what it was asked to.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Failure {

@@ -9,6 +9,7 @@ use std::process::ExitCode;
 
 use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum};
 
+mod auth;
 pub mod exit;
 pub mod failure;
 pub mod output;
@@ -75,7 +76,11 @@ pub enum Color {
 
 /// The commands.
 #[derive(Debug, Subcommand)]
-enum Command {}
+enum Command {
+    /// Sign in, sign out, show who you are
+    #[command(subcommand)]
+    Auth(auth::AuthCommand),
+}
 
 /// What every command needs: the home and the output.
 pub struct Session {
@@ -95,14 +100,21 @@ pub fn main() -> ExitCode {
         Ok(cli) => cli,
         Err(error) => return usage(&error),
     };
-    let mut out = output_for(&cli.global);
-    let result = run(cli, &mut out);
+    let out = output_for(&cli.global);
+    let (result, mut out) = run(cli, out);
     ExitCode::from(finish(result, &mut out).code())
 }
 
-fn run(cli: Cli, _out: &mut Output) -> Result<(), Failure> {
-    let _home = Home::resolve(cli.global.home.as_deref())?;
-    match cli.command {}
+fn run(cli: Cli, out: Output) -> (Result<(), Failure>, Output) {
+    let home = match Home::resolve(cli.global.home.as_deref()) {
+        Ok(home) => home,
+        Err(error) => return (Err(error.into()), out),
+    };
+    let mut session = Session { home, out };
+    let result = match cli.command {
+        Command::Auth(command) => auth::run(command, &mut session),
+    };
+    (result, session.out)
 }
 
 fn finish(result: Result<(), Failure>, out: &mut Output) -> Exit {

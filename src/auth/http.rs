@@ -1,0 +1,356 @@
+//! One careful HTTP client for everything that talks to the server.
+//!
+//! Every wait has a deadline. Redirects are never followed, so neither a token
+//! nor an event can be led to another host. A response body is read up to a
+//! bound after decompression. A status is never an error here: what an answer
+//! means is decided by whoever asked. The proxy of the environment is used,
+//! except for loopback. TLS is rustls with ring; the system's certificates are
+//! trusted, or those compiled in where the system has none, or those of
+//! `[sync] ca_file` and no others.
+
+use std::io::{self, Read};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use secrecy::{ExposeSecret, SecretString};
+use thiserror::Error;
+use ureq::tls::{Certificate, PemItem, RootCerts, TlsConfig, parse_pem};
+use ureq::{Agent, Proxy, http};
+
+use crate::server_url::ServerUrl;
+
+/// How long connecting may take, name resolution and TLS each counted on its own.
+pub const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
+/// How long a single read or write may stand still.
+pub const STALL_TIMEOUT: Duration = Duration::from_secs(30);
+/// The most bytes of response headers.
+const MAX_HEADER_BYTES: usize = 32 * 1024;
+/// The most characters that are repeated of a server's words.
+const MAX_SAID_CHARS: usize = 300;
+/// The most bytes of a certificate file.
+const MAX_CA_BYTES: u64 = 4 * 1024 * 1024;
+
+/// What one request may cost.
+#[derive(Clone, Copy, Debug)]
+pub struct Limits {
+    /// The whole request, from the first packet to the last byte of the answer.
+    pub total: Duration,
+    /// The most bytes of the answer's body, after decompression.
+    pub body_bytes: u64,
+}
+
+/// A client for one server.
+#[derive(Clone, Debug)]
+pub struct Client {
+    agent: Agent,
+    server: ServerUrl,
+    limits: Limits,
+}
+
+/// Why no client could be made: the configuration is at fault, not the network.
+#[derive(Debug, Error)]
+#[non_exhaustive]
+pub enum SetupError {
+    /// The certificate file cannot be read.
+    #[error("cannot use the certificates in {}: {source}", path.display())]
+    CaFile {
+        /// The file of `[sync] ca_file`.
+        path: PathBuf,
+        /// What is wrong.
+        source: io::Error,
+    },
+}
+
+/// An answer, whatever its status.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Answer {
+    /// The HTTP status.
+    pub status: u16,
+    /// The `Retry-After` header.
+    pub retry_after: Option<String>,
+    /// The `Location` header.
+    pub location: Option<String>,
+    /// The body, as far as it came.
+    pub body: Vec<u8>,
+    /// How the body ended.
+    pub end: BodyEnd,
+}
+
+impl Answer {
+    /// The server's own words in a JSON body, on one line and shortened; `None`
+    /// when there are none.
+    #[must_use]
+    pub fn says(&self) -> Option<String> {
+        let body: serde_json::Value = serde_json::from_slice(&self.body).ok()?;
+        let keys = [
+            "error_description",
+            "error_message",
+            "error",
+            "detail",
+            "reason",
+            "message",
+        ];
+        let text = keys.iter().find_map(|key| body.get(*key)?.as_str())?;
+        let line = text.split_whitespace().collect::<Vec<_>>().join(" ");
+        (!line.is_empty()).then(|| line.chars().take(MAX_SAID_CHARS).collect())
+    }
+}
+
+/// How a response body ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum BodyEnd {
+    /// It is all there.
+    Whole,
+    /// The connection broke, stalled, or the compression was damaged.
+    Cut,
+    /// There was more than the bound.
+    TooLarge,
+}
+
+/// Why there is no answer at all.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+#[non_exhaustive]
+pub enum NoAnswer {
+    /// The name has no address.
+    #[error("{host} has no address (DNS)")]
+    NoAddress {
+        /// The server's host.
+        host: String,
+    },
+    /// A deadline passed.
+    #[error("{host} did not answer in time ({step})")]
+    Timeout {
+        /// The server's host.
+        host: String,
+        /// What was being waited for.
+        step: String,
+    },
+    /// The connection could not be made, or broke.
+    #[error("no connection to {host}: {reason}")]
+    Connection {
+        /// The server's host.
+        host: String,
+        /// What the system said.
+        reason: String,
+    },
+    /// TLS failed: a certificate that is not trusted, or no TLS at all.
+    #[error("no trusted connection to {host}: {reason}")]
+    Tls {
+        /// The server's host.
+        host: String,
+        /// What the TLS library said.
+        reason: String,
+    },
+    /// The proxy of the environment is unusable or refused.
+    #[error("the proxy of the environment failed: {reason}")]
+    Proxy {
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// What came back is not HTTP.
+    #[error("{host} does not speak HTTP as expected: {reason}")]
+    Protocol {
+        /// The server's host.
+        host: String,
+        /// What was wrong.
+        reason: String,
+    },
+}
+
+/// How a request body is encoded.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Encoding {
+    /// As it is.
+    Plain,
+    /// Compressed with gzip.
+    Gzip,
+}
+
+impl Client {
+    /// A client for `server` that trusts `ca_file` alone when one is given.
+    ///
+    /// # Errors
+    /// [`SetupError`] when the certificates cannot be used.
+    pub fn new(
+        server: &ServerUrl,
+        ca_file: Option<&Path>,
+        limits: Limits,
+    ) -> Result<Self, SetupError> {
+        let proxy = if server.is_loopback() {
+            None
+        } else {
+            Proxy::try_from_env()
+        };
+        let mut config = Agent::config_builder()
+            .http_status_as_error(false)
+            .max_redirects(0)
+            .max_redirects_will_error(false)
+            .proxy(proxy)
+            .user_agent(concat!("spec-kitty/", env!("CARGO_PKG_VERSION")))
+            .max_response_header_size(MAX_HEADER_BYTES)
+            .timeout_global(Some(limits.total))
+            .timeout_resolve(Some(CONNECT_TIMEOUT))
+            .timeout_connect(Some(CONNECT_TIMEOUT))
+            .timeout_per_read(Some(STALL_TIMEOUT))
+            .timeout_per_write(Some(STALL_TIMEOUT));
+        if server.is_secure() {
+            let tls = TlsConfig::builder().root_certs(roots(ca_file)?).build();
+            config = config.tls_config(tls);
+        }
+        Ok(Self {
+            agent: config.build().new_agent(),
+            server: server.clone(),
+            limits,
+        })
+    }
+
+    /// The server this client talks to.
+    #[must_use]
+    pub fn server(&self) -> &ServerUrl {
+        &self.server
+    }
+
+    /// Posts `json` to `path` of the server. The token, when given, goes into
+    /// the `Authorization` header and nowhere else.
+    ///
+    /// # Errors
+    /// [`NoAnswer`] when no status came back. The request may have arrived.
+    pub fn post_json(
+        &self,
+        path: &str,
+        bearer: Option<&SecretString>,
+        json: &[u8],
+        encoding: Encoding,
+    ) -> Result<Answer, NoAnswer> {
+        let mut request = self
+            .agent
+            .post(self.server.join(path))
+            .header("Content-Type", "application/json")
+            .header("Accept", "application/json");
+        if encoding == Encoding::Gzip {
+            request = request.header("Content-Encoding", "gzip");
+        }
+        if let Some(token) = bearer {
+            request = request.header("Authorization", format!("Bearer {}", token.expose_secret()));
+        }
+        let response = request.send(json).map_err(|error| self.no_answer(error))?;
+        Ok(self.read(response))
+    }
+
+    fn read(&self, response: http::Response<ureq::Body>) -> Answer {
+        let header = |name: http::HeaderName| {
+            let value = response.headers().get(name)?;
+            Some(value.to_str().ok()?.trim().to_owned())
+        };
+        let retry_after = header(http::header::RETRY_AFTER);
+        let location = header(http::header::LOCATION);
+        let status = response.status().as_u16();
+        let mut body = Vec::new();
+        let limit = self.limits.body_bytes;
+        let mut reader = response
+            .into_body()
+            .into_reader()
+            .take(limit.saturating_add(1));
+        let end = match reader.read_to_end(&mut body) {
+            Err(_) => BodyEnd::Cut,
+            Ok(read) if u64::try_from(read).unwrap_or(u64::MAX) > limit => BodyEnd::TooLarge,
+            Ok(_) => BodyEnd::Whole,
+        };
+        Answer {
+            status,
+            retry_after,
+            location,
+            body,
+            end,
+        }
+    }
+
+    fn no_answer(&self, error: ureq::Error) -> NoAnswer {
+        let host = self.server.as_str().to_owned();
+        match error {
+            ureq::Error::HostNotFound => NoAnswer::NoAddress { host },
+            ureq::Error::Timeout(step) => NoAnswer::Timeout {
+                host,
+                step: step.to_string(),
+            },
+            ureq::Error::Rustls(error) => NoAnswer::Tls {
+                host,
+                reason: error.to_string(),
+            },
+            ureq::Error::Tls(reason) => NoAnswer::Tls {
+                host,
+                reason: reason.to_owned(),
+            },
+            ureq::Error::Pem(error) => NoAnswer::Tls {
+                host,
+                reason: error.to_string(),
+            },
+            ureq::Error::Io(error) => self.connection(host, &error),
+            ureq::Error::ConnectionFailed => NoAnswer::Connection {
+                host,
+                reason: "refused".to_owned(),
+            },
+            ureq::Error::InvalidProxyUrl => NoAnswer::Proxy {
+                reason: "its URL is not valid".to_owned(),
+            },
+            ureq::Error::ConnectProxyFailed(reason) => NoAnswer::Proxy { reason },
+            other => NoAnswer::Protocol {
+                host,
+                reason: other.to_string(),
+            },
+        }
+    }
+
+    /// rustls reports a failed handshake as an I/O error that wraps its own.
+    fn connection(&self, host: String, error: &io::Error) -> NoAnswer {
+        let inner = error.get_ref();
+        if inner.is_some_and(|inner| inner.downcast_ref::<rustls::Error>().is_some()) {
+            return NoAnswer::Tls {
+                host,
+                reason: error.to_string(),
+            };
+        }
+        match error.kind() {
+            io::ErrorKind::TimedOut | io::ErrorKind::WouldBlock => NoAnswer::Timeout {
+                host,
+                step: "the connection stood still".to_owned(),
+            },
+            _ => NoAnswer::Connection {
+                host,
+                reason: error.to_string(),
+            },
+        }
+    }
+}
+
+fn roots(ca_file: Option<&Path>) -> Result<RootCerts, SetupError> {
+    let Some(path) = ca_file else {
+        // On a bare container the system has no certificates, and a verifier
+        // without any cannot be made.
+        let provider = Arc::new(rustls::crypto::ring::default_provider());
+        return Ok(match rustls_platform_verifier::Verifier::new(provider) {
+            Ok(_) => RootCerts::PlatformVerifier,
+            Err(_) => RootCerts::WebPki,
+        });
+    };
+    let bad = |source| SetupError::CaFile {
+        path: path.to_owned(),
+        source,
+    };
+    let mut pem = Vec::new();
+    std::fs::File::open(path)
+        .and_then(|file| file.take(MAX_CA_BYTES).read_to_end(&mut pem))
+        .map_err(bad)?;
+    let certificates: Vec<Certificate<'static>> = parse_pem(&pem)
+        .filter_map(|item| match item {
+            Ok(PemItem::Certificate(certificate)) => Some(certificate),
+            _ => None,
+        })
+        .collect();
+    if certificates.is_empty() {
+        let empty = io::Error::new(io::ErrorKind::InvalidData, "no certificate in it");
+        return Err(bad(empty));
+    }
+    Ok(RootCerts::from(certificates))
+}

@@ -1,0 +1,79 @@
+//! What goes wrong around settings, sessions and servers, as the user meets it.
+
+use super::Failure;
+use crate::auth::StoreError;
+use crate::auth::client::{LoginError, Refusal};
+use crate::auth::http::{NoAnswer, SetupError};
+use crate::cli::exit::Exit;
+use crate::config::SetError;
+
+impl From<StoreError> for Failure {
+    fn from(error: StoreError) -> Self {
+        match error {
+            StoreError::Busy => Self::new("credentials-busy", Exit::Busy, error.to_string())
+                .hint("spec-kitty auth status"),
+            StoreError::Home(home) => home.into(),
+            other => Self::new("credentials", Exit::Failed, other.to_string()),
+        }
+    }
+}
+
+impl From<SetError> for Failure {
+    fn from(error: SetError) -> Self {
+        match error {
+            SetError::Unknown { .. } | SetError::Wrong { .. } => Self::usage(error.to_string()),
+            other => Self::new("config", Exit::Failed, other.to_string()),
+        }
+    }
+}
+
+impl From<SetupError> for Failure {
+    fn from(error: SetupError) -> Self {
+        Self::new("ca-file", Exit::Failed, error.to_string())
+            .hint("name a PEM file in [sync] ca_file of config.toml, or remove the line")
+    }
+}
+
+impl From<NoAnswer> for Failure {
+    fn from(error: NoAnswer) -> Self {
+        let code = match error {
+            NoAnswer::Tls { .. } => "tls",
+            NoAnswer::Proxy { .. } => "proxy",
+            _ => "unreachable",
+        };
+        Self::new(code, Exit::NoAnswer, error.to_string())
+    }
+}
+
+impl From<Refusal> for Failure {
+    fn from(refusal: Refusal) -> Self {
+        let code = match refusal {
+            Refusal::Redirect { .. } => "redirect",
+            Refusal::NotFound => "no-such-server",
+            Refusal::Throttled { .. } => "throttled",
+            Refusal::Status { .. } => "server-refused",
+            Refusal::Reply(_) => "bad-answer",
+        };
+        let failure = Self::new(code, Exit::NoAnswer, refusal.to_string());
+        match refusal {
+            Refusal::Redirect { .. } | Refusal::NotFound => {
+                failure.hint("spec-kitty auth login --server https://YOUR-SERVER")
+            }
+            _ => failure,
+        }
+    }
+}
+
+impl From<LoginError> for Failure {
+    fn from(error: LoginError) -> Self {
+        match error {
+            LoginError::InvalidCredentials { .. } => {
+                Self::new("invalid-credentials", Exit::Failed, error.to_string())
+                    .hint("spec-kitty auth login")
+            }
+            LoginError::Refused(refusal) => refusal.into(),
+            LoginError::NoAnswer(no_answer) => no_answer.into(),
+            LoginError::Store(store) => store.into(),
+        }
+    }
+}
