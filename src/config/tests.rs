@@ -182,3 +182,28 @@ proptest::proptest! {
         let _ = parse(&text);
     }
 }
+
+/// Files that the Python tool wrote, or choked on; see the folder's names.
+#[test]
+fn every_configuration_of_the_python_tool_is_judged() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/python-home/config");
+    for entry in std::fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        let name = path.file_name().unwrap().to_str().unwrap();
+        let loaded = Config::load(&path);
+        let problems = match name {
+            "config-bad-types.toml" => 2,
+            "config-malformed.toml" => 1,
+            _ => 0,
+        };
+        assert_eq!(
+            loaded.problems.len(),
+            problems,
+            "{name}: {:?}",
+            loaded.problems
+        );
+        let none = ["bad-types", "malformed", "empty", "no-sync-table"];
+        let expected = !none.iter().any(|word| name.contains(word));
+        assert_eq!(loaded.config.sync.server_url.is_some(), expected, "{name}");
+    }
+}
