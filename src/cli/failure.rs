@@ -11,6 +11,7 @@ use crate::event::Invalid;
 use crate::home::HomeError;
 
 mod delivery;
+mod state;
 
 /// Why a command did not do what it was asked to.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -1,1 +1,244 @@
-//! The sled store: clock leases, delivery ledger, view. Knows positions only.
+//! The state store: clock leases, the delivery ledger, its picture for readers,
+//! and the count of what could not be recorded.
+//!
+//! The log is the only truth. What lives here is a lease office and a bookmark:
+//! losing all of it costs clock values and repeated deliveries, never an event.
+//! This room knows positions and targets; it never reads the log.
+//!
+//! Invariants:
+//! * sled is opened only under `state/LOCK`, for one operation, and closed again;
+//!   a store that merely is in use is never taken for a damaged one.
+//! * Nothing in here waits longer than its caller allows, sled included.
+//! * Readers use `state/delivery.view` and `state/failures` only; they take no lock
+//!   and write nothing.
+
+use std::io;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use thiserror::Error;
+
+use crate::home::{Home, HomeError};
+use crate::position::{Lamport, Lease, LeaseFloor};
+
+mod clock;
+mod codec;
+mod failures;
+mod ledger;
+mod ledger_store;
+mod lock;
+mod ranges;
+mod store;
+mod text;
+mod view;
+
+pub use failures::{FailureCounts, FailureReason, Failures, FailuresError};
+pub use ledger::{
+    Answer, Commit, Cursor, DeliveryState, Exception, Ledger, LedgerFull, Outcome, Refusal, Retry,
+    Standing, Stream, TargetLedger, Trouble,
+};
+pub use ledger_store::{Committed, LedgerStore};
+pub use lock::SenderLock;
+pub use ranges::SeqRanges;
+pub use text::{EventKey, Project, TooLong};
+pub use view::ViewError;
+
+use store::Store;
+
+/// Why an operation on the state store did not happen.
+#[derive(Debug, Error)]
+#[non_exhaustive]
+pub enum StateError {
+    /// Another process kept the lock past the deadline.
+    #[error("{} is in use by another process", path.display())]
+    Busy {
+        /// The lock.
+        path: PathBuf,
+    },
+    /// The store was opened but did not finish in time; what was asked for may
+    /// or may not have been kept.
+    #[error("{} did not answer within {limit_ms} ms", path.display())]
+    Slow {
+        /// The store.
+        path: PathBuf,
+        /// How long it was given, in milliseconds.
+        limit_ms: u64,
+    },
+    /// The file system refused.
+    #[error("cannot {action} {}: {source}", path.display())]
+    Io {
+        /// What was tried, as a verb.
+        action: &'static str,
+        /// The file or directory.
+        path: PathBuf,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// Even a newly created store did not work.
+    #[error("the state store in {} does not work: {reason}", path.display())]
+    Broken {
+        /// The store.
+        path: PathBuf,
+        /// What it said.
+        reason: String,
+    },
+    /// No clock value is left below the largest plausible one.
+    #[error("the clock has reached {floor}: no value is left to lease")]
+    Exhausted {
+        /// The value that a lease would have to lie above.
+        floor: Lamport,
+    },
+    /// The server refused more events than the ledger keeps one by one.
+    #[error(transparent)]
+    LedgerFull(#[from] LedgerFull),
+}
+
+impl StateError {
+    pub(crate) fn io(action: &'static str, path: &Path, source: io::Error) -> Self {
+        Self::Io {
+            action,
+            path: path.to_owned(),
+            source,
+        }
+    }
+}
+
+/// Something that was put right on the way, worth one line to a person.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Note {
+    /// The store was damaged; it was set aside and made anew.
+    Healed {
+        /// Where the damaged store is now.
+        moved_to: PathBuf,
+        /// What was wrong with it.
+        reason: String,
+    },
+    /// A stored clock value lay above every plausible one and was ignored.
+    ImplausibleClock {
+        /// The value.
+        value: u64,
+    },
+    /// An entry of the ledger could not be read and was dropped.
+    EntryDropped {
+        /// Its key, in hexadecimal.
+        key: String,
+    },
+    /// The ledger was completed from its view, which was ahead of the store.
+    RestoredFromView,
+    /// The view could not be written; readers see an older ledger.
+    ViewUnwritten {
+        /// Why.
+        reason: String,
+    },
+    /// The store could not be used; the view carries the ledger alone.
+    StoreUnavailable {
+        /// Why.
+        reason: String,
+    },
+}
+
+/// A result together with what was put right to get it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Noted<T> {
+    /// The result.
+    pub value: T,
+    /// What was put right; empty in ordinary operation.
+    pub notes: Vec<Note>,
+}
+
+/// The state of one home: a handle on its directory. Cheap; opens nothing.
+#[derive(Clone, Debug)]
+pub struct State {
+    dir: PathBuf,
+}
+
+impl State {
+    /// The state kept in `dir` (see [`Home::state_dir`]). Nothing is created.
+    #[must_use]
+    pub fn at(dir: impl Into<PathBuf>) -> Self {
+        Self { dir: dir.into() }
+    }
+
+    /// The directory.
+    #[must_use]
+    pub fn dir(&self) -> &Path {
+        &self.dir
+    }
+
+    /// Reserves `ticks` clock values (at least one) above `floor` and above all
+    /// that was reserved before. The reservation is durable when this returns.
+    ///
+    /// Near the largest plausible value the lease is shorter than asked for.
+    ///
+    /// # Errors
+    /// [`StateError::Busy`] when the store is in use past `deadline`. With any
+    /// error the caller goes on from the log alone.
+    pub fn reserve(
+        &self,
+        floor: LeaseFloor,
+        ticks: u64,
+        deadline: Duration,
+    ) -> Result<Noted<Lease>, StateError> {
+        self.prepare()?;
+        clock::reserve(&self.store(), floor, ticks, deadline)
+    }
+
+    /// Takes the right to be the one sender of this home, waiting at most
+    /// `deadline`; `None` when another process has it. Given back when dropped.
+    ///
+    /// # Errors
+    /// [`StateError::Io`] when the lock file cannot be made or locked.
+    pub fn sender_lock(&self, deadline: Duration) -> Result<Option<SenderLock>, StateError> {
+        self.prepare()?;
+        SenderLock::acquire(&self.dir, deadline)
+    }
+
+    /// Loads the delivery ledger for the one sender of this home.
+    ///
+    /// A store that cannot be used is replaced by the view, and the other way
+    /// round: whichever is newer counts.
+    ///
+    /// # Errors
+    /// Any [`StateError`] when neither the store nor the view can be read.
+    pub fn open_ledger(
+        &self,
+        sender: SenderLock,
+        deadline: Duration,
+    ) -> Result<Noted<LedgerStore>, StateError> {
+        self.prepare()?;
+        LedgerStore::open(self.dir.clone(), self.store(), sender, deadline)
+    }
+
+    /// The ledger as its owner last wrote it down for readers; `None` when
+    /// nothing was ever sent from this home.
+    ///
+    /// # Errors
+    /// [`ViewError`] when the file is there and cannot be used.
+    pub fn view(&self) -> Result<Option<Ledger>, ViewError> {
+        view::read(&view::path_in(&self.dir))
+    }
+
+    /// The counters of events that could not be recorded.
+    #[must_use]
+    pub fn failures(&self) -> Failures {
+        Failures::in_dir(&self.dir)
+    }
+
+    fn store(&self) -> Store {
+        Store::in_dir(&self.dir)
+    }
+
+    /// Makes the directory and, while there is room on the disk, the counters
+    /// that have to work when there is none.
+    fn prepare(&self) -> Result<(), StateError> {
+        Home::at(&self.dir).create().map_err(|error| match error {
+            HomeError::Create { path, source } => StateError::io("create", &path, source),
+            HomeError::Unknown => {
+                StateError::io("create", &self.dir, io::ErrorKind::NotFound.into())
+            }
+        })?;
+        self.failures().create();
+        Ok(())
+    }
+}

@@ -1,0 +1,81 @@
+//! The files of the store as the file system sees them: private and durable.
+//!
+//! sled creates its files by the umask, which we never touch because children
+//! inherit it. Its directory is ours and 0700, and the files that sled always
+//! needs are created empty and 0600 before it looks for them, which it takes
+//! for a new store. Only its snapshots come into being by the umask, inside
+//! the private directory; they are tightened after each operation.
+
+use std::fs::{self, OpenOptions};
+use std::io;
+use std::path::{Path, PathBuf};
+
+use crate::platform;
+
+pub(super) fn db_path(sled_dir: &Path) -> PathBuf {
+    sled_dir.join("db")
+}
+
+/// Makes the directory and the files that are missing; says whether any was.
+pub(super) fn prepare(sled_dir: &Path) -> io::Result<bool> {
+    let mut is_new = create_dir(sled_dir)?;
+    is_new |= create_dir(&sled_dir.join("blobs"))?;
+    for path in [db_path(sled_dir), sled_dir.join("conf")] {
+        let made = platform::private_options()
+            .write(true)
+            .create_new(true)
+            .open(path);
+        is_new |= absent(made.map(drop))?;
+    }
+    Ok(is_new)
+}
+
+fn create_dir(path: &Path) -> io::Result<bool> {
+    absent(platform::create_private_dir(path))
+}
+
+/// Whether something was created; that it was there already is no error.
+fn absent(made: io::Result<()>) -> io::Result<bool> {
+    match made {
+        Ok(()) => Ok(true),
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(false),
+        Err(error) => Err(error),
+    }
+}
+
+/// Makes durable what an operation wrote. `flush` of sled starts writing the
+/// pages (`sync_file_range`) and does not commit the file's size or empty the
+/// drive's cache; this does.
+pub(super) fn sync(sled_dir: &Path, is_new: bool) -> io::Result<()> {
+    if is_new {
+        let conf = OpenOptions::new().write(true).open(sled_dir.join("conf"))?;
+        conf.sync_all()?;
+    }
+    let db = OpenOptions::new().write(true).open(db_path(sled_dir))?;
+    db.sync_data()?;
+    platform::sync_dir(sled_dir)?;
+    match sled_dir.parent() {
+        Some(state_dir) if is_new => platform::sync_dir(state_dir),
+        _ => Ok(()),
+    }
+}
+
+/// Takes the rights of group and others off the files that sled made.
+#[cfg(unix)]
+pub(super) fn tighten(sled_dir: &Path) -> io::Result<()> {
+    use std::os::unix::fs::PermissionsExt;
+    for entry in fs::read_dir(sled_dir)? {
+        let entry = entry?;
+        let mode = entry.metadata()?.permissions().mode();
+        if mode & 0o077 != 0 {
+            fs::set_permissions(entry.path(), fs::Permissions::from_mode(mode & 0o700))?;
+        }
+    }
+    Ok(())
+}
+
+/// Windows files inherit the rights of the profile's directory.
+#[cfg(not(unix))]
+pub(super) fn tighten(_sled_dir: &Path) -> io::Result<()> {
+    Ok(())
+}
