@@ -10,9 +10,11 @@ use std::process::ExitCode;
 use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum};
 
 mod auth;
+mod dev_server;
 pub mod exit;
 pub mod failure;
 pub mod output;
+pub mod signals;
 
 use exit::Exit;
 use failure::Failure;
@@ -80,6 +82,7 @@ enum Command {
     /// Sign in, sign out, show who you are
     #[command(subcommand)]
     Auth(auth::AuthCommand),
+    DevServer(dev_server::Arguments),
 }
 
 /// What every command needs: the home and the output.
@@ -113,6 +116,7 @@ fn run(cli: Cli, out: Output) -> (Result<(), Failure>, Output) {
     let mut session = Session { home, out };
     let result = match cli.command {
         Command::Auth(command) => auth::run(command, &mut session),
+        Command::DevServer(arguments) => dev_server::run(arguments, &mut session.out),
     };
     (result, session.out)
 }

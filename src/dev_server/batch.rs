@@ -138,8 +138,7 @@ fn face_of(event: &str) -> Result<Face<'_>, Refusal> {
         category: "schema_mismatch",
         message,
     };
-    crate::event::validate_wire(event.as_bytes())
-        .map_err(|invalid| refuse(format!("{}: {}", invalid.field, invalid.reason)))?;
+    crate::event::validate_wire(event.as_bytes()).map_err(|invalid| refuse(invalid.to_string()))?;
     serde_json::from_str(event).map_err(|error| refuse(error.to_string()))
 }
 
@@ -176,8 +175,11 @@ fn foreign_team(face: &Face<'_>) -> Response {
 }
 
 fn failed(error: &io::Error) -> Response {
-    Response::json(500, &json!({"error": "Internal error: events cannot be stored"}))
-        .with_note(format!("cannot store events: {error}"))
+    Response::json(
+        500,
+        &json!({"error": "Internal error: events cannot be stored"}),
+    )
+    .with_note(format!("cannot store events: {error}"))
 }
 
 fn echo(text: &str) -> String {

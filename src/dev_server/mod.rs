@@ -7,7 +7,7 @@
 //! line, durable before it is answered, and reads that file again when it
 //! starts, so an event sent twice is a duplicate also after a restart.
 //!
-//! The path of a request: `server` (sockets, threads) → `wire` (bytes to a
+//! The path of a request: `server` (listener, threads) → `connection` → `wire` (bytes to a
 //! [`Request`], all bounds) → `service` (routes, a pure function of request and
 //! time) → `batch` (verdicts) → `store` (the file) and `hub` (news for the
 //! listeners of `websocket`). The server knows the wire form of events and
@@ -34,6 +34,7 @@ use thiserror::Error;
 
 mod batch;
 mod board;
+mod connection;
 mod http;
 mod hub;
 mod script;

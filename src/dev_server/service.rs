@@ -178,9 +178,7 @@ impl Service {
             return error(400, &why);
         }
         match self.receive(&events, account, None) {
-            Ok(judgement) => {
-                Response::json(200, &judgement.results()).with_note(judgement.note())
-            }
+            Ok(judgement) => Response::json(200, &judgement.results()).with_note(judgement.note()),
             Err(response) => response,
         }
     }
@@ -334,3 +332,6 @@ fn unauthorized() -> Response {
 fn error(status: u16, why: &str) -> Response {
     Response::json(status, &json!({"error": why}))
 }
+
+#[cfg(test)]
+mod tests;

@@ -162,10 +162,6 @@ impl Store {
         Ok(())
     }
 
-    pub(crate) fn path(&self) -> &Path {
-        &self.path
-    }
-
     /// Whether this id was seen before; `event` is the JSON that came with it now.
     pub(crate) fn known(&self, event_id: &str, event: &str) -> io::Result<Known> {
         let Some(stored) = self.index.get(event_id) else {
@@ -314,7 +310,10 @@ mod tests {
         let path = dir.path().join("events.ndjson");
         std::fs::write(&path, format!("{}\nnonsense\n", event("A", 1))).unwrap();
         let error = Store::open(&path).err().unwrap();
-        assert!(matches!(error, StoreError::Damaged { line: 2, .. }), "{error}");
+        assert!(
+            matches!(error, StoreError::Damaged { line: 2, .. }),
+            "{error}"
+        );
     }
 
     #[test]

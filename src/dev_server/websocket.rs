@@ -37,7 +37,10 @@ pub(crate) fn is_upgrade(request: &Request) -> bool {
 /// The answer that switches protocols, or the one that says why not.
 pub(crate) fn accept(request: &Request) -> Result<Response, Response> {
     let refuse = |why: &dyn std::fmt::Display| {
-        Response::json(400, &json!({"error": format!("Bad websocket handshake: {why}")}))
+        Response::json(
+            400,
+            &json!({"error": format!("Bad websocket handshake: {why}")}),
+        )
     };
     let mut builder = tungstenite::http::Request::builder()
         .method(request.method())
@@ -179,7 +182,11 @@ impl<'a, S: Read + Write> Channel<'a, S> {
 
     fn answer(&mut self, text: &str, listener: u64) -> Next {
         let Ok(control) = serde_json::from_str::<Control<'_>>(text) else {
-            return self.refuse(&Value::Null, "schema_mismatch", "the frame is not a JSON object");
+            return self.refuse(
+                &Value::Null,
+                "schema_mismatch",
+                "the frame is not a JSON object",
+            );
         };
         match (control.event_id, control.kind.as_deref()) {
             (Some(id), _) => self.take_event(text, &id, listener),
