@@ -1,0 +1,370 @@
+//! The segment header: who wrote the segment, where it begins, what came before.
+//!
+//! A segment begins with two copies of the same 512 bytes, each with its own
+//! CRC, in two disk sectors: one damaged copy costs nothing.
+//!
+//! ```text
+//! offset  size  field
+//!      0     8  magic               89 53 4B 4C 0D 0A 1A 0A ("\x89SKL\r\n\x1a\n")
+//!      8     2  format version      1
+//!     10     2  flags               bit 0: the log was over 80 % of a limit
+//!     12     4  reserved            0
+//!     16     8  ordinal             the number in the file name
+//!     24    16  segment id          random; seeds the CRC of every frame
+//!     40    16  home id             random, made with the first segment
+//!     56    12  node id             12 lower-case hex digits
+//!     68     4  reserved            0
+//!     72     8  node facts          hash of host and user when it was made
+//!     80     8  lock identity       inode of log/LOCK when it was made
+//!     88     8  first seq           of the first frame
+//!     96     8  predecessor         its ordinal, 0 when there is none
+//!    104    16  predecessor id      zero when its header was unreadable
+//!    120     8  predecessor end     where its last valid frame ends
+//!    128     8  predecessor seq     last sequence number it used
+//!    136     8  predecessor clock   clock after it
+//!    144     8  lease start         first clock value this segment may issue
+//!    152     8  lease end           last clock value this segment may issue
+//!    160     8  created at          microseconds since 1970, signed
+//!    168   340  reserved            0
+//!    508     4  crc32               over the 508 bytes before
+//! ```
+
+use std::fmt;
+
+use crate::log::bytes::{array_at, put, u16_at, u32_at, u64_at};
+use crate::log::frame::Seed;
+use crate::position::{Lamport, Lease, Offset, Ordinal, Seq};
+
+/// The first eight bytes of a segment. Like PNG's, they show what a transfer
+/// in text mode does to a file.
+pub const MAGIC: [u8; 8] = *b"\x89SKL\r\n\x1a\n";
+/// The version of the segment format that this code reads and writes.
+pub const VERSION: u16 = 1;
+/// Bytes of one copy of the header.
+pub const COPY_BYTES: usize = 512;
+/// Bytes of both copies: where the first frame begins.
+pub const HEADER_BYTES: usize = 2 * COPY_BYTES;
+
+const CRC_AT: usize = COPY_BYTES - 4;
+const FLAG_PRESSURE: u16 = 1;
+
+/// The stable name of one machine and user in every event: 12 hex digits.
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+pub struct NodeId([u8; 12]);
+
+impl NodeId {
+    /// The node id in `text`, which must be 12 lower-case hex digits.
+    #[must_use]
+    pub fn parse(text: &str) -> Option<Self> {
+        let bytes: [u8; 12] = text.as_bytes().try_into().ok()?;
+        let hex = |byte: &u8| matches!(byte, b'0'..=b'9' | b'a'..=b'f');
+        bytes.iter().all(hex).then_some(Self(bytes))
+    }
+
+    /// The node id made of the first six of these random or hashed bytes.
+    #[must_use]
+    pub fn from_bytes(bytes: [u8; 6]) -> Self {
+        let mut digits = [0; 12];
+        for (pair, byte) in digits.chunks_exact_mut(2).zip(bytes) {
+            for (digit, nibble) in pair.iter_mut().zip([byte >> 4, byte & 15]) {
+                *digit = if nibble < 10 {
+                    b'0' + nibble
+                } else {
+                    b'a' + nibble - 10
+                };
+            }
+        }
+        Self(digits)
+    }
+
+    /// The twelve digits.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        std::str::from_utf8(&self.0).unwrap_or_default()
+    }
+}
+
+impl fmt::Display for NodeId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+impl fmt::Debug for NodeId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+/// How full the log was when a segment was created.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Pressure {
+    /// Below 80 % of the limit.
+    Calm,
+    /// At or over 80 % of the limit: every emitting command warns.
+    High,
+}
+
+/// What a segment says of the one before it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Predecessor {
+    /// Its ordinal; 0 when this is the first segment.
+    pub ordinal: Ordinal,
+    /// Its id; zero when its header could not be read.
+    pub id: [u8; 16],
+    /// Where its last valid frame ends: what lies beyond is debris.
+    pub valid_end: Offset,
+    /// The last sequence number that it used.
+    pub last_seq: Seq,
+    /// The home's clock after it.
+    pub last_clock: Lamport,
+}
+
+/// The header of one segment.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Header {
+    /// The number in the file name.
+    pub ordinal: Ordinal,
+    /// Random; seeds the checksums of the segment's frames.
+    pub segment_id: [u8; 16],
+    /// Random; the same in all segments of one home.
+    pub home_id: [u8; 16],
+    /// The node that issued the events of this segment.
+    pub node_id: NodeId,
+    /// A hash of the host and user that the node id was made for.
+    pub node_facts: [u8; 8],
+    /// The identity of `log/LOCK` when the segment was made.
+    pub lock_identity: u64,
+    /// The sequence number of the first frame.
+    pub first_seq: Seq,
+    /// The segment before.
+    pub predecessor: Predecessor,
+    /// The clock values that this segment may issue.
+    pub lease: Lease,
+    /// How full the log was.
+    pub pressure: Pressure,
+    /// When it was made, in microseconds since 1970; information only.
+    pub created_at_us: i64,
+}
+
+/// What the first bytes of a segment are.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum HeaderRead {
+    /// At least one copy is sound. `damaged_copies` is 0 or 1.
+    Sound {
+        /// The header.
+        header: Header,
+        /// How many of the two copies are bad.
+        damaged_copies: u8,
+    },
+    /// A sound header of a format this version does not know.
+    Newer {
+        /// Its version.
+        version: u16,
+    },
+    /// Neither copy is sound.
+    Unreadable,
+}
+
+impl Header {
+    /// Where the checksums of this segment start from.
+    #[must_use]
+    pub fn seed(&self) -> Seed {
+        Seed::of(&self.segment_id)
+    }
+
+    /// The bytes of both copies.
+    #[must_use]
+    pub fn encode(&self) -> [u8; HEADER_BYTES] {
+        let mut copy = [0; COPY_BYTES];
+        put(&mut copy, 0, &MAGIC);
+        put(&mut copy, 8, &VERSION.to_le_bytes());
+        let flags = if self.pressure == Pressure::High {
+            FLAG_PRESSURE
+        } else {
+            0
+        };
+        put(&mut copy, 10, &flags.to_le_bytes());
+        put(&mut copy, 16, &self.ordinal.0.to_le_bytes());
+        put(&mut copy, 24, &self.segment_id);
+        put(&mut copy, 40, &self.home_id);
+        put(&mut copy, 56, &self.node_id.0);
+        put(&mut copy, 72, &self.node_facts);
+        put(&mut copy, 80, &self.lock_identity.to_le_bytes());
+        put(&mut copy, 88, &self.first_seq.0.to_le_bytes());
+        put(&mut copy, 96, &self.predecessor.ordinal.0.to_le_bytes());
+        put(&mut copy, 104, &self.predecessor.id);
+        put(&mut copy, 120, &self.predecessor.valid_end.0.to_le_bytes());
+        put(&mut copy, 128, &self.predecessor.last_seq.0.to_le_bytes());
+        put(&mut copy, 136, &self.predecessor.last_clock.0.to_le_bytes());
+        put(&mut copy, 144, &self.lease.start.0.to_le_bytes());
+        put(&mut copy, 152, &self.lease.end.0.to_le_bytes());
+        put(&mut copy, 160, &self.created_at_us.to_le_bytes());
+        let crc = crc32fast::hash(copy.get(..CRC_AT).unwrap_or_default());
+        put(&mut copy, CRC_AT, &crc.to_le_bytes());
+        let mut both = [0; HEADER_BYTES];
+        put(&mut both, 0, &copy);
+        put(&mut both, COPY_BYTES, &copy);
+        both
+    }
+
+    /// Reads the header from the first bytes of a segment.
+    #[must_use]
+    pub fn decode(bytes: &[u8]) -> HeaderRead {
+        let copies = [bytes.get(..COPY_BYTES), bytes.get(COPY_BYTES..HEADER_BYTES)];
+        let [first, second] = copies.map(|copy| copy.and_then(decode_copy));
+        match (first, second) {
+            (Some(Ok(header)), Some(Ok(_))) => HeaderRead::Sound {
+                header,
+                damaged_copies: 0,
+            },
+            (Some(Ok(header)), _) | (_, Some(Ok(header))) => HeaderRead::Sound {
+                header,
+                damaged_copies: 1,
+            },
+            (Some(Err(version)), _) | (_, Some(Err(version))) => HeaderRead::Newer { version },
+            (None, None) => HeaderRead::Unreadable,
+        }
+    }
+}
+
+/// One copy: `None` when it is damaged, `Err(version)` when it is sound but of
+/// a later format.
+fn decode_copy(copy: &[u8]) -> Option<Result<Header, u16>> {
+    let sound = copy.starts_with(&MAGIC)
+        && Some(crc32fast::hash(copy.get(..CRC_AT)?)) == u32_at(copy, CRC_AT);
+    if !sound {
+        return None;
+    }
+    let version = u16_at(copy, 8)?;
+    if version != VERSION {
+        return Some(Err(version));
+    }
+    let pressure = if u16_at(copy, 10)? & FLAG_PRESSURE == 0 {
+        Pressure::Calm
+    } else {
+        Pressure::High
+    };
+    Some(Ok(Header {
+        ordinal: Ordinal(u64_at(copy, 16)?),
+        segment_id: array_at(copy, 24)?,
+        home_id: array_at(copy, 40)?,
+        node_id: NodeId::parse(std::str::from_utf8(&array_at::<12>(copy, 56)?).ok()?)?,
+        node_facts: array_at(copy, 72)?,
+        lock_identity: u64_at(copy, 80)?,
+        first_seq: Seq(u64_at(copy, 88)?),
+        predecessor: Predecessor {
+            ordinal: Ordinal(u64_at(copy, 96)?),
+            id: array_at(copy, 104)?,
+            valid_end: Offset(u64_at(copy, 120)?),
+            last_seq: Seq(u64_at(copy, 128)?),
+            last_clock: Lamport(u64_at(copy, 136)?),
+        },
+        lease: Lease {
+            start: Lamport(u64_at(copy, 144)?),
+            end: Lamport(u64_at(copy, 152)?),
+        },
+        pressure,
+        created_at_us: i64::from_le_bytes(array_at(copy, 160)?),
+    }))
+}
+
+#[cfg(test)]
+pub(super) mod tests {
+    use super::*;
+
+    /// A header with a different value in every field.
+    pub(in crate::log) fn sample() -> Header {
+        Header {
+            ordinal: Ordinal(2),
+            segment_id: [0x11; 16],
+            home_id: [0x22; 16],
+            node_id: NodeId::parse("b805cd5cee74").unwrap(),
+            node_facts: [0x33; 8],
+            lock_identity: 0x4444,
+            first_seq: Seq(101),
+            predecessor: Predecessor {
+                ordinal: Ordinal(1),
+                id: [0x55; 16],
+                valid_end: Offset(8192),
+                last_seq: Seq(100),
+                last_clock: Lamport(77),
+            },
+            lease: Lease {
+                start: Lamport(78),
+                end: Lamport(16461),
+            },
+            pressure: Pressure::High,
+            created_at_us: 1_700_000_000_000_000,
+        }
+    }
+
+    #[test]
+    fn what_is_encoded_is_what_is_decoded() {
+        let read = Header::decode(&sample().encode());
+        assert_eq!(
+            read,
+            HeaderRead::Sound {
+                header: sample(),
+                damaged_copies: 0
+            }
+        );
+    }
+
+    #[test]
+    fn one_damaged_copy_costs_nothing_and_no_flipped_bit_goes_unnoticed() {
+        for bit in 0..HEADER_BYTES * 8 {
+            let mut bytes = sample().encode();
+            bytes[bit / 8] ^= 1 << (bit % 8);
+            let read = Header::decode(&bytes);
+            assert_eq!(
+                read,
+                HeaderRead::Sound {
+                    header: sample(),
+                    damaged_copies: 1
+                },
+                "{bit}"
+            );
+        }
+    }
+
+    #[test]
+    fn both_copies_damaged_or_cut_off_are_unreadable() {
+        let bytes = sample().encode();
+        for length in 0..COPY_BYTES {
+            assert_eq!(Header::decode(&bytes[..length]), HeaderRead::Unreadable);
+        }
+        let mut both = bytes;
+        both[100] ^= 1;
+        both[COPY_BYTES + 300] ^= 1;
+        assert_eq!(Header::decode(&both), HeaderRead::Unreadable);
+        assert_eq!(Header::decode(&[0; HEADER_BYTES]), HeaderRead::Unreadable);
+    }
+
+    #[test]
+    fn a_later_format_is_told_apart_from_damage() {
+        let mut bytes = sample().encode();
+        put(&mut bytes, 8, &9_u16.to_le_bytes());
+        let crc = crc32fast::hash(&bytes[..CRC_AT]);
+        put(&mut bytes, CRC_AT, &crc.to_le_bytes());
+        put(&mut bytes, COPY_BYTES, &[0; COPY_BYTES]);
+        assert_eq!(Header::decode(&bytes), HeaderRead::Newer { version: 9 });
+    }
+
+    #[test]
+    fn a_node_id_is_twelve_lower_case_hex_digits() {
+        assert_eq!(
+            NodeId::from_bytes([0xb8, 5, 0xcd, 0x5c, 0xee, 0x74]).as_str(),
+            "b805cd5cee74"
+        );
+        for bad in [
+            "",
+            "b805cd5cee7",
+            "B805cd5cee74",
+            "b805cd5cee7g",
+            "b805cd5cee745",
+        ] {
+            assert_eq!(NodeId::parse(bad), None, "{bad:?}");
+        }
+    }
+}

@@ -1,0 +1,368 @@
+//! What the bytes of a segment are: frames, damage, or a tail that was cut.
+//!
+//! Pure: bytes and what is known of the segment go in, regions come out. The
+//! appender, the readers and `log verify` all decide by this one function, so
+//! they agree on which sequence numbers are lost.
+//!
+//! The rules:
+//! * A frame counts when its checksum is right and its sequence number and
+//!   clock fit what came before.
+//! * A bad region with a good, later frame behind it is **damage**: the scan
+//!   goes on at that frame, and the numbers between are lost.
+//! * A bad region at the end of a *final* segment (its successor recorded
+//!   where it ends) is damage.
+//! * A bad region at the end of an *open* segment is a **torn tail** when it is
+//!   shorter than its lengths say or holds an all-zero disk sector: a write
+//!   that never finished, so nobody was told that it did.
+//! * It is **damage** when a head or a trailing length spans it exactly to the
+//!   end of the file: a whole frame was there, and its number is used up.
+
+use crate::log::bytes::{as_u64, as_usize};
+use crate::log::frame::{self, Fault, Frame, MAGIC, OVERHEAD_BYTES, Seed};
+use crate::position::{Lamport, Offset, Seq};
+
+/// The unit in which disks write or lose data.
+const SECTOR_BYTES: u64 = 512;
+
+/// The most sequence numbers that one place in a segment can have lost.
+const MOST_SKIPPED: u64 = 1 << 24;
+
+/// A range of sequence numbers, both ends included.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct SeqRange {
+    /// The first number.
+    pub from: Seq,
+    /// The last number.
+    pub to: Seq,
+}
+
+impl SeqRange {
+    /// The numbers from `from` to the one before `end`, if there are any.
+    #[must_use]
+    pub fn before(from: Seq, end: Seq) -> Option<Self> {
+        (from < end).then(|| Self {
+            from,
+            to: end.previous(),
+        })
+    }
+
+    /// How many numbers the range holds.
+    #[must_use]
+    pub const fn count(&self) -> u64 {
+        self.to.0.saturating_sub(self.from.0).saturating_add(1)
+    }
+}
+
+/// What the scan knows before it looks.
+#[derive(Clone, Copy, Debug)]
+pub struct Expected {
+    /// Where the segment's checksums start from.
+    pub seed: Seed,
+    /// The file offset of the first byte.
+    pub base: Offset,
+    /// The sequence number of the next frame.
+    pub seq: Seq,
+    /// The clock so far: no later frame has a lower one.
+    pub clock: Lamport,
+    /// Whether bytes may still follow.
+    pub end: End,
+}
+
+/// What the end of the bytes is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum End {
+    /// The end of the newest segment's file.
+    Open,
+    /// The end that the successor recorded, with the last number used before it.
+    Final {
+        /// The last sequence number that the segment used.
+        last_seq: Seq,
+    },
+}
+
+/// One region of a segment.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Region<'a> {
+    /// A good frame.
+    Frame {
+        /// Where it begins.
+        offset: Offset,
+        /// The frame.
+        frame: Frame<'a>,
+    },
+    /// Bytes that were whole once, or numbers that are missing.
+    Damage {
+        /// Where it begins.
+        offset: Offset,
+        /// How many bytes it takes; 0 when only numbers are missing.
+        bytes: u64,
+        /// Why the first of them is bad.
+        fault: Fault,
+        /// The numbers that are lost with it.
+        lost: Option<SeqRange>,
+    },
+    /// A write that never finished; always the last region.
+    Torn {
+        /// Where it begins.
+        offset: Offset,
+        /// How many bytes it takes.
+        bytes: u64,
+    },
+}
+
+/// An iterator over the regions of `bytes`.
+#[derive(Clone, Debug)]
+pub struct Scan<'a> {
+    bytes: &'a [u8],
+    at: usize,
+    seed: Seed,
+    base: Offset,
+    seq: Seq,
+    clock: Lamport,
+    end: End,
+    finished: bool,
+}
+
+impl<'a> Scan<'a> {
+    /// A scan of `bytes` with what is known of them.
+    #[must_use]
+    pub fn new(bytes: &'a [u8], expected: Expected) -> Self {
+        Self {
+            bytes,
+            at: 0,
+            seed: expected.seed,
+            base: expected.base,
+            seq: expected.seq,
+            clock: expected.clock,
+            end: expected.end,
+            finished: false,
+        }
+    }
+
+    /// The sequence number that the next frame must have: one more than the
+    /// last number that is used up, damage included.
+    #[must_use]
+    pub fn next_seq(&self) -> Seq {
+        self.seq
+    }
+
+    /// The clock after what was scanned so far.
+    #[must_use]
+    pub fn clock(&self) -> Lamport {
+        self.clock
+    }
+
+    fn offset(&self, at: usize) -> Offset {
+        self.base.plus(as_u64(at))
+    }
+
+    fn rest(&self, at: usize) -> &'a [u8] {
+        self.bytes.get(at..).unwrap_or_default()
+    }
+
+    /// The frame at `at` when it is good and plausible there.
+    fn candidate(&self, at: usize) -> Option<Frame<'a>> {
+        let head = frame::head(self.rest(at)).ok()?;
+        let plausible = head.seq >= self.seq
+            && head.seq <= self.seq.plus(MOST_SKIPPED)
+            && head.clock >= self.clock;
+        if !plausible {
+            return None;
+        }
+        frame::decode(self.rest(at), self.seed).ok()
+    }
+
+    fn take(&mut self, at: usize, frame: Frame<'a>) -> Region<'a> {
+        let offset = self.offset(at);
+        self.at = at + frame.len_on_disk();
+        self.seq = frame.seq.next();
+        self.clock = frame.clock;
+        Region::Frame { offset, frame }
+    }
+
+    /// The next place where a plausible frame begins. That is this very place
+    /// when only numbers are missing before it.
+    fn resynchronise(&self) -> Option<(usize, Frame<'a>)> {
+        let mut at = self.at;
+        loop {
+            at += find_magic(self.rest(at))?;
+            if let Some(frame) = self.candidate(at) {
+                return Some((at, frame));
+            }
+            at += 1;
+        }
+    }
+
+    /// The region at the end, behind which no good frame follows.
+    fn last_region(&mut self, fault: Fault) -> Region<'a> {
+        let offset = self.offset(self.at);
+        let rest = self.rest(self.at);
+        let bytes = as_u64(rest.len());
+        self.at = self.bytes.len();
+        self.finished = true;
+        let next = match self.end {
+            End::Final { last_seq } => last_seq.next(),
+            End::Open => match consumed_by(rest, offset, self.seq) {
+                Some(count) => self.seq.plus(count),
+                None => return Region::Torn { offset, bytes },
+            },
+        };
+        let lost = SeqRange::before(self.seq, next);
+        self.seq = self.seq.max(next);
+        Region::Damage {
+            offset,
+            bytes,
+            fault,
+            lost,
+        }
+    }
+
+    /// At the very end of a final segment: numbers that no frame carries.
+    fn missing_at_the_end(&mut self) -> Option<Region<'a>> {
+        self.finished = true;
+        let End::Final { last_seq } = self.end else {
+            return None;
+        };
+        let lost = SeqRange::before(self.seq, last_seq.next())?;
+        self.seq = last_seq.next();
+        let offset = self.offset(self.at);
+        Some(Region::Damage {
+            offset,
+            bytes: 0,
+            fault: Fault::Cut,
+            lost: Some(lost),
+        })
+    }
+}
+
+impl<'a> Iterator for Scan<'a> {
+    type Item = Region<'a>;
+
+    fn next(&mut self) -> Option<Region<'a>> {
+        if self.finished {
+            return None;
+        }
+        let rest = self.rest(self.at);
+        if rest.is_empty() {
+            return self.missing_at_the_end();
+        }
+        let fault = match frame::decode(rest, self.seed) {
+            Ok(frame) if frame.seq == self.seq && frame.clock >= self.clock => {
+                return Some(self.take(self.at, frame));
+            }
+            Ok(_) => Fault::OutOfPlace,
+            Err(fault) => fault,
+        };
+        let Some((found, frame)) = self.resynchronise() else {
+            return Some(self.last_region(fault));
+        };
+        let damage = Region::Damage {
+            offset: self.offset(self.at),
+            bytes: as_u64(found - self.at),
+            fault,
+            lost: SeqRange::before(self.seq, frame.seq),
+        };
+        self.at = found;
+        self.seq = frame.seq;
+        Some(damage)
+    }
+}
+
+/// The distance to the next frame magic in `bytes`.
+fn find_magic(bytes: &[u8]) -> Option<usize> {
+    let [first, ..] = MAGIC;
+    let mut from = 0;
+    loop {
+        let rest = bytes.get(from..)?;
+        from += rest.iter().position(|byte| *byte == first)?;
+        if bytes.get(from..)?.starts_with(&MAGIC) {
+            return Some(from);
+        }
+        from += 1;
+    }
+}
+
+/// How many sequence numbers the bad bytes at the end of an open segment have
+/// used up, or `None` when they are a torn tail.
+fn consumed_by(bad: &[u8], offset: Offset, next_seq: Seq) -> Option<u64> {
+    if has_zero_sector(bad, offset) {
+        return None;
+    }
+    let (skipped, last) = walk_by_heads(bad);
+    let reaches_end = match last {
+        Walk::EndsExactly => true,
+        Walk::Stopped { at } => ends_like_a_frame(bad.get(at..).unwrap_or_default()),
+    };
+    if !reaches_end {
+        return None;
+    }
+    let counted = if matches!(last, Walk::EndsExactly) {
+        skipped
+    } else {
+        skipped + 1
+    };
+    Some(
+        claimed_by_last_head(bad, next_seq)
+            .unwrap_or(counted)
+            .max(counted)
+            .max(1),
+    )
+}
+
+/// Where a walk from head to head ends.
+enum Walk {
+    EndsExactly,
+    Stopped { at: usize },
+}
+
+/// Steps over bad frames whose lengths still agree; counts them.
+fn walk_by_heads(bad: &[u8]) -> (u64, Walk) {
+    let (mut at, mut count) = (0, 0);
+    loop {
+        let rest = bad.get(at..).unwrap_or_default();
+        let Ok(head) = frame::head(rest) else {
+            return (count, Walk::Stopped { at });
+        };
+        let total = head.total();
+        if total == rest.len() {
+            return (count + 1, Walk::EndsExactly);
+        }
+        let whole = rest.get(..total).and_then(frame::trailing_body_bytes);
+        if whole != Some(head.body_bytes) {
+            return (count, Walk::Stopped { at });
+        }
+        at += total;
+        count += 1;
+    }
+}
+
+/// Whether the trailing length of `bytes` points at or behind their start.
+fn ends_like_a_frame(bytes: &[u8]) -> bool {
+    frame::trailing_body_bytes(bytes)
+        .is_some_and(|body_bytes| body_bytes + OVERHEAD_BYTES <= bytes.len())
+}
+
+/// How many numbers the last frame's own head says are used up, when that head
+/// is still there and its claim is possible in so many bytes.
+fn claimed_by_last_head(bad: &[u8], next_seq: Seq) -> Option<u64> {
+    let total = frame::trailing_body_bytes(bad)? + OVERHEAD_BYTES;
+    let head = frame::head(bad.get(bad.len().checked_sub(total)?..)?).ok()?;
+    let possible = next_seq.plus(as_u64(bad.len() / OVERHEAD_BYTES));
+    (head.seq >= next_seq && head.seq < possible)
+        .then(|| head.seq.0.saturating_sub(next_seq.0).saturating_add(1))
+}
+
+/// Whether `bytes`, which begin at `offset` in the file, hold a whole disk
+/// sector of zeroes. No frame does: its text has none, its header few.
+fn has_zero_sector(bytes: &[u8], offset: Offset) -> bool {
+    let into_sector = offset.0 % SECTOR_BYTES;
+    let skip = as_usize((SECTOR_BYTES - into_sector) % SECTOR_BYTES);
+    let sectors = bytes.get(skip..).unwrap_or_default();
+    sectors
+        .chunks_exact(as_usize(SECTOR_BYTES))
+        .any(|sector| sector.iter().all(|byte| *byte == 0))
+}
+
+#[cfg(test)]
+#[path = "scan_tests.rs"]
+mod tests;

@@ -1,0 +1,247 @@
+//! The file operations of the log, behind one small trait.
+//!
+//! Everything the log does to a disk goes through [`Storage`], so that a
+//! simulator can tear, drop and reorder what was not synced, fail any call and
+//! crash between any two. [`Disk`] is the real thing and adds no policy.
+//!
+//! There is no call that truncates or overwrites: the log never needs one.
+
+use std::fmt;
+use std::fs::File;
+use std::io;
+use std::path::Path;
+use std::time::Duration;
+
+use crate::platform;
+
+/// The directory and file operations that the log needs.
+pub trait Storage: fmt::Debug + Send + Sync {
+    /// The names of the entries of `dir` that are valid UTF-8.
+    ///
+    /// # Errors
+    /// Any I/O error, `NotFound` included.
+    fn list(&self, dir: &Path) -> io::Result<Vec<String>>;
+
+    /// Opens an existing file for reading.
+    ///
+    /// # Errors
+    /// Any I/O error, `NotFound` included.
+    fn open_read(&self, path: &Path) -> io::Result<Box<dyn StoredFile>>;
+
+    /// Opens an existing file for reading and writing.
+    ///
+    /// # Errors
+    /// Any I/O error, `NotFound` included.
+    fn open_write(&self, path: &Path) -> io::Result<Box<dyn StoredFile>>;
+
+    /// Creates a private file that must not exist yet.
+    ///
+    /// # Errors
+    /// Any I/O error, `AlreadyExists` included.
+    fn create_new(&self, path: &Path) -> io::Result<Box<dyn StoredFile>>;
+
+    /// Creates a private directory; one that exists is fine.
+    ///
+    /// # Errors
+    /// Any I/O error.
+    fn create_dir(&self, path: &Path) -> io::Result<()>;
+
+    /// Renames a file, refusing a name that exists.
+    ///
+    /// # Errors
+    /// Any I/O error, `AlreadyExists` included.
+    fn rename_new(&self, from: &Path, to: &Path) -> io::Result<()>;
+
+    /// Removes a file.
+    ///
+    /// # Errors
+    /// Any I/O error, `NotFound` included.
+    fn remove(&self, path: &Path) -> io::Result<()>;
+
+    /// Makes the entries of a directory durable.
+    ///
+    /// # Errors
+    /// Any I/O error.
+    fn sync_dir(&self, path: &Path) -> io::Result<()>;
+
+    /// Takes the exclusive lock on the file at `path`, creating the file when
+    /// it is missing and waiting at most `deadline`; `None` when that passed.
+    ///
+    /// # Errors
+    /// Any I/O error other than contention.
+    fn lock(&self, path: &Path, deadline: Duration) -> io::Result<Option<Box<dyn Held>>>;
+}
+
+/// An open file of a [`Storage`].
+pub trait StoredFile: fmt::Debug + Send {
+    /// The file's length in bytes.
+    ///
+    /// # Errors
+    /// Any I/O error.
+    fn size(&self) -> io::Result<u64>;
+
+    /// Reads at `offset`; may read less than asked, and nothing at the end.
+    ///
+    /// # Errors
+    /// Any I/O error.
+    fn read_at(&self, buffer: &mut [u8], offset: u64) -> io::Result<usize>;
+
+    /// Writes at `offset`; may write less than asked.
+    ///
+    /// # Errors
+    /// Any I/O error.
+    fn write_at(&self, bytes: &[u8], offset: u64) -> io::Result<usize>;
+
+    /// Makes what was written through this descriptor durable, and the length.
+    ///
+    /// # Errors
+    /// Any I/O error; after one, nothing written through it may be believed.
+    fn sync(&self) -> io::Result<()>;
+}
+
+/// A lock that is held; dropping it gives the lock back.
+pub trait Held: fmt::Debug + Send {
+    /// The identity of the locked file (its inode on Unix).
+    fn identity(&self) -> u64;
+}
+
+/// The real file system.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Disk;
+
+impl Storage for Disk {
+    fn list(&self, dir: &Path) -> io::Result<Vec<String>> {
+        let mut names = Vec::new();
+        for entry in std::fs::read_dir(dir)? {
+            if let Ok(name) = entry?.file_name().into_string() {
+                names.push(name);
+            }
+        }
+        Ok(names)
+    }
+
+    fn open_read(&self, path: &Path) -> io::Result<Box<dyn StoredFile>> {
+        Ok(Box::new(DiskFile(File::open(path)?)))
+    }
+
+    fn open_write(&self, path: &Path) -> io::Result<Box<dyn StoredFile>> {
+        Ok(Box::new(DiskFile(
+            platform::private_options()
+                .read(true)
+                .write(true)
+                .open(path)?,
+        )))
+    }
+
+    fn create_new(&self, path: &Path) -> io::Result<Box<dyn StoredFile>> {
+        let mut options = platform::private_options();
+        Ok(Box::new(DiskFile(
+            options.read(true).write(true).create_new(true).open(path)?,
+        )))
+    }
+
+    fn create_dir(&self, path: &Path) -> io::Result<()> {
+        match platform::create_private_dir(path) {
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists && path.is_dir() => Ok(()),
+            other => other,
+        }
+    }
+
+    fn rename_new(&self, from: &Path, to: &Path) -> io::Result<()> {
+        platform::rename_new(from, to)
+    }
+
+    fn remove(&self, path: &Path) -> io::Result<()> {
+        std::fs::remove_file(path)
+    }
+
+    fn sync_dir(&self, path: &Path) -> io::Result<()> {
+        platform::sync_dir(path)
+    }
+
+    fn lock(&self, path: &Path, deadline: Duration) -> io::Result<Option<Box<dyn Held>>> {
+        let mut options = platform::private_options();
+        let file = options
+            .read(true)
+            .write(true)
+            .create(true)
+            .truncate(false)
+            .open(path)?;
+        let Some(file) = platform::lock_exclusive(file, deadline)? else {
+            return Ok(None);
+        };
+        let identity = platform::file_identity(&file)?;
+        // A lock on a file that the path no longer names excludes nobody.
+        if platform::path_identity(path).ok() != Some(identity) {
+            return Err(io::Error::new(
+                io::ErrorKind::NotFound,
+                "the lock file was replaced",
+            ));
+        }
+        Ok(Some(Box::new(DiskLock {
+            _file: file,
+            identity,
+        })))
+    }
+}
+
+#[derive(Debug)]
+struct DiskFile(File);
+
+impl StoredFile for DiskFile {
+    fn size(&self) -> io::Result<u64> {
+        Ok(self.0.metadata()?.len())
+    }
+
+    fn read_at(&self, buffer: &mut [u8], offset: u64) -> io::Result<usize> {
+        platform::read_at(&self.0, buffer, offset)
+    }
+
+    fn write_at(&self, bytes: &[u8], offset: u64) -> io::Result<usize> {
+        platform::write_at(&self.0, bytes, offset)
+    }
+
+    fn sync(&self) -> io::Result<()> {
+        self.0.sync_data()
+    }
+}
+
+#[derive(Debug)]
+struct DiskLock {
+    /// Closing the descriptor gives the lock back.
+    _file: File,
+    identity: u64,
+}
+
+impl Held for DiskLock {
+    fn identity(&self) -> u64 {
+        self.identity
+    }
+}
+
+/// Reads `[offset, offset + length)`, or up to the end of the file when that
+/// comes first, into `buffer`, replacing what was in it.
+///
+/// # Errors
+/// Any I/O error; interruptions are retried.
+pub(super) fn read_range(
+    file: &dyn StoredFile,
+    offset: u64,
+    length: usize,
+    buffer: &mut Vec<u8>,
+) -> io::Result<()> {
+    buffer.clear();
+    buffer.resize(length, 0);
+    let mut filled = 0;
+    while let Some(rest) = buffer.get_mut(filled..).filter(|rest| !rest.is_empty()) {
+        let at = offset.saturating_add(super::bytes::as_u64(filled));
+        match file.read_at(rest, at) {
+            Ok(0) => break,
+            Ok(count) => filled += count,
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) => return Err(error),
+        }
+    }
+    buffer.truncate(filled);
+    Ok(())
+}
