@@ -123,25 +123,11 @@ impl Home {
     }
 }
 
-/// Creates `path` and its missing parents, each of them private.
 fn create_private_tree(path: &Path) -> Result<(), HomeError> {
-    if path.is_dir() {
-        return Ok(());
-    }
-    if let Some(parent) = path
-        .parent()
-        .filter(|parent| !parent.as_os_str().is_empty())
-    {
-        create_private_tree(parent)?;
-    }
-    match platform::create_private_dir(path) {
-        Err(error) if error.kind() == io::ErrorKind::AlreadyExists && path.is_dir() => Ok(()),
-        Err(source) => Err(HomeError::Create {
-            path: path.to_owned(),
-            source,
-        }),
-        Ok(()) => Ok(()),
-    }
+    platform::create_private_tree(path).map_err(|source| HomeError::Create {
+        path: path.to_owned(),
+        source,
+    })
 }
 
 #[cfg(test)]

@@ -26,6 +26,27 @@ pub fn create_private_dir(path: &Path) -> io::Result<()> {
     builder.create(path)
 }
 
+/// Creates a directory and its missing parents, each of them private. One that
+/// exists is left as it is.
+///
+/// # Errors
+/// Any I/O error, `AlreadyExists` when something else is in the way.
+pub fn create_private_tree(path: &Path) -> io::Result<()> {
+    if path.is_dir() {
+        return Ok(());
+    }
+    if let Some(parent) = path
+        .parent()
+        .filter(|parent| !parent.as_os_str().is_empty())
+    {
+        create_private_tree(parent)?;
+    }
+    match create_private_dir(path) {
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists && path.is_dir() => Ok(()),
+        other => other,
+    }
+}
+
 /// Open options whose files come into being private (mode 0600 where modes exist).
 #[must_use]
 pub fn private_options() -> OpenOptions {

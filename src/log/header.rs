@@ -45,7 +45,9 @@ pub const COPY_BYTES: usize = 512;
 /// Bytes of both copies: where the first frame begins.
 pub const HEADER_BYTES: usize = 2 * COPY_BYTES;
 
+const COPY_BYTES_U64: u64 = 512;
 const CRC_AT: usize = COPY_BYTES - 4;
+const _: () = assert!(COPY_BYTES == 512);
 const FLAG_PRESSURE: u16 = 1;
 
 /// The stable name of one machine and user in every event: 12 hex digits.
@@ -150,12 +152,12 @@ pub struct Header {
 /// What the first bytes of a segment are.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum HeaderRead {
-    /// At least one copy is sound. `damaged_copies` is 0 or 1.
+    /// At least one copy is sound.
     Sound {
         /// The header.
         header: Header,
-        /// How many of the two copies are bad.
-        damaged_copies: u8,
+        /// Where the other copy begins, when that one is bad.
+        damaged_copy: Option<Offset>,
     },
     /// A sound header of a format this version does not know.
     Newer {
@@ -213,14 +215,22 @@ impl Header {
     pub fn decode(bytes: &[u8]) -> HeaderRead {
         let copies = [bytes.get(..COPY_BYTES), bytes.get(COPY_BYTES..HEADER_BYTES)];
         let [first, second] = copies.map(|copy| copy.and_then(decode_copy));
+        let second_at = Offset(COPY_BYTES_U64);
         match (first, second) {
-            (Some(Ok(header)), Some(Ok(_))) => HeaderRead::Sound {
+            (Some(Ok(header)), Some(Ok(other))) => {
+                let damaged_copy = (header != other).then_some(second_at);
+                HeaderRead::Sound {
+                    header,
+                    damaged_copy,
+                }
+            }
+            (Some(Ok(header)), _) => HeaderRead::Sound {
                 header,
-                damaged_copies: 0,
+                damaged_copy: Some(second_at),
             },
-            (Some(Ok(header)), _) | (_, Some(Ok(header))) => HeaderRead::Sound {
+            (_, Some(Ok(header))) => HeaderRead::Sound {
                 header,
-                damaged_copies: 1,
+                damaged_copy: Some(Offset(0)),
             },
             (Some(Err(version)), _) | (_, Some(Err(version))) => HeaderRead::Newer { version },
             (None, None) => HeaderRead::Unreadable,
@@ -306,7 +316,7 @@ pub(super) mod tests {
             read,
             HeaderRead::Sound {
                 header: sample(),
-                damaged_copies: 0
+                damaged_copy: None
             }
         );
     }
@@ -316,12 +326,18 @@ pub(super) mod tests {
         for bit in 0..HEADER_BYTES * 8 {
             let mut bytes = sample().encode();
             bytes[bit / 8] ^= 1 << (bit % 8);
+            let copy = if bit / 8 < COPY_BYTES {
+                0
+            } else {
+                COPY_BYTES_U64
+            };
+            let damaged_copy = Some(Offset(copy));
             let read = Header::decode(&bytes);
             assert_eq!(
                 read,
                 HeaderRead::Sound {
                     header: sample(),
-                    damaged_copies: 1
+                    damaged_copy
                 },
                 "{bit}"
             );

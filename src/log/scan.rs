@@ -336,6 +336,26 @@ fn walk_by_heads(bad: &[u8]) -> (u64, Walk) {
     }
 }
 
+/// The last number that the frames of a segment claim whose header, and with it
+/// every checksum, is unreadable: as far as heads and trailing lengths agree
+/// and the numbers are dense from `first`.
+pub(super) fn claimed_last_seq(bytes: &[u8], first: Seq) -> Option<Seq> {
+    let (mut at, mut last) = (0, None);
+    while let Ok(head) = frame::head(bytes.get(at..)?) {
+        let total = head.total();
+        let whole = bytes
+            .get(at..at + total)
+            .and_then(frame::trailing_body_bytes);
+        let dense = last.map_or(head.seq >= first, |last: Seq| head.seq == last.next());
+        if whole != Some(head.body_bytes) || !dense {
+            break;
+        }
+        last = Some(head.seq);
+        at += total;
+    }
+    last
+}
+
 /// Whether the trailing length of `bytes` points at or behind their start.
 fn ends_like_a_frame(bytes: &[u8]) -> bool {
     frame::trailing_body_bytes(bytes)

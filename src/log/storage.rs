@@ -40,11 +40,18 @@ pub trait Storage: fmt::Debug + Send + Sync {
     /// Any I/O error, `AlreadyExists` included.
     fn create_new(&self, path: &Path) -> io::Result<Box<dyn StoredFile>>;
 
-    /// Creates a private directory; one that exists is fine.
+    /// The length of the file at `path`.
+    ///
+    /// # Errors
+    /// Any I/O error, `NotFound` included.
+    fn size_of(&self, path: &Path) -> io::Result<u64>;
+
+    /// Creates a private directory and its missing parents; one that exists is
+    /// fine.
     ///
     /// # Errors
     /// Any I/O error.
-    fn create_dir(&self, path: &Path) -> io::Result<()>;
+    fn create_dir_all(&self, path: &Path) -> io::Result<()>;
 
     /// Renames a file, refusing a name that exists.
     ///
@@ -140,11 +147,12 @@ impl Storage for Disk {
         )))
     }
 
-    fn create_dir(&self, path: &Path) -> io::Result<()> {
-        match platform::create_private_dir(path) {
-            Err(error) if error.kind() == io::ErrorKind::AlreadyExists && path.is_dir() => Ok(()),
-            other => other,
-        }
+    fn size_of(&self, path: &Path) -> io::Result<u64> {
+        Ok(std::fs::metadata(path)?.len())
+    }
+
+    fn create_dir_all(&self, path: &Path) -> io::Result<()> {
+        platform::create_private_tree(path)
     }
 
     fn rename_new(&self, from: &Path, to: &Path) -> io::Result<()> {

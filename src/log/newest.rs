@@ -1,0 +1,176 @@
+//! Where the next frame goes: the newest segment, or the need for a successor.
+
+use std::io;
+use std::path::PathBuf;
+
+use crate::log::append::{AppendError, Log, Note};
+use crate::log::bytes::{as_u64, as_usize};
+use crate::log::header::{HEADER_BYTES, Header, NodeId, Predecessor, Pressure};
+use crate::log::scan;
+use crate::log::segment::{Access, MAX_FILE_BYTES, Naming};
+use crate::log::storage::{StoredFile, read_range};
+use crate::log::tail::{self, Ending, Tail};
+use crate::log::writer::{is_at_home, random_node_id, readable};
+use crate::position::{Lamport, Offset, Ordinal};
+
+/// From which share of the size limit on commands warn, in percent.
+const PRESSURE_PERCENT: u64 = 80;
+
+/// A segment that may be added to.
+pub(super) struct Open {
+    pub(super) header: Header,
+    pub(super) file: Box<dyn StoredFile>,
+    pub(super) tail: Tail,
+}
+
+/// What is known of the end of the log.
+pub(super) struct Newest {
+    /// The newest segment when it may be added to.
+    pub(super) open: Option<Open>,
+    pub(super) notes: Vec<Note>,
+    /// The highest ordinal that is taken.
+    pub(super) top: Ordinal,
+    /// `None` when the log is empty.
+    pub(super) home_id: Option<[u8; 16]>,
+    pub(super) node_id: NodeId,
+    /// What a successor says of the segment before it.
+    pub(super) predecessor: Predecessor,
+    /// Above which a successor's lease must lie.
+    pub(super) clock_floor: Lamport,
+}
+
+/// Looks at the end of the log. Only under the writer lock.
+pub(super) fn find(log: &Log, lock_identity: u64) -> Result<Newest, AppendError> {
+    let ordinals = log
+        .dir
+        .ordinals()
+        .map_err(failed("list", log.dir.path().to_owned()))?;
+    let mut newest = Newest {
+        open: None,
+        notes: Vec::new(),
+        top: ordinals.last().copied().unwrap_or_default(),
+        home_id: None,
+        node_id: log.options.node.node_id,
+        predecessor: Predecessor::default(),
+        clock_floor: Lamport(0),
+    };
+    let mut unreadable = Vec::new();
+    for ordinal in ordinals.into_iter().rev() {
+        let path = log.dir.segment_path(ordinal);
+        let opened = log
+            .dir
+            .open(ordinal, Access::Append)
+            .map_err(failed("open", path.clone()))?;
+        if opened.naming == Naming::Wrong {
+            continue;
+        }
+        match readable(opened.read, path.clone())? {
+            Some(header) => {
+                let tail = tail::find(opened.file.as_ref(), &header, opened.size)
+                    .map_err(failed("read", path))?;
+                newest.rest_on(log, header, opened.file, tail, lock_identity, &unreadable);
+                break;
+            }
+            None => unreadable.push((ordinal, opened.file, opened.size)),
+        }
+    }
+    newest
+        .step_over(log, &unreadable)
+        .map_err(failed("read", log.dir.path().to_owned()))?;
+    Ok(newest)
+}
+
+type Unreadable = (Ordinal, Box<dyn StoredFile>, u64);
+
+impl Newest {
+    /// Takes the newest readable segment as the end of the log.
+    fn rest_on(
+        &mut self,
+        log: &Log,
+        header: Header,
+        file: Box<dyn StoredFile>,
+        tail: Tail,
+        lock_identity: u64,
+        unreadable: &[Unreadable],
+    ) {
+        self.home_id = Some(header.home_id);
+        self.node_id = header.node_id;
+        self.predecessor = Predecessor {
+            ordinal: header.ordinal,
+            id: header.segment_id,
+            valid_end: tail.end,
+            last_seq: tail.last_seq,
+            last_clock: tail.last_clock,
+        };
+        self.clock_floor = tail.last_clock;
+        if let Ending::Debris { bytes } = tail.ending {
+            self.notes.push(Note::Debris {
+                ordinal: header.ordinal,
+                bytes,
+            });
+        }
+        // Values beyond the last frame may be known elsewhere once a frame
+        // was lost, or could have been.
+        let dead = log.gave_up_on(header.ordinal);
+        let lossy = dead || tail.ending != Ending::Clean;
+        if lossy || !unreadable.is_empty() {
+            self.clock_floor = self.clock_floor.max(header.lease.end);
+        }
+        let at_home = is_at_home(&header, log.options.node.facts, lock_identity);
+        if !at_home {
+            self.node_id = random_node_id(log.ambient.random());
+            self.home_id = Some(log.ambient.random());
+            self.notes.push(Note::NewNode {
+                node_id: self.node_id,
+            });
+        }
+        if !lossy && at_home && unreadable.is_empty() {
+            self.open = Some(Open { header, file, tail });
+        }
+    }
+
+    /// Steps over segments whose headers cannot be read: their numbers and one
+    /// full lease of clock values each are taken as used.
+    fn step_over(&mut self, log: &Log, unreadable: &[Unreadable]) -> io::Result<()> {
+        for (ordinal, file, size) in unreadable.iter().rev() {
+            let mut bytes = Vec::new();
+            let length = as_usize(size.saturating_sub(as_u64(HEADER_BYTES))).min(MAX_FILE_BYTES);
+            read_range(file.as_ref(), as_u64(HEADER_BYTES), length, &mut bytes)?;
+            let used = scan::claimed_last_seq(&bytes, self.predecessor.last_seq.next());
+            self.predecessor = Predecessor {
+                ordinal: *ordinal,
+                id: [0; 16],
+                valid_end: Offset(*size),
+                last_seq: used.unwrap_or(self.predecessor.last_seq),
+                last_clock: self.predecessor.last_clock,
+            };
+            self.clock_floor = self.clock_floor.plus(log.options.lease_ticks);
+            self.notes
+                .push(Note::UnreadableHeader { ordinal: *ordinal });
+        }
+        Ok(())
+    }
+}
+
+/// Whether the log may grow by a segment, and whether it is getting full.
+pub(super) fn check_room(log: &Log) -> Result<Pressure, AppendError> {
+    let listed = |source| failed("list", log.dir.path().to_owned())(source);
+    let mut bytes = 0_u64;
+    for ordinal in log.dir.ordinals().map_err(listed)? {
+        bytes = bytes.saturating_add(log.dir.size_of(ordinal).unwrap_or(0));
+    }
+    let limit = log.options.max_bytes;
+    if bytes >= limit {
+        return Err(AppendError::Full { bytes, limit });
+    }
+    let high = bytes.saturating_mul(100) >= limit.saturating_mul(PRESSURE_PERCENT);
+    Ok(if high { Pressure::High } else { Pressure::Calm })
+}
+
+fn failed(action: &'static str, path: PathBuf) -> impl FnOnce(io::Error) -> AppendError {
+    move |source| AppendError::Io {
+        action,
+        path,
+        source,
+    }
+}

@@ -1,0 +1,216 @@
+//! Segment files: their names, their headers, and how one comes into being.
+//!
+//! A segment is never renamed, truncated or reused. It appears with its header
+//! already durable: temporary file, header, sync, rename to a name that must be
+//! free, sync of the directory. A leftover temporary file is an interrupted
+//! creation and means nothing.
+
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use crate::log::bytes::as_u64;
+use crate::log::header::{HEADER_BYTES, Header, HeaderRead};
+use crate::log::storage::{Storage, StoredFile, read_range};
+use crate::position::{Offset, Ordinal};
+
+/// Digits of an ordinal in a file name; more are used when it needs more.
+const ORDINAL_DIGITS: usize = 10;
+const SUFFIX: &str = ".seg";
+const TEMPORARY_SUFFIX: &str = ".tmp";
+
+/// The largest segment file that is ever read: anything longer was not written
+/// by this program.
+pub(super) const MAX_FILE_BYTES: usize = 96 * 1024 * 1024;
+
+/// The directory of one log, with the storage that it is on.
+#[derive(Clone, Debug)]
+pub struct LogDir {
+    path: PathBuf,
+    storage: Arc<dyn Storage>,
+}
+
+/// A segment file that was opened, and what its header says.
+#[derive(Debug)]
+pub(super) struct Opened {
+    pub(super) file: Box<dyn StoredFile>,
+    pub(super) read: HeaderRead,
+    pub(super) naming: Naming,
+    pub(super) size: u64,
+}
+
+/// Whether a segment's header agrees with the file's name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Naming {
+    Right,
+    /// A copy under another name: not that segment.
+    Wrong,
+}
+
+impl LogDir {
+    /// The log in the directory `path`. Nothing is touched.
+    #[must_use]
+    pub fn new(path: impl Into<PathBuf>, storage: Arc<dyn Storage>) -> Self {
+        Self {
+            path: path.into(),
+            storage,
+        }
+    }
+
+    /// The directory.
+    #[must_use]
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// The file of the segment with this ordinal.
+    #[must_use]
+    pub fn segment_path(&self, ordinal: Ordinal) -> PathBuf {
+        self.path
+            .join(format!("{:0ORDINAL_DIGITS$}{SUFFIX}", ordinal.0))
+    }
+
+    /// The writer lock.
+    #[must_use]
+    pub fn lock_path(&self) -> PathBuf {
+        self.path.join("LOCK")
+    }
+
+    pub(super) fn storage(&self) -> &dyn Storage {
+        self.storage.as_ref()
+    }
+
+    /// The ordinals of all segment files, ascending. A missing directory is an
+    /// empty log.
+    ///
+    /// # Errors
+    /// Any other I/O error of listing the directory.
+    pub fn ordinals(&self) -> io::Result<Vec<Ordinal>> {
+        let names = match self.storage.list(&self.path) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
+            other => other?,
+        };
+        let mut ordinals: Vec<_> = names.iter().filter_map(|name| ordinal_of(name)).collect();
+        ordinals.sort_unstable();
+        Ok(ordinals)
+    }
+
+    /// The length of a segment's file in bytes.
+    ///
+    /// # Errors
+    /// Any I/O error, `NotFound` included.
+    pub fn size_of(&self, ordinal: Ordinal) -> io::Result<u64> {
+        self.storage.size_of(&self.segment_path(ordinal))
+    }
+
+    pub(super) fn open(&self, ordinal: Ordinal, access: Access) -> io::Result<Opened> {
+        let path = self.segment_path(ordinal);
+        let file = match access {
+            Access::Read => self.storage.open_read(&path)?,
+            Access::Append => self.storage.open_write(&path)?,
+        };
+        let size = file.size()?;
+        let mut head = Vec::new();
+        read_range(file.as_ref(), 0, HEADER_BYTES, &mut head)?;
+        let read = Header::decode(&head);
+        let naming = match &read {
+            HeaderRead::Sound { header, .. } if header.ordinal != ordinal => Naming::Wrong,
+            _ => Naming::Right,
+        };
+        Ok(Opened {
+            file,
+            read,
+            naming,
+            size,
+        })
+    }
+
+    /// Creates the segment that `header` describes and makes it durable.
+    pub(super) fn create(&self, header: &Header, salt: [u8; 4]) -> io::Result<Box<dyn StoredFile>> {
+        let [a, b, c, d] = salt;
+        let temporary = self.path.join(format!(
+            ".{:0ORDINAL_DIGITS$}.{a:02x}{b:02x}{c:02x}{d:02x}{TEMPORARY_SUFFIX}",
+            header.ordinal.0
+        ));
+        let created = self.fill_and_name(&temporary, header);
+        if created.is_err() {
+            let _ = self.storage.remove(&temporary);
+        }
+        created
+    }
+
+    fn fill_and_name(&self, temporary: &Path, header: &Header) -> io::Result<Box<dyn StoredFile>> {
+        let file = self.storage.create_new(temporary)?;
+        write_all(file.as_ref(), &header.encode(), Offset(0))?;
+        file.sync()?;
+        self.storage
+            .rename_new(temporary, &self.segment_path(header.ordinal))?;
+        self.storage.sync_dir(&self.path)?;
+        Ok(file)
+    }
+
+    /// Removes what interrupted creations left. Only under the writer lock,
+    /// where no creation can be under way. Best effort: a leftover is harmless.
+    pub(super) fn remove_leftovers(&self) {
+        let Ok(names) = self.storage.list(&self.path) else {
+            return;
+        };
+        for name in names {
+            if name.starts_with('.') && name.ends_with(TEMPORARY_SUFFIX) {
+                let _ = self.storage.remove(&self.path.join(name));
+            }
+        }
+    }
+}
+
+/// What a segment is opened for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Access {
+    Read,
+    Append,
+}
+
+/// Writes all of `bytes` at `offset`. A short write is an error: the caller
+/// must not go on behind debris.
+pub(super) fn write_all(file: &dyn StoredFile, bytes: &[u8], offset: Offset) -> io::Result<()> {
+    match file.write_at(bytes, offset.0) {
+        Ok(count) if count == bytes.len() => Ok(()),
+        Ok(count) => Err(io::Error::new(
+            io::ErrorKind::WriteZero,
+            format!("{count} of {} bytes were written", as_u64(bytes.len())),
+        )),
+        Err(error) => Err(error),
+    }
+}
+
+/// The ordinal in a file name, when that is exactly how we write it.
+fn ordinal_of(name: &str) -> Option<Ordinal> {
+    let digits = name.strip_suffix(SUFFIX)?;
+    let number: u64 = digits.parse().ok()?;
+    let canonical = format!("{number:0ORDINAL_DIGITS$}");
+    (number > 0 && canonical == digits).then_some(Ordinal(number))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_names_that_we_write_are_segments() {
+        assert_eq!(ordinal_of("0000000001.seg"), Some(Ordinal(1)));
+        assert_eq!(ordinal_of("12345678901.seg"), Some(Ordinal(12_345_678_901)));
+        for other in [
+            "0000000000.seg",
+            "1.seg",
+            "00000000001.seg",
+            "0000000001.seg.bak",
+            "LOCK",
+            ".0000000002.0a0b0c0d.tmp",
+            "+000000001.seg",
+            "00000000x1.seg",
+            "",
+        ] {
+            assert_eq!(ordinal_of(other), None, "{other}");
+        }
+    }
+}

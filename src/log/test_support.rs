@@ -1,0 +1,116 @@
+//! What the unit tests of this room share: a log in a temporary directory.
+
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::log::ambient::System;
+use crate::log::append::{
+    Appended, Log, LogOptions, NodeIdentity, Outcome, Placed, Record, Refused, Stamp, Tick,
+};
+use crate::log::frame::Kind;
+use crate::log::header::NodeId;
+use crate::log::read::{Damage, Step};
+use crate::log::reader::Reader;
+use crate::log::segment::LogDir;
+use crate::log::storage::Disk;
+use crate::position::Seq;
+
+pub(super) const DEADLINE: Duration = Duration::from_secs(5);
+
+/// A record whose body names its clock value.
+pub(super) struct Text {
+    pub(super) text: String,
+    pub(super) tick: Tick,
+}
+
+pub(super) fn own(text: &str) -> Text {
+    Text {
+        text: text.to_owned(),
+        tick: Tick::Own,
+    }
+}
+
+impl Record for Text {
+    fn kind(&self) -> Kind {
+        match self.tick {
+            Tick::Own => Kind::Event,
+            Tick::Still => Kind::ForeignEvent,
+            Tick::Past(_) => Kind::Clock,
+        }
+    }
+
+    fn tick(&self) -> Tick {
+        self.tick
+    }
+
+    fn encode(&mut self, stamp: &Stamp<'_>, out: &mut Vec<u8>) -> Result<(), Refused> {
+        if self.text == "refuse" {
+            return Err(Refused::Invalid("asked to".into()));
+        }
+        out.extend_from_slice(format!("{}@{}", self.text, stamp.clock).as_bytes());
+        Ok(())
+    }
+}
+
+pub(super) fn options() -> LogOptions {
+    let node_id = NodeId::parse("b805cd5cee74").unwrap();
+    LogOptions::for_node(NodeIdentity {
+        node_id,
+        facts: [9; 8],
+    })
+}
+
+/// A log whose segments hold about three short records.
+pub(super) fn small(segment_bytes: u64) -> LogOptions {
+    LogOptions {
+        segment_bytes,
+        ..options()
+    }
+}
+
+pub(super) fn log_at(dir: &Path, options: LogOptions) -> Log {
+    Log::new(dir_at(dir), Arc::new(System), options)
+}
+
+pub(super) fn dir_at(dir: &Path) -> LogDir {
+    LogDir::new(dir.join("log"), Arc::new(Disk))
+}
+
+pub(super) fn append(log: &Log, texts: &[&str]) -> Appended {
+    let mut records: Vec<_> = texts.iter().map(|text| own(text)).collect();
+    let mut borrowed: Vec<&mut dyn Record> = records
+        .iter_mut()
+        .map(|record| record as &mut dyn Record)
+        .collect();
+    log.append(&mut borrowed, None, DEADLINE)
+}
+
+/// Appends and expects everything to be durable.
+pub(super) fn placed(log: &Log, texts: &[&str]) -> Vec<Placed> {
+    let appended = append(log, texts);
+    assert!(appended.failure.is_none(), "{:?}", appended.failure);
+    let recorded = |outcome: &Outcome| match outcome {
+        Outcome::Recorded(placed) => *placed,
+        other => panic!("{other:?}"),
+    };
+    appended.outcomes.iter().map(recorded).collect()
+}
+
+/// Everything that a reader returns up to the end.
+pub(super) fn read_all(reader: &mut Reader) -> (Vec<(u64, String)>, Vec<Damage>) {
+    let (mut frames, mut damage) = (Vec::new(), Vec::new());
+    loop {
+        match reader.step().unwrap() {
+            Step::Frame(item) => {
+                frames.push((item.seq.0, String::from_utf8_lossy(item.body).into_owned()));
+            }
+            Step::Damage(found) => damage.push(found),
+            Step::Idle => return (frames, damage),
+        }
+    }
+}
+
+pub(super) fn read_dir(dir: &Path) -> (Vec<(u64, String)>, Vec<Damage>) {
+    read_all(&mut Reader::new(dir_at(dir), Seq(1)))
+}

@@ -1,0 +1,443 @@
+//! What happens while the writer lock is held: find the end, fill, roll, write.
+
+use std::io;
+use std::path::PathBuf;
+
+use crate::log::append::{
+    AppendError, Appended, Log, Note, Outcome, Placed, Record, Refused, Stamp, Tick,
+};
+use crate::log::bytes::as_u64;
+use crate::log::frame::{self, MAX_BODY_BYTES, Seed};
+use crate::log::header::{Header, HeaderRead, NodeId, Predecessor, Pressure};
+use crate::log::newest::{self, Newest};
+use crate::log::segment::write_all;
+use crate::log::storage::{Held, StoredFile};
+use crate::position::{Lamport, Lease, Offset, Ordinal, Seq};
+
+/// The segment that is being filled. `end`, `seq` and `clock` include what is
+/// still in the buffer; `written` does not.
+struct Filling {
+    header: Header,
+    seed: Seed,
+    file: Box<dyn StoredFile>,
+    end: Offset,
+    written: Offset,
+    seq: Seq,
+    clock: Lamport,
+}
+
+/// Why a successor is started.
+#[derive(Clone, Copy)]
+enum Roll {
+    /// The segment is full, or its lease is.
+    Full,
+    /// A received clock value lies beyond the lease.
+    Past(Lamport),
+}
+
+pub(super) struct Writer<'a> {
+    log: &'a Log,
+    held: Box<dyn Held>,
+    lease: Option<Lease>,
+    segment: Option<Filling>,
+    /// The highest ordinal that is taken, by a stranger perhaps.
+    top: Ordinal,
+    buffer: Vec<u8>,
+    /// How many records the call has.
+    count: usize,
+    outcomes: Vec<Outcome>,
+    /// The first outcome that is not durable yet.
+    unsynced_from: usize,
+    notes: Vec<Note>,
+    last_event: Option<Vec<u8>>,
+}
+
+/// The descriptor that the last frames were written through, to be synced
+/// after the lock was given back.
+pub(super) type Unsynced = (PathBuf, Ordinal, Box<dyn StoredFile>);
+
+impl<'a> Writer<'a> {
+    pub(super) fn new(
+        log: &'a Log,
+        held: Box<dyn Held>,
+        lease: Option<Lease>,
+        count: usize,
+    ) -> Self {
+        Self {
+            log,
+            held,
+            lease,
+            segment: None,
+            top: Ordinal(0),
+            buffer: Vec::new(),
+            count,
+            outcomes: Vec::with_capacity(count),
+            unsynced_from: 0,
+            notes: Vec::new(),
+            last_event: None,
+        }
+    }
+
+    /// Writes all records; what is not synced on return is left to the caller.
+    pub(super) fn write(&mut self, records: &mut [&mut dyn Record]) -> Result<(), AppendError> {
+        for record in records {
+            let outcome = self.add(*record)?;
+            self.outcomes.push(outcome);
+        }
+        self.flush()
+    }
+
+    /// Gives the lock back and says what became of the records so far.
+    pub(super) fn finish(mut self, failure: Option<AppendError>) -> (Appended, Option<Unsynced>) {
+        if failure.is_some() {
+            self.withdraw_unwritten();
+        }
+        self.outcomes.resize(self.count, Outcome::NotWritten);
+        let pressure = self
+            .segment
+            .as_ref()
+            .map_or(Pressure::Calm, |segment| segment.header.pressure);
+        let pending = self
+            .outcomes
+            .iter()
+            .any(|outcome| matches!(outcome, Outcome::Unknown(_)));
+        let unsynced = self
+            .segment
+            .filter(|segment| pending && !self.log.gave_up_on(segment.header.ordinal))
+            .map(|segment| {
+                let ordinal = segment.header.ordinal;
+                (self.log.dir.segment_path(ordinal), ordinal, segment.file)
+            });
+        drop(self.held);
+        let appended = Appended {
+            outcomes: self.outcomes,
+            failure,
+            notes: self.notes,
+            pressure,
+        };
+        (appended, unsynced)
+    }
+
+    /// Records that were only in the buffer when the call failed never reached
+    /// the file, unless the failure was the write itself.
+    fn withdraw_unwritten(&mut self) {
+        let Some(segment) = &self.segment else { return };
+        if self.log.gave_up_on(segment.header.ordinal) {
+            return;
+        }
+        for outcome in &mut self.outcomes {
+            if let Outcome::Unknown(placed) = outcome
+                && placed.ordinal == segment.header.ordinal
+                && placed.offset >= segment.written
+            {
+                *outcome = Outcome::NotWritten;
+            }
+        }
+    }
+
+    /// Puts one record into the buffer, starting segments as needed.
+    fn add(&mut self, record: &mut dyn Record) -> Result<Outcome, AppendError> {
+        self.ready()?;
+        // A record is encoded at most twice: in what is left of this segment,
+        // and at the start of the next.
+        for _ in 0..3 {
+            let (needs, clock) = self.fits(record.tick());
+            if let Some(roll) = needs {
+                self.roll(roll)?;
+                continue;
+            }
+            match self.encode(record, clock)? {
+                Some(outcome) => return Ok(outcome),
+                None => self.roll(Roll::Full)?,
+            }
+        }
+        Ok(Outcome::Refused(Refused::TooLarge {
+            bytes: MAX_BODY_BYTES,
+            limit: MAX_BODY_BYTES,
+        }))
+    }
+
+    /// The clock value that a record would get here, and why it must go into a
+    /// successor instead.
+    fn fits(&self, tick: Tick) -> (Option<Roll>, Lamport) {
+        let Some(segment) = &self.segment else {
+            return (Some(Roll::Full), Lamport(0));
+        };
+        let lease = segment.header.lease;
+        let clock = match tick {
+            Tick::Still => segment.clock,
+            Tick::Own => segment.clock.next().max(lease.start),
+            Tick::Past(remote) => segment.clock.max(remote).next().max(lease.start),
+        };
+        let frames = segment
+            .seq
+            .next()
+            .0
+            .saturating_sub(segment.header.first_seq.0);
+        let roll = match tick {
+            _ if frames >= self.log.options.segment_frames => Some(Roll::Full),
+            Tick::Past(remote) if clock > lease.end => Some(Roll::Past(remote)),
+            Tick::Own if clock > lease.end => Some(Roll::Full),
+            _ => None,
+        };
+        (roll, clock)
+    }
+
+    /// Encodes into the buffer; `None` when the segment has no room for it.
+    fn encode(
+        &mut self,
+        record: &mut dyn Record,
+        clock: Lamport,
+    ) -> Result<Option<Outcome>, AppendError> {
+        let Some(segment) = &mut self.segment else {
+            return Ok(None);
+        };
+        let seq = segment.seq.next();
+        let stamp = Stamp {
+            seq,
+            clock,
+            node_id: segment.header.node_id,
+            last_event: self.last_event.as_deref(),
+        };
+        let before = self.buffer.len();
+        let too_large = |bytes| Refused::TooLarge {
+            bytes,
+            limit: MAX_BODY_BYTES,
+        };
+        let placement = (record.kind(), seq, clock);
+        let encoded = frame::encode(
+            &mut self.buffer,
+            placement,
+            segment.seed,
+            too_large,
+            |out| record.encode(&stamp, out),
+        );
+        let bytes = match encoded {
+            Ok(bytes) => bytes,
+            Err(refused) => return Ok(Some(Outcome::Refused(refused))),
+        };
+        let has_frames = segment.seq >= segment.header.first_seq;
+        if has_frames && segment.end.plus(bytes).0 > self.log.options.segment_bytes {
+            self.buffer.truncate(before);
+            return Ok(None);
+        }
+        let placed = Placed {
+            seq,
+            clock,
+            ordinal: segment.header.ordinal,
+            offset: segment.end,
+        };
+        segment.end = segment.end.plus(bytes);
+        segment.seq = seq;
+        segment.clock = clock;
+        self.last_event = None;
+        Ok(Some(Outcome::Unknown(placed)))
+    }
+
+    /// Makes sure that there is a segment that may be added to.
+    fn ready(&mut self) -> Result<(), AppendError> {
+        if self.segment.is_some() {
+            return Ok(());
+        }
+        let newest = newest::find(self.log, self.held.identity())?;
+        self.notes.extend(newest.notes.iter().cloned());
+        self.top = newest.top;
+        match newest.open {
+            Some(open) => {
+                self.last_event = open.tail.last_event;
+                self.segment = Some(Filling {
+                    seed: open.header.seed(),
+                    header: open.header,
+                    file: open.file,
+                    end: open.tail.end,
+                    written: open.tail.end,
+                    seq: open.tail.last_seq,
+                    clock: open.tail.last_clock,
+                });
+                Ok(())
+            }
+            None => self.start(newest),
+        }
+    }
+
+    /// Starts a successor of the segment that is being filled.
+    fn roll(&mut self, why: Roll) -> Result<(), AppendError> {
+        self.flush()?;
+        let Some(segment) = self.segment.take() else {
+            return self.ready();
+        };
+        self.settle(&segment);
+        let past = match why {
+            Roll::Full => Lamport(0),
+            Roll::Past(remote) => remote.min(Lamport::MAX_PLAUSIBLE),
+        };
+        let newest = Newest {
+            open: None,
+            notes: Vec::new(),
+            top: self.top,
+            home_id: Some(segment.header.home_id),
+            node_id: segment.header.node_id,
+            predecessor: Predecessor {
+                ordinal: segment.header.ordinal,
+                id: segment.header.segment_id,
+                valid_end: segment.end,
+                last_seq: segment.seq,
+                last_clock: segment.clock,
+            },
+            clock_floor: segment.clock.max(past),
+        };
+        self.start(newest)
+    }
+
+    /// Syncs a segment before its successor exists. When that fails, what this
+    /// call wrote to it stays unknown; what others wrote is theirs to report.
+    fn settle(&mut self, segment: &Filling) {
+        let synced = segment.file.sync().is_ok();
+        let ours = self
+            .outcomes
+            .get_mut(self.unsynced_from..)
+            .unwrap_or_default();
+        for outcome in ours {
+            if let Outcome::Unknown(placed) = outcome
+                && synced
+            {
+                *outcome = Outcome::Recorded(*placed);
+            }
+        }
+        self.unsynced_from = self.outcomes.len();
+    }
+
+    /// Creates the segment after `newest` and goes on in it.
+    fn start(&mut self, newest: Newest) -> Result<(), AppendError> {
+        let log = self.log;
+        let pressure = newest::check_room(log)?;
+        let lease = self.lease_above(newest.clock_floor);
+        if lease.end > Lamport::MAX_PLAUSIBLE {
+            return Err(AppendError::ClockExhausted);
+        }
+        let first = newest.home_id.is_none();
+        let header = Header {
+            ordinal: newest.top.next(),
+            segment_id: log.ambient.random(),
+            home_id: newest.home_id.unwrap_or_else(|| log.ambient.random()),
+            node_id: newest.node_id,
+            node_facts: log.options.node.facts,
+            lock_identity: self.held.identity(),
+            first_seq: newest.predecessor.last_seq.next(),
+            predecessor: newest.predecessor,
+            lease,
+            pressure,
+            created_at_us: log.ambient.now_us(),
+        };
+        log.dir.remove_leftovers();
+        let file = self.create(&header, first)?;
+        self.top = header.ordinal;
+        let end = Offset(as_u64(crate::log::header::HEADER_BYTES));
+        self.segment = Some(Filling {
+            seed: header.seed(),
+            file,
+            end,
+            written: end,
+            seq: header.predecessor.last_seq,
+            clock: header.predecessor.last_clock,
+            header,
+        });
+        Ok(())
+    }
+
+    fn create(&self, header: &Header, first: bool) -> Result<Box<dyn StoredFile>, AppendError> {
+        let dir = &self.log.dir;
+        let failed = |path: PathBuf| {
+            move |source: io::Error| AppendError::Io {
+                action: "create",
+                path,
+                source,
+            }
+        };
+        let [a, b, c, d, ..] = self.log.ambient.random();
+        let file = dir
+            .create(header, [a, b, c, d])
+            .map_err(failed(dir.segment_path(header.ordinal)))?;
+        if first {
+            // The first segment is only as durable as the way to it.
+            for above in dir.path().ancestors().skip(1).take(2) {
+                dir.storage()
+                    .sync_dir(above)
+                    .map_err(failed(above.to_owned()))?;
+            }
+        }
+        Ok(file)
+    }
+
+    /// The lease for a new segment: from the one that was reserved when that
+    /// lies above everything the log knows, else from the log itself.
+    fn lease_above(&mut self, floor: Lamport) -> Lease {
+        let ticks = self.log.options.lease_ticks;
+        let reserved = self
+            .lease
+            .filter(|lease| lease.end > floor && lease.start <= lease.end);
+        let start = match reserved {
+            Some(lease) => lease.start.max(floor.next()),
+            None => floor.next(),
+        };
+        Lease::starting_at(start, ticks)
+    }
+
+    /// Writes the buffer with one call.
+    fn flush(&mut self) -> Result<(), AppendError> {
+        let Some(segment) = &mut self.segment else {
+            return Ok(());
+        };
+        if self.buffer.is_empty() {
+            return Ok(());
+        }
+        let path = self.log.dir.segment_path(segment.header.ordinal);
+        if segment.written.0 == as_u64(crate::log::header::HEADER_BYTES) {
+            // Whoever made this segment may have stopped before its name was
+            // durable.
+            let dir = self.log.dir.path().to_owned();
+            self.log
+                .dir
+                .storage()
+                .sync_dir(&dir)
+                .map_err(|source| AppendError::Io {
+                    action: "sync",
+                    path: dir,
+                    source,
+                })?;
+        }
+        if let Err(source) = write_all(segment.file.as_ref(), &self.buffer, segment.written) {
+            self.log.give_up_on(segment.header.ordinal);
+            let offset = segment.written;
+            return Err(AppendError::Unknown {
+                action: "write",
+                path,
+                offset,
+                source,
+            });
+        }
+        segment.written = segment.end;
+        self.buffer.clear();
+        Ok(())
+    }
+}
+
+/// A node id that no other home has.
+pub(super) fn random_node_id(random: [u8; 16]) -> NodeId {
+    let [a, b, c, d, e, f, ..] = random;
+    NodeId::from_bytes([a, b, c, d, e, f])
+}
+
+/// Whether a header was made by this node for this very home.
+pub(super) fn is_at_home(header: &Header, facts: [u8; 8], lock_identity: u64) -> bool {
+    header.node_facts == facts && header.lock_identity == lock_identity
+}
+
+/// What a header that was read means for an appender.
+pub(super) fn readable(read: HeaderRead, path: PathBuf) -> Result<Option<Header>, AppendError> {
+    match read {
+        HeaderRead::Sound { header, .. } => Ok(Some(header)),
+        HeaderRead::Newer { version } => Err(AppendError::Newer { path, version }),
+        HeaderRead::Unreadable => Ok(None),
+    }
+}
