@@ -7,6 +7,7 @@ mod writer;
 
 pub mod ambient;
 pub mod append;
+pub mod backward;
 pub mod frame;
 pub mod header;
 pub mod read;

@@ -1,0 +1,304 @@
+//! Reading backward from the end: what `log tail -n` asks for.
+//!
+//! Trailing lengths lead from frame to frame towards the start, so the newest
+//! few cost the same however long the log is. Where a step back does not land
+//! on a good frame, the segment is scanned forward instead, which finds every
+//! good frame behind damage too.
+
+use std::io;
+use std::vec;
+
+use crate::log::bytes::{as_u64, as_usize};
+use crate::log::frame::{self, OVERHEAD_BYTES, Seed};
+use crate::log::header::{HEADER_BYTES, Header, HeaderRead, Predecessor};
+use crate::log::read::{Item, ReadError};
+use crate::log::scan::{End, Expected, Region, Scan};
+use crate::log::segment::{Access, LogDir, MAX_FILE_BYTES, Naming, Opened};
+use crate::log::storage::{StoredFile, read_range};
+use crate::position::{Lamport, Offset, Ordinal, Seq};
+
+/// Bytes read at a time on the way back.
+const STEP_BYTES: u64 = 256 * 1024;
+
+/// Reads frames from the newest to the oldest.
+#[derive(Debug)]
+pub struct Backward {
+    dir: LogDir,
+    /// Segments that were not entered yet, oldest first.
+    ordinals: Vec<Ordinal>,
+    place: Option<Place>,
+    /// What the segment entered last said of the one before it.
+    predecessor: Option<Predecessor>,
+    buffer: Vec<u8>,
+}
+
+#[derive(Debug)]
+struct Place {
+    ordinal: Ordinal,
+    seed: Seed,
+    file: Box<dyn StoredFile>,
+    first_seq: Seq,
+    first_clock: Lamport,
+    /// Where the frame before begins is found from here.
+    end: u64,
+    /// The offset of the buffer's first byte.
+    base: u64,
+    /// Frames found by scanning forward, when steps back do not work: where
+    /// each begins and how long it is.
+    scanned: Option<vec::IntoIter<(u64, usize)>>,
+}
+
+impl Backward {
+    /// A reader that begins behind the newest frame.
+    ///
+    /// # Errors
+    /// [`ReadError`] when the directory cannot be listed.
+    pub fn new(dir: LogDir) -> Result<Self, ReadError> {
+        let ordinals = dir
+            .ordinals()
+            .map_err(ReadError::io("list", dir.path().to_owned()))?;
+        Ok(Self {
+            dir,
+            ordinals,
+            place: None,
+            predecessor: None,
+            buffer: Vec::new(),
+        })
+    }
+
+    /// The frame before, or `None` at the start of the log. Damage is passed
+    /// over: reading forward is what reports it.
+    ///
+    /// # Errors
+    /// [`ReadError`]; a segment that vanished because it was pruned is none.
+    pub fn step(&mut self) -> Result<Option<Item<'_>>, ReadError> {
+        loop {
+            let Some(place) = &mut self.place else {
+                if !self.enter()? {
+                    return Ok(None);
+                }
+                continue;
+            };
+            let path = self.dir.segment_path(place.ordinal);
+            let found = place
+                .back(&mut self.buffer)
+                .map_err(ReadError::io("read", path))?;
+            let Some((offset, start, end)) = found else {
+                self.place = None;
+                continue;
+            };
+            let (ordinal, seed) = (place.ordinal, place.seed);
+            let bytes = self.buffer.get(start..end).unwrap_or_default();
+            if let Ok(frame) = frame::decode(bytes, seed) {
+                return Ok(Some(Item {
+                    seq: frame.seq,
+                    clock: frame.clock,
+                    kind: frame.kind,
+                    ordinal,
+                    offset: Offset(offset),
+                    body: frame.body,
+                }));
+            }
+        }
+    }
+
+    /// Goes to the end of the newest segment that was not read yet.
+    fn enter(&mut self) -> Result<bool, ReadError> {
+        while let Some(ordinal) = self.ordinals.pop() {
+            let path = self.dir.segment_path(ordinal);
+            let opened = match self.dir.open(ordinal, Access::Read) {
+                Err(error) if error.kind() == io::ErrorKind::NotFound => continue,
+                other => other.map_err(ReadError::io("open", path.clone()))?,
+            };
+            let recorded = self
+                .predecessor
+                .filter(|recorded| recorded.ordinal == ordinal);
+            match &opened.read {
+                HeaderRead::Newer { version } => {
+                    return Err(ReadError::Newer {
+                        path,
+                        version: *version,
+                    });
+                }
+                HeaderRead::Sound { header, .. } if opened.naming == Naming::Right => {
+                    let header = header.clone();
+                    self.predecessor = Some(header.predecessor);
+                    self.place = Some(Place::at_end(ordinal, &header, opened, recorded));
+                    self.buffer.clear();
+                    return Ok(true);
+                }
+                _ => {
+                    let Some(recorded) = recorded.filter(|recorded| recorded.id != [0; 16]) else {
+                        continue;
+                    };
+                    self.place = Some(Place::headless(ordinal, opened, recorded));
+                    self.buffer.clear();
+                    return Ok(true);
+                }
+            }
+        }
+        Ok(false)
+    }
+}
+
+impl Place {
+    fn at_end(
+        ordinal: Ordinal,
+        header: &Header,
+        opened: Opened,
+        recorded: Option<Predecessor>,
+    ) -> Self {
+        let end = recorded.map_or(opened.size, |recorded| {
+            recorded.valid_end.0.min(opened.size)
+        });
+        Self {
+            ordinal,
+            seed: header.seed(),
+            file: opened.file,
+            first_seq: header.first_seq,
+            first_clock: header.predecessor.last_clock,
+            end,
+            base: end,
+            scanned: None,
+        }
+    }
+
+    fn headless(ordinal: Ordinal, opened: Opened, recorded: Predecessor) -> Self {
+        let end = recorded.valid_end.0.min(opened.size);
+        Self {
+            ordinal,
+            seed: Seed::of(&recorded.id),
+            file: opened.file,
+            first_seq: Seq(1),
+            first_clock: Lamport(0),
+            end,
+            base: end,
+            scanned: None,
+        }
+    }
+
+    /// The frame that ends at `end`, as its offset and its range in `buffer`;
+    /// `None` at the start of the segment.
+    fn back(&mut self, buffer: &mut Vec<u8>) -> io::Result<Option<(u64, usize, usize)>> {
+        if self.scanned.is_none() {
+            if self.end <= as_u64(HEADER_BYTES) {
+                return Ok(None);
+            }
+            if let Some(found) = self.step_back(buffer)? {
+                return Ok(Some(found));
+            }
+            self.scan_forward(buffer)?;
+        }
+        let next = self
+            .scanned
+            .as_mut()
+            .and_then(DoubleEndedIterator::next_back);
+        Ok(next.map(|(offset, length)| {
+            let start = as_usize(offset.saturating_sub(self.base));
+            (offset, start, start.saturating_add(length))
+        }))
+    }
+
+    fn step_back(&mut self, buffer: &mut Vec<u8>) -> io::Result<Option<(u64, usize, usize)>> {
+        let claimed = self.window(buffer, as_u64(OVERHEAD_BYTES))?;
+        let Some(body_bytes) = claimed.and_then(frame::trailing_body_bytes) else {
+            return Ok(None);
+        };
+        let total = body_bytes + OVERHEAD_BYTES;
+        let seed = self.seed;
+        let Some(bytes) = self.window(buffer, as_u64(total))? else {
+            return Ok(None);
+        };
+        let good = frame::decode(bytes, seed).is_ok_and(|frame| frame.len_on_disk() == total);
+        if !good {
+            return Ok(None);
+        }
+        self.end -= as_u64(total);
+        let start = as_usize(self.end.saturating_sub(self.base));
+        Ok(Some((self.end, start, start + total)))
+    }
+
+    /// The `length` bytes before `end`, read when they are not in the buffer.
+    fn window<'b>(&mut self, buffer: &'b mut Vec<u8>, length: u64) -> io::Result<Option<&'b [u8]>> {
+        let floor = as_u64(HEADER_BYTES);
+        let Some(start) = self.end.checked_sub(length).filter(|start| *start >= floor) else {
+            return Ok(None);
+        };
+        let buffered =
+            start >= self.base && self.end <= self.base.saturating_add(as_u64(buffer.len()));
+        if !buffered {
+            self.base = self.end.saturating_sub(STEP_BYTES.max(length)).max(floor);
+            let wanted = as_usize(self.end.saturating_sub(self.base));
+            read_range(self.file.as_ref(), self.base, wanted, buffer)?;
+        }
+        let from = as_usize(start.saturating_sub(self.base));
+        let to = as_usize(self.end.saturating_sub(self.base));
+        Ok(buffer.get(from..to))
+    }
+
+    /// Finds all good frames before `end` by scanning the segment.
+    fn scan_forward(&mut self, buffer: &mut Vec<u8>) -> io::Result<()> {
+        self.base = as_u64(HEADER_BYTES);
+        let length = as_usize(self.end.saturating_sub(self.base)).min(MAX_FILE_BYTES);
+        read_range(self.file.as_ref(), self.base, length, buffer)?;
+        let expected = Expected {
+            seed: self.seed,
+            base: Offset(self.base),
+            seq: self.first_seq,
+            clock: self.first_clock,
+            end: End::Open,
+        };
+        let frames: Vec<_> = Scan::new(buffer, expected)
+            .filter_map(|region| match region {
+                Region::Frame { offset, frame } => Some((offset.0, frame.len_on_disk())),
+                _ => None,
+            })
+            .collect();
+        self.scanned = Some(frames.into_iter());
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::log::test_support::{dir_at, log_at, placed, read_dir, small};
+
+    fn backward(dir: &std::path::Path) -> Vec<(u64, String)> {
+        let mut reader = Backward::new(dir_at(dir)).unwrap();
+        let mut frames = Vec::new();
+        while let Some(item) = reader.step().unwrap() {
+            frames.push((item.seq.0, String::from_utf8_lossy(item.body).into_owned()));
+        }
+        frames.reverse();
+        frames
+    }
+
+    #[test]
+    fn backward_is_forward_reversed_across_segments() {
+        let dir = tempfile::tempdir().unwrap();
+        assert!(backward(dir.path()).is_empty());
+        let log = log_at(dir.path(), small(1300));
+        (0..50).for_each(|index| drop(placed(&log, &[&format!("record {index}")])));
+        assert_eq!(backward(dir.path()), read_dir(dir.path()).0);
+    }
+
+    #[test]
+    fn every_good_frame_is_found_behind_damage() {
+        let dir = tempfile::tempdir().unwrap();
+        let log = log_at(dir.path(), small(4096));
+        (0..100).for_each(|index| drop(placed(&log, &[&format!("record {index}")])));
+        let ordinals = dir_at(dir.path()).ordinals().unwrap();
+        for ordinal in [ordinals[0], *ordinals.last().unwrap()] {
+            let path = dir_at(dir.path()).segment_path(ordinal);
+            let mut bytes = std::fs::read(&path).unwrap();
+            for at in [1100, 1400, 1401] {
+                bytes[at] ^= 0x40;
+            }
+            std::fs::write(&path, bytes).unwrap();
+        }
+        let forward = read_dir(dir.path()).0;
+        assert!(forward.len() < 100);
+        assert_eq!(backward(dir.path()), forward);
+    }
+}
