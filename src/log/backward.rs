@@ -6,10 +6,11 @@
 //! good frame behind damage too.
 
 use std::io;
+use std::ops::Range;
 use std::vec;
 
 use crate::log::bytes::{as_u64, as_usize};
-use crate::log::frame::{self, OVERHEAD_BYTES, Seed};
+use crate::log::frame::{self, Frame, HEAD_BYTES, Kind, OVERHEAD_BYTES, Seed, TAIL_BYTES};
 use crate::log::header::{HEADER_BYTES, Header, HeaderRead, Predecessor};
 use crate::log::read::{Item, ReadError};
 use crate::log::scan::{End, Expected, Region, Scan};
@@ -43,9 +44,32 @@ struct Place {
     end: u64,
     /// The offset of the buffer's first byte.
     base: u64,
-    /// Frames found by scanning forward, when steps back do not work: where
-    /// each begins and how long it is.
-    scanned: Option<vec::IntoIter<(u64, usize)>>,
+    /// Frames found by scanning forward, when steps back do not work.
+    scanned: Option<vec::IntoIter<Found>>,
+}
+
+/// A good frame; its body is this range of the buffer.
+#[derive(Debug)]
+struct Found {
+    kind: Kind,
+    seq: Seq,
+    clock: Lamport,
+    offset: u64,
+    body: Range<usize>,
+}
+
+impl Found {
+    fn new(frame: &Frame<'_>, offset: u64, base: u64) -> Self {
+        let start = as_usize(offset.saturating_sub(base)) + HEAD_BYTES;
+        let body = start..start + frame.body.len();
+        Self {
+            kind: frame.kind,
+            seq: frame.seq,
+            clock: frame.clock,
+            offset,
+            body,
+        }
+    }
 }
 
 impl Backward {
@@ -72,34 +96,35 @@ impl Backward {
     /// # Errors
     /// [`ReadError`]; a segment that vanished because it was pruned is none.
     pub fn step(&mut self) -> Result<Option<Item<'_>>, ReadError> {
-        loop {
+        let (ordinal, found) = loop {
             let Some(place) = &mut self.place else {
                 if !self.enter()? {
                     return Ok(None);
                 }
                 continue;
             };
-            let path = self.dir.segment_path(place.ordinal);
-            let found = place
-                .back(&mut self.buffer)
-                .map_err(ReadError::io("read", path))?;
-            let Some((offset, start, end)) = found else {
-                self.place = None;
-                continue;
-            };
-            let (ordinal, seed) = (place.ordinal, place.seed);
-            let bytes = self.buffer.get(start..end).unwrap_or_default();
-            if let Ok(frame) = frame::decode(bytes, seed) {
-                return Ok(Some(Item {
-                    seq: frame.seq,
-                    clock: frame.clock,
-                    kind: frame.kind,
-                    ordinal,
-                    offset: Offset(offset),
-                    body: frame.body,
-                }));
+            let failed = ReadError::io("read", self.dir.segment_path(place.ordinal));
+            match place.back(&mut self.buffer).map_err(failed)? {
+                Some(found) => break (place.ordinal, found),
+                None => self.place = None,
             }
-        }
+        };
+        let Found {
+            kind,
+            seq,
+            clock,
+            offset,
+            body,
+        } = found;
+        let body = self.buffer.get(body).unwrap_or_default();
+        Ok(Some(Item {
+            seq,
+            clock,
+            kind,
+            ordinal,
+            offset: Offset(offset),
+            body,
+        }))
     }
 
     /// Goes to the end of the newest segment that was not read yet.
@@ -177,9 +202,8 @@ impl Place {
         }
     }
 
-    /// The frame that ends at `end`, as its offset and its range in `buffer`;
-    /// `None` at the start of the segment.
-    fn back(&mut self, buffer: &mut Vec<u8>) -> io::Result<Option<(u64, usize, usize)>> {
+    /// The frame that ends at `end`; `None` at the start of the segment.
+    fn back(&mut self, buffer: &mut Vec<u8>) -> io::Result<Option<Found>> {
         if self.scanned.is_none() {
             if self.end <= as_u64(HEADER_BYTES) {
                 return Ok(None);
@@ -189,33 +213,29 @@ impl Place {
             }
             self.scan_forward(buffer)?;
         }
-        let next = self
+        Ok(self
             .scanned
             .as_mut()
-            .and_then(DoubleEndedIterator::next_back);
-        Ok(next.map(|(offset, length)| {
-            let start = as_usize(offset.saturating_sub(self.base));
-            (offset, start, start.saturating_add(length))
-        }))
+            .and_then(DoubleEndedIterator::next_back))
     }
 
-    fn step_back(&mut self, buffer: &mut Vec<u8>) -> io::Result<Option<(u64, usize, usize)>> {
-        let claimed = self.window(buffer, as_u64(OVERHEAD_BYTES))?;
+    fn step_back(&mut self, buffer: &mut Vec<u8>) -> io::Result<Option<Found>> {
+        let claimed = self.window(buffer, as_u64(TAIL_BYTES))?;
         let Some(body_bytes) = claimed.and_then(frame::trailing_body_bytes) else {
             return Ok(None);
         };
         let total = body_bytes + OVERHEAD_BYTES;
-        let seed = self.seed;
+        let (seed, end) = (self.seed, self.end);
         let Some(bytes) = self.window(buffer, as_u64(total))? else {
             return Ok(None);
         };
-        let good = frame::decode(bytes, seed).is_ok_and(|frame| frame.len_on_disk() == total);
-        if !good {
-            return Ok(None);
+        match frame::decode(bytes, seed) {
+            Ok(frame) if frame.len_on_disk() == total => {
+                self.end = end - as_u64(total);
+                Ok(Some(Found::new(&frame, self.end, self.base)))
+            }
+            _ => Ok(None),
         }
-        self.end -= as_u64(total);
-        let start = as_usize(self.end.saturating_sub(self.base));
-        Ok(Some((self.end, start, start + total)))
     }
 
     /// The `length` bytes before `end`, read when they are not in the buffer.
@@ -248,9 +268,10 @@ impl Place {
             clock: self.first_clock,
             end: End::Open,
         };
+        let base = self.base;
         let frames: Vec<_> = Scan::new(buffer, expected)
             .filter_map(|region| match region {
-                Region::Frame { offset, frame } => Some((offset.0, frame.len_on_disk())),
+                Region::Frame { offset, frame } => Some(Found::new(&frame, offset.0, base)),
                 _ => None,
             })
             .collect();

@@ -283,7 +283,12 @@ impl Reader {
                 fault,
                 lost,
             }) => {
-                let (ordinal, reason) = (place.ordinal, Reason::Bytes(fault));
+                let reason = if bytes == 0 {
+                    Reason::Missing
+                } else {
+                    Reason::Bytes(fault)
+                };
+                let ordinal = place.ordinal;
                 let damage = Damage {
                     ordinal,
                     offset,
