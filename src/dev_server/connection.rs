@@ -12,7 +12,7 @@ use jiff::Timestamp;
 
 use super::http::{Connection, Request, Response};
 use super::script::Canned;
-use super::server::Shared;
+use super::server::{Registration, Shared};
 use super::service::SOCKET_PATH;
 use super::tokens::Use;
 use super::websocket::{self, Channel};
@@ -60,7 +60,8 @@ enum After {
 }
 
 /// Serves one connection to its end.
-pub(crate) fn converse(stream: TcpStream, shared: &Shared) {
+pub(crate) fn converse(stream: TcpStream, registration: &Registration) {
+    let shared = &*registration.shared;
     let mut reader = RequestReader::new(Paced {
         stream,
         deadline: Instant::now(),
@@ -83,7 +84,7 @@ pub(crate) fn converse(stream: TcpStream, shared: &Shared) {
         let request = &received.request;
         let canned = shared.scripted(request);
         if canned.is_none() && request.path() == SOCKET_PATH && websocket::is_upgrade(request) {
-            return upgrade(reader, request, shared);
+            return upgrade(reader, request, registration);
         }
         match answer(reader.stream(), &received, canned, shared) {
             Ok(After::Another) => {}
@@ -141,7 +142,8 @@ fn turn_away(reader: &mut RequestReader<Paced>, response: &Response) {
     while matches!(stream.read(&mut sink), Ok(read) if read > 0) {}
 }
 
-fn upgrade(mut reader: RequestReader<Paced>, request: &Request, shared: &Shared) {
+fn upgrade(mut reader: RequestReader<Paced>, request: &Request, registration: &Registration) {
+    let shared = &*registration.shared;
     let now = Timestamp::now();
     let caller = shared
         .service
@@ -165,6 +167,7 @@ fn upgrade(mut reader: RequestReader<Paced>, request: &Request, shared: &Shared)
     {
         return;
     }
+    registration.is_a_channel();
     let (paced, already_read) = reader.into_parts();
     let stream = paced.stream;
     if stream.set_read_timeout(Some(websocket::TICK)).is_err() {

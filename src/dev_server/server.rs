@@ -51,7 +51,21 @@ pub(crate) struct Shared {
 #[derive(Default)]
 struct Connections {
     last: u64,
-    open: HashMap<u64, TcpStream>,
+    open: HashMap<u64, Open>,
+}
+
+struct Open {
+    stream: TcpStream,
+    phase: Phase,
+}
+
+/// What a connection waits for, and so how it learns that the server stops.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Phase {
+    /// A request: the end of its input wakes it.
+    Requests,
+    /// It looks by itself, often, and says goodbye before it ends.
+    Channel,
 }
 
 impl Running {
@@ -138,9 +152,9 @@ impl Running {
         if wake.is_ok() {
             let _ = acceptor.join();
         }
-        self.shared.hang_up(Shutdown::Read);
+        self.shared.wake_idle();
         if !self.shared.wait_until_quiet(STOP_PATIENCE) {
-            self.shared.hang_up(Shutdown::Both);
+            self.shared.hang_up();
             self.shared.wait_until_quiet(STOP_PATIENCE);
         }
     }
@@ -163,9 +177,17 @@ impl Shared {
             .unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn hang_up(&self, how: Shutdown) {
-        for stream in self.connections().open.values() {
-            let _ = stream.shutdown(how);
+    fn wake_idle(&self) {
+        for open in self.connections().open.values() {
+            if open.phase == Phase::Requests {
+                let _ = open.stream.shutdown(Shutdown::Read);
+            }
+        }
+    }
+
+    fn hang_up(&self) {
+        for open in self.connections().open.values() {
+            let _ = open.stream.shutdown(Shutdown::Both);
         }
     }
 
@@ -187,7 +209,11 @@ impl Shared {
         }
         connections.last += 1;
         let number = connections.last;
-        connections.open.insert(number, stream.try_clone()?);
+        let open = Open {
+            stream: stream.try_clone()?,
+            phase: Phase::Requests,
+        };
+        connections.open.insert(number, open);
         Ok(Some(Registration {
             number,
             shared: Arc::clone(self),
@@ -216,9 +242,18 @@ impl Shared {
 }
 
 /// A connection in the books, taken out when its thread ends in whatever way.
-struct Registration {
+pub(crate) struct Registration {
     number: u64,
-    shared: Arc<Shared>,
+    pub(crate) shared: Arc<Shared>,
+}
+
+impl Registration {
+    /// From now on this connection notices by itself that the server stops.
+    pub(crate) fn is_a_channel(&self) {
+        if let Some(open) = self.shared.connections().open.get_mut(&self.number) {
+            open.phase = Phase::Channel;
+        }
+    }
 }
 
 impl Drop for Registration {
@@ -251,7 +286,7 @@ fn admit(stream: TcpStream, shared: &Arc<Shared>) {
             // A thread that cannot be started drops the stream and its registration.
             let _ = thread::Builder::new()
                 .name("dev-server-connection".into())
-                .spawn(move || converse(stream, &registration.shared));
+                .spawn(move || converse(stream, &registration));
         }
         Ok(None) => {
             let body = serde_json::json!({"error": "Too many connections"});
