@@ -28,6 +28,7 @@
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
+use super::MAX_OWN_JSON;
 use crate::target::TargetId;
 
 /// The longest header, in bytes.
@@ -122,12 +123,24 @@ pub enum BodyError {
     /// The header could not be encoded.
     #[error("the event's header cannot be written")]
     Encode(#[source] Box<dyn std::error::Error + Send + Sync>),
+    /// The JSON is longer than an event of our own may be.
+    #[error("the event would be {bytes} bytes long, at most {MAX_OWN_JSON} are allowed")]
+    TooLong {
+        /// How long its JSON would be.
+        bytes: usize,
+    },
+    /// A name that must not be empty is empty.
+    #[error("the event's {field} is empty")]
+    Nameless {
+        /// The key in the envelope.
+        field: &'static str,
+    },
     /// There is not a single byte.
     #[error("the event's body is empty")]
     Empty,
     /// The body has a layout that this program does not know.
-    #[error("the event's body has layout {version}, written by a newer spec-kitty")]
-    Newer {
+    #[error("the event's body has layout {version}, which this spec-kitty does not know")]
+    UnknownLayout {
         /// Its version byte.
         version: u8,
     },
@@ -153,15 +166,13 @@ pub fn encode_body(
     if !is_object(json) {
         return Err(BodyError::NotObject);
     }
-    encode_body_with(header, out, |out| out.extend_from_slice(json))
+    encode_header(header, out)?;
+    out.extend_from_slice(json);
+    Ok(())
 }
 
-/// Appends version and header, and lets `push_json` append the JSON.
-pub(super) fn encode_body_with(
-    header: &EventHeader<'_>,
-    out: &mut Vec<u8>,
-    push_json: impl FnOnce(&mut Vec<u8>),
-) -> Result<(), BodyError> {
+/// Appends version and header, after which the JSON must follow.
+pub(super) fn encode_header(header: &EventHeader<'_>, out: &mut Vec<u8>) -> Result<(), BodyError> {
     let start = out.len();
     out.push(VERSION);
     let written = bincode::serde::encode_into_std_write(header, out, CONFIG);
@@ -174,7 +185,6 @@ pub(super) fn encode_body_with(
         out.truncate(start);
         return Err(error);
     }
-    push_json(out);
     Ok(())
 }
 
@@ -184,12 +194,12 @@ pub(super) fn encode_body_with(
 ///
 /// # Errors
 ///
-/// When the body is empty, newer than this program, or not as described in the
-/// module. Never panics and never allocates for a length that is not there.
+/// When the body is empty, has a layout newer than this program, or is not as
+/// described in the module. Never panics and never allocates for a length that is not there.
 pub fn decode_body(body: &[u8]) -> Result<(EventHeader<'_>, &[u8]), BodyError> {
     let (version, rest) = body.split_first().ok_or(BodyError::Empty)?;
     if *version != VERSION {
-        return Err(BodyError::Newer { version: *version });
+        return Err(BodyError::UnknownLayout { version: *version });
     }
     let (header, bytes_read) = bincode::serde::borrow_decode_from_slice(rest, CONFIG)
         .map_err(|error| BodyError::Decode(Box::new(error)))?;
@@ -207,3 +217,7 @@ pub fn decode_body(body: &[u8]) -> Result<(EventHeader<'_>, &[u8]), BodyError> {
 fn is_object(json: &[u8]) -> bool {
     matches!(json, [b'{', .., b'}'])
 }
+
+#[cfg(test)]
+#[path = "codec_tests.rs"]
+mod tests;

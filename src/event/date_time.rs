@@ -114,3 +114,97 @@ fn offset_minutes(offset: &[u8]) -> Option<i32> {
 fn two_digits(tens: u8, ones: u8) -> Option<u8> {
     (tens.is_ascii_digit() && ones.is_ascii_digit()).then(|| (tens - b'0') * 10 + (ones - b'0'))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn printed(timestamp_us: i64) -> String {
+        let mut out = Vec::new();
+        push_timestamp(&mut out, timestamp_us);
+        String::from_utf8(out).unwrap()
+    }
+
+    #[test]
+    fn microseconds_are_always_written() {
+        assert_eq!(printed(0), "1970-01-01T00:00:00.000000+00:00");
+        assert_eq!(printed(-1), "1969-12-31T23:59:59.999999+00:00");
+        assert_eq!(
+            printed(1_795_342_293_694_788),
+            "2026-11-22T10:11:33.694788+00:00"
+        );
+        assert_eq!(
+            printed(1_709_164_800_000_001),
+            "2024-02-29T00:00:00.000001+00:00"
+        );
+    }
+
+    #[test]
+    fn an_instant_that_has_no_four_digit_year_is_moved_to_the_nearer_end() {
+        assert_eq!(printed(i64::MIN), "0001-01-01T00:00:00.000000+00:00");
+        assert!(printed(i64::MAX).starts_with("9999-12-30T"));
+        assert!(is_date_time(&printed(i64::MIN)) && is_date_time(&printed(i64::MAX)));
+    }
+
+    #[test]
+    fn a_leap_second_is_the_last_of_a_utc_day() {
+        for right in [
+            "2016-12-31T23:59:60Z",
+            "2017-01-01T00:59:60+01:00",
+            "2016-12-31T15:59:60.5-08:00",
+            "2016-12-31t23:59:60z",
+        ] {
+            assert!(is_date_time(right), "{right}");
+        }
+        for wrong in [
+            "2016-12-31T23:58:60Z",
+            "2017-01-01T00:59:60Z",
+            "2016-12-31T23:59:61Z",
+            "2016-12-31T23:59:60-01:00",
+        ] {
+            assert!(!is_date_time(wrong), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn only_days_that_exist_are_dates() {
+        for (date, exists) in [
+            ("2024-02-29", true),
+            ("2023-02-29", false),
+            ("2000-02-29", true),
+            ("1900-02-29", false),
+            ("0000-02-29", true),
+            ("2026-04-31", false),
+            ("2026-12-31", true),
+            ("2026-13-01", false),
+            ("2026-00-01", false),
+            ("2026-01-00", false),
+            ("+026-01-01", false),
+        ] {
+            assert_eq!(is_date_time(&format!("{date}T00:00:00Z")), exists, "{date}");
+        }
+    }
+
+    #[test]
+    fn a_time_needs_its_offset_and_digits_after_its_point() {
+        for wrong in [
+            "",
+            "2026-01-01",
+            "2026-01-01 00:00:00Z",
+            "2026-01-01T00:00:00",
+            "2026-01-01T00:00:00.Z",
+            "2026-01-01T00:00:00,5Z",
+            "2026-01-01T24:00:00Z",
+            "2026-01-01T00:60:00Z",
+            "2026-01-01T00:00:00+24:00",
+            "2026-01-01T00:00:00+0100",
+            "2026-01-01T00:00:00+01:60",
+            "2026-01-01T00:00:00ZZ",
+            "2026-01-01T00:00:00Z ",
+        ] {
+            assert!(!is_date_time(wrong), "{wrong}");
+        }
+        assert!(is_date_time("2026-01-01T00:00:00.123456789012Z"));
+        assert!(is_date_time("2026-01-01T00:00:00-23:59"));
+    }
+}

@@ -156,3 +156,7 @@ fn aggregate(event_type: EventType, kept: &Kept<'_>) -> Result<(AggregateType, S
         None => Err(Invalid::new(field, Reason::Missing)),
     }
 }
+
+#[cfg(test)]
+#[path = "draft_tests.rs"]
+mod tests;

@@ -8,7 +8,8 @@
 use crate::position::Lamport;
 use crate::target::TargetId;
 
-use super::codec::{BodyError, EventHeader, Flags, encode_body_with};
+use super::MAX_OWN_JSON;
+use super::codec::{BodyError, EventHeader, Flags, encode_header};
 use super::date_time::push_timestamp;
 use super::draft::Draft;
 use super::id::EventId;
@@ -53,8 +54,9 @@ pub fn render(draft: &Draft, context: &Context, id: &EventId, lamport: Lamport) 
 ///
 /// # Errors
 ///
-/// When the header is longer than it may be, which takes a context with
-/// absurdly long names; `out` is then as it was.
+/// When the JSON is longer than [`MAX_OWN_JSON`], or the context has an empty
+/// node or team, or absurdly long names; `out` is then as it was. What is
+/// written otherwise passes [`super::validate_recorded`].
 pub fn encode_event(
     draft: &Draft,
     context: &Context,
@@ -62,6 +64,12 @@ pub fn encode_event(
     lamport: Lamport,
     out: &mut Vec<u8>,
 ) -> Result<(), BodyError> {
+    if context.node_id.is_empty() {
+        return Err(BodyError::Nameless { field: "node_id" });
+    }
+    if context.team_slug.as_deref() == Some("") {
+        return Err(BodyError::Nameless { field: "team_slug" });
+    }
     let (mut id_buffer, mut cause_buffer) = ([0; 26], [0; 26]);
     let cause = draft.causation_id().map(EventId::Ulid);
     let header = EventHeader {
@@ -81,9 +89,16 @@ pub fn encode_event(
         target: context.target,
         flags: Flags::default().with_opted_out(context.opted_out),
     };
-    encode_body_with(&header, out, |out| {
-        push_event(out, draft, context, id, lamport);
-    })
+    let start = out.len();
+    encode_header(&header, out)?;
+    let json_start = out.len();
+    push_event(out, draft, context, id, lamport);
+    let bytes = out.len() - json_start;
+    if bytes > MAX_OWN_JSON {
+        out.truncate(start);
+        return Err(BodyError::TooLong { bytes });
+    }
+    Ok(())
 }
 
 fn push_event(out: &mut Vec<u8>, draft: &Draft, context: &Context, id: &EventId, lamport: Lamport) {
@@ -162,3 +177,7 @@ pub fn splice_team(json: &[u8], team: &str) -> Vec<u8> {
 pub fn spliced_team_len(team: &str) -> usize {
     TEAM_KEY.len() + text_len(team)
 }
+
+#[cfg(test)]
+#[path = "envelope_tests.rs"]
+mod tests;

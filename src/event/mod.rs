@@ -23,6 +23,7 @@
 //! What this room does not do: it does not know where events are kept, who is
 //! signed in, or what time it is.
 
+mod check;
 mod codec;
 mod date_time;
 mod draft;

@@ -9,8 +9,9 @@
 use serde::de::DeserializeSeed;
 use serde_json::Deserializer;
 
+use super::check::Check;
 use super::invalid::{Invalid, Reason};
-use super::members::{Check, Kept, Members};
+use super::members::{Kept, Members};
 use super::rules::{self, Field, Rule};
 use super::words::EventType;
 use super::{MAX_IMPORTED_JSON, MAX_OWN_JSON};
@@ -98,3 +99,7 @@ fn read_object<'a>(
     deserializer.end().map_err(not_json)?;
     outcome
 }
+
+#[cfg(test)]
+#[path = "validate_tests.rs"]
+mod tests;
