@@ -16,6 +16,7 @@ pub mod scan;
 pub mod segment;
 pub mod storage;
 pub mod tail;
+pub mod verify;
 
 #[cfg(test)]
 mod test_support;
