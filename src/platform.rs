@@ -6,7 +6,7 @@
 //! Windows branch is compiled by reasoning only (see `docs/platforms.md`).
 
 use std::fs::{File, OpenOptions};
-use std::io;
+use std::io::{self, Read};
 use std::path::Path;
 use std::sync::mpsc;
 use std::thread;
@@ -71,6 +71,40 @@ pub fn open_to_others(metadata: &std::fs::Metadata) -> bool {
         let _ = metadata;
         false
     }
+}
+
+/// Reads a small regular file whole. A pipe or a device in its place answers
+/// `InvalidInput` at once instead of blocking; more than `max_bytes` answers
+/// `FileTooLarge`.
+///
+/// # Errors
+/// Any I/O error of opening or reading, `NotFound` included.
+pub fn read_regular(path: &Path, max_bytes: usize) -> io::Result<Vec<u8>> {
+    let mut options = OpenOptions::new();
+    options.read(true);
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::OpenOptionsExt;
+        let flags = rustix::fs::OFlags::NONBLOCK | rustix::fs::OFlags::NOCTTY;
+        options.custom_flags(i32::try_from(flags.bits()).unwrap_or(0));
+    }
+    let file = options.open(path)?;
+    let metadata = file.metadata()?;
+    if !metadata.is_file() {
+        return Err(io::ErrorKind::InvalidInput.into());
+    }
+    let expected = usize::try_from(metadata.len()).unwrap_or(usize::MAX);
+    if expected > max_bytes {
+        return Err(io::ErrorKind::FileTooLarge.into());
+    }
+    // One byte more than the length, so that one read sees the end.
+    let mut bytes = Vec::with_capacity(expected.saturating_add(1));
+    let limit = u64::try_from(max_bytes).unwrap_or(u64::MAX);
+    io::Read::take(file, limit.saturating_add(1)).read_to_end(&mut bytes)?;
+    if bytes.len() > max_bytes {
+        return Err(io::ErrorKind::FileTooLarge.into());
+    }
+    Ok(bytes)
 }
 
 /// Reads at `offset` without moving the file's cursor; may read less than asked.
@@ -292,6 +326,30 @@ mod tests {
             again.is_some(),
             "the abandoned waiter must not keep the lock"
         );
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_pipe_in_the_place_of_a_file_is_refused_without_waiting() {
+        let dir = tempfile::tempdir().unwrap();
+        let pipe = dir.path().join("pipe");
+        let made = std::process::Command::new("mkfifo").arg(&pipe).status();
+        if !made.is_ok_and(|status| status.success()) {
+            return;
+        }
+        let kind = |path: &Path| read_regular(path, 8).unwrap_err().kind();
+        assert_eq!(kind(&pipe), io::ErrorKind::InvalidInput);
+        assert_eq!(kind(dir.path()), io::ErrorKind::InvalidInput);
+    }
+
+    #[test]
+    fn a_file_above_the_limit_is_not_read() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("file");
+        std::fs::write(&path, "12345678").unwrap();
+        assert_eq!(read_regular(&path, 8).unwrap(), b"12345678");
+        let error = read_regular(&path, 7).unwrap_err();
+        assert_eq!(error.kind(), io::ErrorKind::FileTooLarge);
     }
 
     #[test]
