@@ -73,6 +73,19 @@ pub fn open_to_others(metadata: &std::fs::Metadata) -> bool {
     }
 }
 
+/// Makes `options` refuse a path that ends in a symbolic link, where the system
+/// can do that at the time of opening.
+pub fn refuse_links(options: &mut OpenOptions) {
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::OpenOptionsExt;
+        let flags = rustix::fs::OFlags::NOFOLLOW | rustix::fs::OFlags::NONBLOCK;
+        options.custom_flags(i32::try_from(flags.bits()).unwrap_or(0));
+    }
+    #[cfg(windows)]
+    let _ = options;
+}
+
 /// Reads a small regular file whole. A pipe or a device in its place answers
 /// `InvalidInput` at once instead of blocking; more than `max_bytes` answers
 /// `FileTooLarge`.

@@ -2,6 +2,8 @@
 
 mod git_fields;
 mod place;
+mod project;
 mod remote;
 
 pub use git_fields::GitFields;
+pub use project::{FileFault, ProjectFacts, ProjectIdentity, ProjectProblem};
