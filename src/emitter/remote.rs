@@ -17,9 +17,17 @@ const MAX_SLUG_BYTES: usize = 255;
 
 /// The slug of the remote `origin` of the repository with this common directory.
 pub(super) fn repo_slug(common_dir: &Path) -> Option<String> {
+    slug_of_url(&read_origin(common_dir)?)
+}
+
+/// The name of the repository at `origin`, be it on a host or on this machine.
+pub(super) fn repo_name(common_dir: &Path) -> Option<String> {
+    name_of_url(&read_origin(common_dir)?)
+}
+
+fn read_origin(common_dir: &Path) -> Option<String> {
     let bytes = platform::read_regular(&common_dir.join("config"), MAX_CONFIG_BYTES).ok()?;
-    let text = String::from_utf8_lossy(&bytes);
-    slug_of_url(&origin_url(&text)?)
+    origin_url(&String::from_utf8_lossy(&bytes))
 }
 
 /// The first `url` of the section `[remote "origin"]`.
@@ -99,6 +107,14 @@ fn slug_of_path(path: &str) -> Option<String> {
     plausible.then(|| path.to_owned())
 }
 
+/// The last part of a URL or path.
+fn name_of_url(url: &str) -> Option<String> {
+    let path = url.split(['?', '#']).next()?.trim_end_matches(['/', '\\']);
+    let path = path.strip_suffix(".git").unwrap_or(path);
+    let name = path.rsplit(['/', '\\', ':']).next()?;
+    is_segment(name).then(|| name.to_owned())
+}
+
 fn is_segment(segment: &str) -> bool {
     !segment.is_empty()
         && !segment.starts_with('~')
@@ -170,6 +186,22 @@ mod tests {
         assert_eq!(origin_url(config).as_deref(), Some("https://h/a/yes"));
         assert_eq!(origin_url("[remote \"Origin\"]\nurl = x"), None);
         assert_eq!(origin_url("[remote]\nurl = x"), None);
+    }
+
+    #[test]
+    fn a_repository_has_a_name_wherever_it_is() {
+        for url in [
+            "https://user:pw@github.com/acme/widgets.git/",
+            "git@github.com:widgets.git",
+            "/srv/git/widgets.git",
+            "C:\\repos\\widgets",
+            "file:///home/alice/widgets",
+        ] {
+            assert_eq!(name_of_url(url).as_deref(), Some("widgets"), "{url}");
+        }
+        for url in ["", "/", "..", "https://user:p@ss"] {
+            assert_eq!(name_of_url(url), None, "{url}");
+        }
     }
 
     proptest! {

@@ -1,0 +1,189 @@
+//! Who a home is, the very first time: its node id and where its clock starts.
+//!
+//! Asked once in the life of a home, when its first segment is made; from then
+//! on every segment header carries the node id, and the log alone decides.
+//! `clock.json` of the Python tool is believed as far as it is plausible, so
+//! that a node keeps its id and never issues a clock value twice; what is not
+//! plausible in it is left out and said.
+
+use std::fmt;
+
+use serde_json::Value;
+use sha2::{Digest, Sha256};
+
+use crate::home::Home;
+use crate::platform;
+use crate::position::Lamport;
+
+/// The original writes about a hundred bytes.
+const MAX_CLOCK_BYTES: usize = 64 * 1024;
+
+const MAX_NODE_ID_BYTES: usize = 64;
+
+/// What a home begins with.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Origin {
+    /// The node id: 12 hexadecimal digits unless taken over from `clock.json`.
+    pub(super) node_id: String,
+    /// The highest clock value known from before; zero when there is none.
+    pub(super) clock: Lamport,
+    /// What of `clock.json` was left out.
+    pub(super) note: Option<OriginNote>,
+}
+
+/// What of an old clock file was not taken over.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum OriginNote {
+    /// The file is there and cannot be read as a JSON object.
+    Unreadable,
+    /// Its value is not a whole number from 0 to 2^53 - 1.
+    Value,
+    /// Its node id is not a short name.
+    NodeId,
+}
+
+impl fmt::Display for OriginNote {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Unreadable => "clock.json cannot be read; the clock starts anew",
+            Self::Value => "clock.json holds no plausible value; the clock starts anew",
+            Self::NodeId => "clock.json holds no usable node id; it was worked out anew",
+        })
+    }
+}
+
+/// What `home` begins with on this machine, for this user.
+pub(super) fn origin(home: &Home) -> Origin {
+    let clock_json = match platform::read_regular(&home.legacy_clock_file(), MAX_CLOCK_BYTES) {
+        Ok(bytes) => Some(bytes),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => None,
+        Err(_) => Some(Vec::new()),
+    };
+    let computed = node_id_of(&platform::host_name(), &platform::user_name());
+    origin_from(clock_json.as_deref(), computed)
+}
+
+/// The original's node id: the start of SHA-256 over `host:user`.
+fn node_id_of(host: &str, user: &str) -> String {
+    let digest = Sha256::digest(format!("{host}:{user}").as_bytes());
+    digest
+        .iter()
+        .take(6)
+        .map(|byte| format!("{byte:02x}"))
+        .collect()
+}
+
+fn origin_from(clock_json: Option<&[u8]>, computed: String) -> Origin {
+    let mut origin = Origin {
+        node_id: computed,
+        clock: Lamport(0),
+        note: None,
+    };
+    let Some(bytes) = clock_json else {
+        return origin;
+    };
+    let bytes = bytes.strip_prefix("\u{feff}".as_bytes()).unwrap_or(bytes);
+    let Ok(Value::Object(clock)) = serde_json::from_slice::<Value>(bytes) else {
+        origin.note = Some(OriginNote::Unreadable);
+        return origin;
+    };
+    match clock.get("node_id") {
+        Some(Value::String(node_id)) if is_node_id(node_id) => origin.node_id.clone_from(node_id),
+        None => {}
+        Some(_) => origin.note = Some(OriginNote::NodeId),
+    }
+    match clock.get("value").and_then(Value::as_u64) {
+        Some(value) if value <= Lamport::MAX_PLAUSIBLE.0 => origin.clock = Lamport(value),
+        _ => origin.note = Some(OriginNote::Value),
+    }
+    origin
+}
+
+fn is_node_id(text: &str) -> bool {
+    !text.is_empty()
+        && text.len() <= MAX_NODE_ID_BYTES
+        && text
+            .bytes()
+            .all(|byte| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn from(text: &str) -> (u64, String, Option<OriginNote>) {
+        let origin = origin_from(Some(text.as_bytes()), "computed".to_owned());
+        (origin.clock.0, origin.node_id, origin.note)
+    }
+
+    #[test]
+    fn the_node_id_is_the_originals() {
+        assert_eq!(node_id_of("vm", "root"), "b805cd5cee74");
+    }
+
+    #[test]
+    fn a_plausible_clock_file_is_taken_over() {
+        let own = "b805cd5cee74".to_owned();
+        let text = r#"{"value": 42, "node_id": "b805cd5cee74", "updated_at": "x"}"#;
+        assert_eq!(from(text), (42, own.clone(), None));
+        assert_eq!(from(&format!("\u{feff}{text}")), (42, own.clone(), None));
+        let highest = r#"{"value": 9007199254740991, "node_id": "b805cd5cee74"}"#;
+        assert_eq!(from(highest), (9_007_199_254_740_991, own, None));
+        assert_eq!(
+            from(r#"{"value": 7, "node_id": "alice-laptop-abc123"}"#),
+            (7, "alice-laptop-abc123".to_owned(), None)
+        );
+        assert_eq!(from(r#"{"value": 7}"#), (7, "computed".to_owned(), None));
+        let none = origin_from(None, "computed".to_owned());
+        assert_eq!((none.clock, none.note), (Lamport(0), None));
+    }
+
+    #[test]
+    fn a_hostile_clock_file_does_not_poison_the_clock() {
+        for value in [
+            "9007199254740992",
+            "9223372036854775807",
+            "18446744073709551616",
+            "1000000000000000000000000000000",
+            "1e3",
+            "-5",
+            "42.5",
+            "42.0",
+            "true",
+            "null",
+            "\"42\"",
+            "[42]",
+        ] {
+            let text = format!(r#"{{"value": {value}, "node_id": "n"}}"#);
+            let expected = (0, "n".to_owned(), Some(OriginNote::Value));
+            assert_eq!(from(&text), expected, "{value}");
+        }
+        let deep = "[".repeat(10_000);
+        for text in [
+            "",
+            "[]",
+            "{\n  \"value\": 42,\n  \"node_",
+            "42",
+            "NaN",
+            deep.as_str(),
+        ] {
+            let expected = (0, "computed".to_owned(), Some(OriginNote::Unreadable));
+            assert_eq!(from(text), expected, "{text:?}");
+        }
+        for node_id in [
+            "null",
+            "7",
+            "\"\"",
+            "\"a b\"",
+            "\"a\\u001b[31m\"",
+            "\"../x\"",
+        ] {
+            let text = format!(r#"{{"value": 1, "node_id": {node_id}}}"#);
+            let expected = (1, "computed".to_owned(), Some(OriginNote::NodeId));
+            assert_eq!(from(&text), expected, "{node_id}");
+        }
+        let long = format!(r#"{{"value": 1, "node_id": "{}"}}"#, "x".repeat(65));
+        assert_eq!(from(&long).2, Some(OriginNote::NodeId));
+    }
+}
