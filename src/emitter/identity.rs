@@ -12,19 +12,19 @@ use serde_json::Value;
 use sha2::{Digest, Sha256};
 
 use crate::home::Home;
+use crate::log::append::NodeIdentity;
+use crate::log::header::NodeId;
 use crate::platform;
 use crate::position::Lamport;
 
 /// The original writes about a hundred bytes.
 const MAX_CLOCK_BYTES: usize = 64 * 1024;
 
-const MAX_NODE_ID_BYTES: usize = 64;
-
 /// What a home begins with.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Origin {
-    /// The node id: 12 hexadecimal digits unless taken over from `clock.json`.
-    pub(super) node_id: String,
+    /// The node id: that of `clock.json` if there is one, else worked out.
+    pub(super) node_id: NodeId,
     /// The highest clock value known from before; zero when there is none.
     pub(super) clock: Lamport,
     /// What of `clock.json` was left out.
@@ -39,7 +39,7 @@ pub enum OriginNote {
     Unreadable,
     /// Its value is not a whole number from 0 to 2^53 - 1.
     Value,
-    /// Its node id is not a short name.
+    /// Its node id is not one that the original made: 12 hexadecimal digits.
     NodeId,
 }
 
@@ -60,21 +60,26 @@ pub(super) fn origin(home: &Home) -> Origin {
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => None,
         Err(_) => Some(Vec::new()),
     };
-    let computed = node_id_of(&platform::host_name(), &platform::user_name());
-    origin_from(clock_json.as_deref(), computed)
+    origin_from(clock_json.as_deref(), this_node().node_id)
 }
 
-/// The original's node id: the start of SHA-256 over `host:user`.
-fn node_id_of(host: &str, user: &str) -> String {
-    let digest = Sha256::digest(format!("{host}:{user}").as_bytes());
-    digest
-        .iter()
-        .take(6)
-        .map(|byte| format!("{byte:02x}"))
-        .collect()
+/// The node that this machine and user are by themselves.
+pub(super) fn this_node() -> NodeIdentity {
+    node_of(&platform::host_name(), &platform::user_name())
 }
 
-fn origin_from(clock_json: Option<&[u8]>, computed: String) -> Origin {
+/// The original's node id, the start of SHA-256 over `host:user`; a longer
+/// start of it tells whether a home was moved to another node.
+fn node_of(host: &str, user: &str) -> NodeIdentity {
+    let digest: [u8; 32] = Sha256::digest(format!("{host}:{user}").as_bytes()).into();
+    let [a, b, c, d, e, f, g, h, ..] = digest;
+    NodeIdentity {
+        node_id: NodeId::from_bytes([a, b, c, d, e, f]),
+        facts: [a, b, c, d, e, f, g, h],
+    }
+}
+
+fn origin_from(clock_json: Option<&[u8]>, computed: NodeId) -> Origin {
     let mut origin = Origin {
         node_id: computed,
         clock: Lamport(0),
@@ -88,10 +93,11 @@ fn origin_from(clock_json: Option<&[u8]>, computed: String) -> Origin {
         origin.note = Some(OriginNote::Unreadable);
         return origin;
     };
-    match clock.get("node_id") {
-        Some(Value::String(node_id)) if is_node_id(node_id) => origin.node_id.clone_from(node_id),
-        None => {}
-        Some(_) => origin.note = Some(OriginNote::NodeId),
+    if let Some(stored) = clock.get("node_id") {
+        match stored.as_str().and_then(NodeId::parse) {
+            Some(node_id) => origin.node_id = node_id,
+            None => origin.note = Some(OriginNote::NodeId),
+        }
     }
     match clock.get("value").and_then(Value::as_u64) {
         Some(value) if value <= Lamport::MAX_PLAUSIBLE.0 => origin.clock = Lamport(value),
@@ -100,47 +106,40 @@ fn origin_from(clock_json: Option<&[u8]>, computed: String) -> Origin {
     origin
 }
 
-fn is_node_id(text: &str) -> bool {
-    !text.is_empty()
-        && text.len() <= MAX_NODE_ID_BYTES
-        && text
-            .bytes()
-            .all(|byte| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
+    const COMPUTED: &str = "0123456789ab";
+    const STORED: &str = "b805cd5cee74";
+
     fn from(text: &str) -> (u64, String, Option<OriginNote>) {
-        let origin = origin_from(Some(text.as_bytes()), "computed".to_owned());
-        (origin.clock.0, origin.node_id, origin.note)
+        let origin = origin_from(Some(text.as_bytes()), NodeId::parse(COMPUTED).unwrap());
+        (origin.clock.0, origin.node_id.to_string(), origin.note)
     }
 
     #[test]
     fn the_node_id_is_the_originals() {
-        assert_eq!(node_id_of("vm", "root"), "b805cd5cee74");
+        assert_eq!(node_of("vm", "root").node_id.as_str(), STORED);
     }
 
     #[test]
     fn a_plausible_clock_file_is_taken_over() {
-        let own = "b805cd5cee74".to_owned();
         let text = r#"{"value": 42, "node_id": "b805cd5cee74", "updated_at": "x"}"#;
-        assert_eq!(from(text), (42, own.clone(), None));
-        assert_eq!(from(&format!("\u{feff}{text}")), (42, own.clone(), None));
-        let highest = r#"{"value": 9007199254740991, "node_id": "b805cd5cee74"}"#;
-        assert_eq!(from(highest), (9_007_199_254_740_991, own, None));
+        assert_eq!(from(text), (42, STORED.to_owned(), None));
+        let marked = format!("\u{feff}{text}");
+        assert_eq!(from(&marked), (42, STORED.to_owned(), None));
         assert_eq!(
-            from(r#"{"value": 7, "node_id": "alice-laptop-abc123"}"#),
-            (7, "alice-laptop-abc123".to_owned(), None)
+            from(r#"{"value": 9007199254740991, "node_id": "b805cd5cee74"}"#),
+            (9_007_199_254_740_991, STORED.to_owned(), None)
         );
-        assert_eq!(from(r#"{"value": 7}"#), (7, "computed".to_owned(), None));
-        let none = origin_from(None, "computed".to_owned());
+        assert_eq!(from(r#"{"value": 7}"#), (7, COMPUTED.to_owned(), None));
+        let none = origin_from(None, NodeId::parse(COMPUTED).unwrap());
         assert_eq!((none.clock, none.note), (Lamport(0), None));
     }
 
     #[test]
-    fn a_hostile_clock_file_does_not_poison_the_clock() {
+    fn a_hostile_value_does_not_poison_the_clock() {
         for value in [
             "9007199254740992",
             "9223372036854775807",
@@ -155,10 +154,14 @@ mod tests {
             "\"42\"",
             "[42]",
         ] {
-            let text = format!(r#"{{"value": {value}, "node_id": "n"}}"#);
-            let expected = (0, "n".to_owned(), Some(OriginNote::Value));
+            let text = format!(r#"{{"value": {value}, "node_id": "{STORED}"}}"#);
+            let expected = (0, STORED.to_owned(), Some(OriginNote::Value));
             assert_eq!(from(&text), expected, "{value}");
         }
+    }
+
+    #[test]
+    fn what_is_no_clock_file_is_left_out_and_said() {
         let deep = "[".repeat(10_000);
         for text in [
             "",
@@ -166,24 +169,25 @@ mod tests {
             "{\n  \"value\": 42,\n  \"node_",
             "42",
             "NaN",
-            deep.as_str(),
+            &deep,
         ] {
-            let expected = (0, "computed".to_owned(), Some(OriginNote::Unreadable));
+            let expected = (0, COMPUTED.to_owned(), Some(OriginNote::Unreadable));
             assert_eq!(from(text), expected, "{text:?}");
         }
+    }
+
+    #[test]
+    fn a_node_id_that_the_original_did_not_make_is_left_out_and_said() {
         for node_id in [
             "null",
             "7",
             "\"\"",
-            "\"a b\"",
-            "\"a\\u001b[31m\"",
-            "\"../x\"",
+            "\"alice-laptop-abc123\"",
+            "\"B805CD5CEE74\"",
         ] {
             let text = format!(r#"{{"value": 1, "node_id": {node_id}}}"#);
-            let expected = (1, "computed".to_owned(), Some(OriginNote::NodeId));
+            let expected = (1, COMPUTED.to_owned(), Some(OriginNote::NodeId));
             assert_eq!(from(&text), expected, "{node_id}");
         }
-        let long = format!(r#"{{"value": 1, "node_id": "{}"}}"#, "x".repeat(65));
-        assert_eq!(from(&long).2, Some(OriginNote::NodeId));
     }
 }
