@@ -4,10 +4,13 @@
 //! node, team, project) is given by the emitter under the log's writer lock,
 //! and none of it can make the payload wrong.
 
+use std::borrow::Cow;
+
 use ulid::Ulid;
 
 use super::id::EventId;
 use super::invalid::{Invalid, Reason};
+use super::json_privacy::redact_home_in_json;
 use super::members::Kept;
 use super::validate::{check_length, check_payload};
 use super::words::{AggregateType, EventType};
@@ -95,6 +98,23 @@ impl Draft {
     pub fn caused_by(mut self, cause: Ulid) -> Self {
         self.causation_id = Some(cause);
         self
+    }
+
+    /// The same draft with the home directory written as `~` in every text of
+    /// its payload, so that no user's name is recorded.
+    ///
+    /// # Errors
+    ///
+    /// When the payload is not valid any more, which takes a field that names
+    /// nothing but the home.
+    pub fn without_home(self, home_dir: &str) -> Result<Self, Invalid> {
+        match redact_home_in_json(&self.payload, home_dir) {
+            Cow::Borrowed(_) => Ok(self),
+            Cow::Owned(payload) => Ok(Self {
+                causation_id: self.causation_id,
+                ..Self::from_payload(self.event_type, &payload)?
+            }),
+        }
     }
 
     /// What happened.

@@ -31,6 +31,7 @@ mod envelope;
 mod id;
 mod invalid;
 mod json;
+mod json_privacy;
 mod members;
 mod payloads;
 mod privacy;
