@@ -26,13 +26,13 @@ const MAX_SYMBOLIC: usize = 5;
 
 /// What an event says about the checkout it was recorded in.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct GitFields {
+pub(super) struct GitFields {
     /// The branch; `HEAD` when detached; `None` before the first commit.
-    pub git_branch: Option<String>,
+    pub(super) git_branch: Option<String>,
     /// The commit, in 40 or 64 hexadecimal digits.
-    pub head_commit_sha: Option<String>,
+    pub(super) head_commit_sha: Option<String>,
     /// `owner/repo` of the remote `origin`, without any credentials.
-    pub repo_slug: Option<String>,
+    pub(super) repo_slug: Option<String>,
 }
 
 /// The git fields of a checkout.

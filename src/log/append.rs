@@ -269,6 +269,12 @@ impl Log {
         &self.dir
     }
 
+    /// Its sizes and limits.
+    #[must_use]
+    pub fn options(&self) -> &LogOptions {
+        &self.options
+    }
+
     /// Whether no segment exists yet, as far as can be seen.
     #[must_use]
     pub fn is_empty(&self) -> bool {

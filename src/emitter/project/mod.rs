@@ -40,24 +40,24 @@ const NEW_FILE_NAME: &str = ".config.yaml.new";
 
 /// The identity of a project.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct ProjectIdentity {
+pub(super) struct ProjectIdentity {
     /// Identifies the project everywhere: lower case, with hyphens.
-    pub uuid: String,
+    pub(super) uuid: String,
     /// A name for people.
-    pub slug: String,
+    pub(super) slug: String,
     /// `owner/repo` where the project sets it by hand.
-    pub repo_slug: Option<String>,
+    pub(super) repo_slug: Option<String>,
 }
 
 /// What an event needs to know about the project it is recorded in.
 #[derive(Debug, Default)]
-pub struct ProjectFacts {
+pub(super) struct ProjectFacts {
     /// The identity, where there is one.
-    pub identity: Option<ProjectIdentity>,
+    pub(super) identity: Option<ProjectIdentity>,
     /// Whether the project's events stay on this machine for good.
-    pub opted_out: bool,
+    pub(super) opted_out: bool,
     /// Why there is no identity although there is a project.
-    pub problem: Option<ProjectProblem>,
+    pub(super) problem: Option<ProjectProblem>,
 }
 
 /// Why a project has no identity for now.

@@ -1,0 +1,300 @@
+//! The emitter: drafts in, receipts out.
+
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, OnceLock};
+use std::time::Duration;
+
+use ulid::Ulid;
+
+use crate::config::Config;
+use crate::emitter::identity::{self, Origin};
+use crate::emitter::receipt::{Emission, EmitError, EmitNote, Receipt, Status};
+use crate::emitter::record::{EventRecord, Shared};
+use crate::emitter::surroundings;
+use crate::event::{Draft, Payload, proposed_id};
+use crate::home::{Home, HomeError};
+use crate::log::ambient::{Ambient, System};
+use crate::log::append::{Log, LogOptions, NodeIdentity, Outcome, Placed, Record};
+use crate::log::header::Pressure;
+use crate::log::segment::LogDir;
+use crate::log::storage::Disk;
+use crate::position::{Lamport, Lease, LeaseFloor};
+use crate::state::State;
+
+/// How long an emission waits for other processes that are writing.
+pub const DEFAULT_LOCK_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// How long it waits for clock values: the log can go on without.
+const LEASE_DEADLINE: Duration = Duration::from_secs(1);
+
+/// What an envelope adds to a payload, roughly, in bytes.
+const ENVELOPE_BYTES: usize = 1024;
+
+/// Records events in one home, as seen from one directory.
+///
+/// Never fails and never touches the network: what became of an event is in its
+/// [`Receipt`]. Every event of a call is durable when the call returns, or
+/// reported as not recorded. May be used by several threads at once.
+///
+/// ```
+/// use spec_kitty::emitter::EventEmitter;
+/// use spec_kitty::event::{Lane, WpStatusChanged};
+/// use spec_kitty::home::Home;
+///
+/// let dir = tempfile::tempdir()?;
+/// let emitter = EventEmitter::new(Home::at(dir.path()), dir.path());
+/// let emission = emitter.emit_payload(
+///     WpStatusChanged::new("WP01", Lane::Planned, Lane::Doing),
+///     None,
+/// );
+/// assert!(emission.is_recorded());
+/// # Ok::<(), std::io::Error>(())
+/// ```
+#[derive(Debug)]
+pub struct EventEmitter {
+    home: Result<Home, Arc<HomeError>>,
+    directory: PathBuf,
+    user_home: Option<PathBuf>,
+    lock_timeout: Duration,
+    opened: OnceLock<Opened>,
+}
+
+/// What is set up with the first event.
+#[derive(Debug)]
+struct Opened {
+    log: Log,
+    /// Where the clock of a home without any segment starts.
+    origin: Option<Origin>,
+}
+
+impl EventEmitter {
+    /// An emitter for `home`, recording what happens in `directory`. Nothing
+    /// is read or created before the first event.
+    #[must_use]
+    pub fn new(home: Home, directory: impl Into<PathBuf>) -> Self {
+        Self::with_home(Ok(home), directory.into())
+    }
+
+    pub(super) fn with_home(home: Result<Home, HomeError>, directory: PathBuf) -> Self {
+        Self {
+            home: home.map_err(Arc::new),
+            directory,
+            user_home: std::env::home_dir(),
+            lock_timeout: DEFAULT_LOCK_TIMEOUT,
+            opened: OnceLock::new(),
+        }
+    }
+
+    /// The same emitter, waiting at most `timeout` for other writers.
+    #[must_use]
+    pub fn lock_timeout(mut self, timeout: Duration) -> Self {
+        self.lock_timeout = timeout;
+        self
+    }
+
+    /// The directory whose project the events belong to.
+    #[must_use]
+    pub fn directory(&self) -> &Path {
+        &self.directory
+    }
+
+    /// Records one event.
+    pub fn emit(&self, draft: Draft) -> Emission {
+        self.emit_all(vec![draft])
+    }
+
+    /// Records one event of a type that is known, caused by another one perhaps.
+    pub fn emit_payload<P: Payload>(&self, payload: P, causation_id: Option<Ulid>) -> Emission {
+        match payload.into_draft() {
+            Ok(draft) => self.emit(match causation_id {
+                Some(cause) => draft.caused_by(cause),
+                None => draft,
+            }),
+            Err(invalid) => {
+                let emission = Emission::failed(1, &EmitError::Invalid(invalid));
+                self.count_failures(&emission);
+                emission
+            }
+        }
+    }
+
+    /// Records events with one append and one sync. One that is refused does
+    /// not hold back the others.
+    pub fn emit_all(&self, drafts: Vec<Draft>) -> Emission {
+        if drafts.is_empty() {
+            return Emission::default();
+        }
+        let emission = match &self.home {
+            Ok(home) => self.record(home, drafts),
+            Err(error) => Emission::failed(drafts.len(), &EmitError::Home(Arc::clone(error))),
+        };
+        self.count_failures(&emission);
+        emission
+    }
+
+    fn record(&self, home: &Home, drafts: Vec<Draft>) -> Emission {
+        let mut notes = Vec::new();
+        let opened = self.opened.get_or_init(|| open(home, &mut notes));
+        let timestamp_us = System.now_us();
+        let context = surroundings::gather(
+            home,
+            &self.directory,
+            self.user_home.as_deref(),
+            timestamp_us,
+            &mut notes,
+        );
+        let drafts = self.without_home(drafts);
+        let shared = Shared::new(context);
+        let mut records: Vec<EventRecord<'_>> = drafts
+            .iter()
+            .filter_map(|draft| draft.as_ref().ok())
+            .map(|draft| {
+                let random = u128::from_le_bytes(System.random());
+                EventRecord::new(draft, proposed_id(timestamp_us, random), &shared)
+            })
+            .collect();
+        let receipts = append(self, home, opened, &mut records, &mut notes);
+        let mut receipts = receipts.into_iter();
+        let receipts = drafts
+            .iter()
+            .filter_map(|draft| match draft {
+                Ok(_) => receipts.next(),
+                Err(error) => Some(Receipt::refused(error.clone())),
+            })
+            .collect();
+        Emission { receipts, notes }
+    }
+
+    /// No user's name is recorded: the home directory becomes `~`.
+    fn without_home(&self, drafts: Vec<Draft>) -> Vec<Result<Draft, EmitError>> {
+        let user_home = self.user_home.as_ref().and_then(|path| path.to_str());
+        drafts
+            .into_iter()
+            .map(|draft| match user_home {
+                Some(path) => draft.without_home(path).map_err(EmitError::Invalid),
+                None => Ok(draft),
+            })
+            .collect()
+    }
+
+    /// What could not be recorded is counted where the home is writable.
+    fn count_failures(&self, emission: &Emission) {
+        let Ok(home) = &self.home else { return };
+        let errors = emission
+            .receipts
+            .iter()
+            .filter_map(|receipt| receipt.error.as_ref());
+        let failures = State::at(home.state_dir()).failures();
+        let now_ms = u64::try_from(System.now_us() / 1000).unwrap_or(0);
+        for error in errors {
+            failures.record(error.failure_reason(), now_ms);
+        }
+    }
+}
+
+/// The log of `home`, and where its clock starts when it has no segment yet.
+fn open(home: &Home, notes: &mut Vec<EmitNote>) -> Opened {
+    let loaded = Config::load(&home.config_file());
+    notes.extend(loaded.problems.into_iter().map(EmitNote::Config));
+    let log_with = |node: NodeIdentity| {
+        let mut options = LogOptions::for_node(node);
+        options.segment_bytes = loaded.config.log.segment_bytes;
+        options.max_bytes = loaded.config.log.max_bytes;
+        let dir = LogDir::new(home.log_dir(), Arc::new(Disk));
+        Log::new(dir, Arc::new(System), options)
+    };
+    let node = identity::this_node();
+    let log = log_with(node);
+    if !log.is_empty() {
+        return Opened { log, origin: None };
+    }
+    let origin = identity::origin(home);
+    notes.extend(origin.note.map(EmitNote::Origin));
+    let log = log_with(NodeIdentity {
+        node_id: origin.node_id,
+        ..node
+    });
+    Opened {
+        log,
+        origin: Some(origin),
+    }
+}
+
+fn append(
+    emitter: &EventEmitter,
+    home: &Home,
+    opened: &Opened,
+    records: &mut [EventRecord<'_>],
+    notes: &mut Vec<EmitNote>,
+) -> Vec<Receipt> {
+    let bytes = records
+        .iter()
+        .map(|record| record.payload_bytes() + ENVELOPE_BYTES);
+    let lease = lease(home, opened, records.len(), bytes.sum(), notes);
+    let mut slots: Vec<&mut dyn Record> = records
+        .iter_mut()
+        .map(|record| -> &mut dyn Record { record })
+        .collect();
+    let appended = opened.log.append(&mut slots, lease, emitter.lock_timeout);
+    notes.extend(appended.notes.into_iter().map(EmitNote::Log));
+    if appended.pressure == Pressure::High {
+        notes.push(EmitNote::Pressure);
+    }
+    let failure = appended.failure.map_or(EmitError::NotWritten, |error| {
+        EmitError::Log(Arc::new(error))
+    });
+    records
+        .iter()
+        .zip(appended.outcomes)
+        .map(|(record, outcome)| receipt(record, outcome, &failure))
+        .collect()
+}
+
+fn receipt(record: &EventRecord<'_>, outcome: Outcome, failure: &EmitError) -> Receipt {
+    let placed = |status: Status, placed: Placed, error| Receipt {
+        status,
+        event_id: record.id(),
+        seq: Some(placed.seq),
+        lamport_clock: Some(placed.clock),
+        error,
+    };
+    match outcome {
+        Outcome::Recorded(place) => placed(Status::Recorded, place, None),
+        Outcome::Unknown(place) => placed(Status::Unknown, place, Some(failure.clone())),
+        Outcome::Refused(refused) => Receipt::refused(EmitError::Record(refused)),
+        Outcome::NotWritten => Receipt::refused(failure.clone()),
+    }
+}
+
+/// Clock values for the segments that this call will probably start. Without
+/// any the log leases them from itself.
+fn lease(
+    home: &Home,
+    opened: &Opened,
+    frames: usize,
+    bytes: usize,
+    notes: &mut Vec<EmitNote>,
+) -> Option<Lease> {
+    let (frames, bytes) = (u64::try_from(frames).ok()?, u64::try_from(bytes).ok()?);
+    let floor = opened.log.lease_needed(frames, bytes)?;
+    let start = opened.origin.map_or(Lamport(0), |origin| origin.clock);
+    let floor = match floor {
+        LeaseFloor::Clean(clock) => LeaseFloor::Clean(clock.max(start)),
+        LeaseFloor::Debris(end) => LeaseFloor::Debris(end.max(start)),
+    };
+    let options = opened.log.options();
+    let segments = (frames / options.segment_frames).max(bytes / options.segment_bytes);
+    let ticks = options
+        .lease_ticks
+        .saturating_mul(segments.saturating_add(1));
+    match State::at(home.state_dir()).reserve(floor, ticks, LEASE_DEADLINE) {
+        Ok(noted) => {
+            notes.extend(noted.notes.into_iter().map(EmitNote::State));
+            Some(noted.value)
+        }
+        Err(error) => {
+            notes.push(EmitNote::NoLease(error));
+            (start > Lamport(0)).then(|| Lease::starting_at(start.next(), ticks))
+        }
+    }
+}

@@ -1,0 +1,278 @@
+//! What became of an event, as a value.
+//!
+//! A workflow command must not fail because of an event, so nothing here is
+//! returned as an `Err`: every event that was handed in gets one [`Receipt`].
+
+use std::fmt;
+use std::io;
+use std::sync::Arc;
+
+use thiserror::Error;
+
+use crate::auth::Unusable;
+use crate::config;
+use crate::emitter::{OriginNote, ProjectProblem};
+use crate::event::{EventId, Invalid};
+use crate::home::HomeError;
+use crate::log::append::{AppendError, Refused};
+use crate::position::{Lamport, Seq};
+use crate::state::{self, FailureReason, StateError};
+
+/// Whether an event is in the log.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Status {
+    /// It is, durably.
+    Recorded,
+    /// It is not, and nothing of it was written.
+    Refused,
+    /// It may or may not be: a write or a sync failed half-way.
+    Unknown,
+}
+
+impl Status {
+    /// The word for it in reports.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Recorded => "recorded",
+            Self::Refused => "refused",
+            Self::Unknown => "unknown",
+        }
+    }
+}
+
+/// What became of one event.
+#[derive(Clone, Debug)]
+pub struct Receipt {
+    /// Whether it is in the log.
+    pub status: Status,
+    /// Its id; `None` when it was refused.
+    pub event_id: Option<EventId>,
+    /// Its position in the log; `None` when it was refused.
+    pub seq: Option<Seq>,
+    /// Its clock value; `None` when it was refused.
+    pub lamport_clock: Option<Lamport>,
+    /// Why it is not recorded; `None` exactly when it is.
+    pub error: Option<EmitError>,
+}
+
+impl Receipt {
+    /// Whether the event is in the log.
+    #[must_use]
+    pub fn is_recorded(&self) -> bool {
+        self.status == Status::Recorded
+    }
+
+    /// The receipt of an event of which nothing was written.
+    #[must_use]
+    pub fn refused(error: EmitError) -> Self {
+        Self {
+            status: Status::Refused,
+            event_id: None,
+            seq: None,
+            lamport_clock: None,
+            error: Some(error),
+        }
+    }
+}
+
+/// Why an event is not recorded. Cheap to clone: all events of one call share
+/// the failure of that call.
+#[derive(Clone, Debug, Error)]
+#[non_exhaustive]
+pub enum EmitError {
+    /// The event is not as the schema demands.
+    #[error(transparent)]
+    Invalid(#[from] Invalid),
+    /// The log would not take this one record.
+    #[error(transparent)]
+    Record(#[from] Refused),
+    /// There is no home to record in.
+    #[error(transparent)]
+    Home(Arc<HomeError>),
+    /// The scope that the event was handed to has been closed.
+    #[error("the emitter has been closed")]
+    Closed,
+    /// The log could not be written.
+    #[error(transparent)]
+    Log(Arc<AppendError>),
+    /// The call failed before it came to this event.
+    #[error("the event was not written, because the one before it failed")]
+    NotWritten,
+}
+
+impl EmitError {
+    /// A stable kebab-case word for scripts.
+    #[must_use]
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::Invalid(_) => "invalid-event",
+            Self::Record(_) => "event-refused",
+            Self::Home(_) => "home",
+            Self::Closed => "closed",
+            Self::NotWritten => "not-written",
+            Self::Log(error) => match error.as_ref() {
+                AppendError::Busy { .. } => "busy",
+                AppendError::Newer { .. } => "newer-log",
+                AppendError::Full { .. } => "log-full",
+                AppendError::ClockExhausted => "clock-exhausted",
+                AppendError::Unknown { .. } => "unknown-outcome",
+                AppendError::Io { source, .. } if is_disk_full(source) => "disk-full",
+                AppendError::Io { source, .. } if is_read_only(source) => "home-not-writable",
+                _ => "log-io",
+            },
+        }
+    }
+
+    /// What it is counted as.
+    pub(super) fn failure_reason(&self) -> FailureReason {
+        match self {
+            Self::Invalid(_) | Self::Record(_) => FailureReason::Refused,
+            Self::Home(_) | Self::Closed | Self::NotWritten => FailureReason::Io,
+            Self::Log(error) => match error.as_ref() {
+                AppendError::Busy { .. } => FailureReason::Busy,
+                AppendError::Full { .. } => FailureReason::Full,
+                AppendError::Io { source, .. } if is_disk_full(source) => FailureReason::Full,
+                AppendError::Unknown { .. } => FailureReason::Unknown,
+                _ => FailureReason::Io,
+            },
+        }
+    }
+}
+
+fn is_disk_full(error: &io::Error) -> bool {
+    matches!(
+        error.kind(),
+        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded
+    )
+}
+
+fn is_read_only(error: &io::Error) -> bool {
+    matches!(
+        error.kind(),
+        io::ErrorKind::PermissionDenied | io::ErrorKind::ReadOnlyFilesystem
+    )
+}
+
+/// What one call recorded, and what is worth saying about it.
+#[derive(Debug, Default)]
+pub struct Emission {
+    /// One receipt an event, in the order in which they were handed in.
+    pub receipts: Vec<Receipt>,
+    /// What the user may want to know beyond the receipts.
+    pub notes: Vec<EmitNote>,
+}
+
+impl Emission {
+    /// An emission of `count` events that all failed for the same reason.
+    pub(super) fn failed(count: usize, error: &EmitError) -> Self {
+        Self {
+            receipts: vec![Receipt::refused(error.clone()); count],
+            notes: Vec::new(),
+        }
+    }
+
+    /// Whether every event is in the log.
+    #[must_use]
+    pub fn is_recorded(&self) -> bool {
+        self.receipts.iter().all(Receipt::is_recorded)
+    }
+
+    /// The receipt of a single event.
+    #[must_use]
+    pub fn receipt(&self) -> Option<&Receipt> {
+        self.receipts.first()
+    }
+
+    /// The id of the last event that was recorded.
+    #[must_use]
+    pub fn last_id(&self) -> Option<&EventId> {
+        self.receipts
+            .iter()
+            .rev()
+            .find(|receipt| receipt.is_recorded())
+            .and_then(|receipt| receipt.event_id.as_ref())
+    }
+}
+
+/// Something about the home or the project that an emission came across.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum EmitNote {
+    /// The log is at 80 % of its limit or above.
+    Pressure,
+    /// The project has no identity for now.
+    Project(ProjectProblem),
+    /// The credentials cannot be used; the event counts as signed out.
+    Session(Unusable),
+    /// A setting is not used as it stands.
+    Config(config::Problem),
+    /// Something of the Python tool's clock was left out.
+    Origin(OriginNote),
+    /// Something the log put right.
+    Log(crate::log::append::Note),
+    /// Something the state store put right.
+    State(state::Note),
+    /// No clock values could be leased; the log went on by itself.
+    NoLease(StateError),
+}
+
+impl EmitNote {
+    /// Whether something should be done about it. The rest is of interest only
+    /// to somebody who looks closer.
+    #[must_use]
+    pub fn needs_attention(&self) -> bool {
+        use crate::log::append::Note as LogNote;
+        match self {
+            Self::Pressure | Self::Project(_) | Self::Session(_) | Self::Config(_) => true,
+            Self::Log(LogNote::UnreadableHeader { .. } | LogNote::NewNode { .. }) => true,
+            Self::Origin(_) | Self::State(_) => true,
+            Self::Log(_) | Self::NoLease(_) => false,
+        }
+    }
+}
+
+impl fmt::Display for EmitNote {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        use crate::log::append::Note as LogNote;
+        match self {
+            Self::Pressure => f.write_str("the event log is more than 80 % full"),
+            Self::Project(problem) => {
+                write!(f, "recorded without a project, and held back: {problem}")
+            }
+            Self::Session(unusable) => write!(f, "recorded as signed out: {unusable}"),
+            Self::Config(problem) => problem.fmt(f),
+            Self::Origin(note) => note.fmt(f),
+            Self::Log(LogNote::Debris { ordinal, bytes }) => write!(
+                f,
+                "segment {ordinal} ends in {bytes} bytes of an interrupted write; went on in the next"
+            ),
+            Self::Log(LogNote::NewNode { node_id }) => write!(
+                f,
+                "this home was copied or moved; its events now come from node {node_id}"
+            ),
+            Self::Log(LogNote::UnreadableHeader { ordinal }) => write!(
+                f,
+                "the header of segment {ordinal} cannot be read; went on in the next"
+            ),
+            Self::State(note) => write_state_note(f, note),
+            Self::NoLease(error) => {
+                write!(f, "the clock went on from the log alone: {error}")
+            }
+        }
+    }
+}
+
+fn write_state_note(f: &mut fmt::Formatter<'_>, note: &state::Note) -> fmt::Result {
+    match note {
+        state::Note::Healed { moved_to, reason } => write!(
+            f,
+            "the state store was damaged ({reason}) and made anew; the old one is {}",
+            moved_to.display()
+        ),
+        state::Note::ImplausibleClock { value } => {
+            write!(f, "a stored clock value of {value} was ignored")
+        }
+        other => write!(f, "the state store was put right: {other:?}"),
+    }
+}

@@ -1,0 +1,97 @@
+//! What an event says about where and by whom it was recorded.
+//!
+//! Gathered anew for every call: a branch is switched and a session ends while
+//! a long-lived process runs, and the look takes a few small reads. Everything
+//! here is optional; what cannot be found out is left out, and why is a note.
+
+use std::path::{Path, PathBuf};
+
+use crate::auth::{Session, Store};
+use crate::emitter::git_fields;
+use crate::emitter::identity;
+use crate::emitter::place::{self, Place};
+use crate::emitter::project::{self, Defaults, ProjectFacts};
+use crate::emitter::receipt::EmitNote;
+use crate::emitter::remote;
+use crate::event::Context;
+use crate::home::Home;
+use crate::target::TargetId;
+
+/// The context of an event that is recorded at `timestamp_us` in `directory`,
+/// the node left open: that is the log's to say.
+pub(super) fn gather(
+    home: &Home,
+    directory: &Path,
+    user_home: Option<&Path>,
+    timestamp_us: i64,
+    notes: &mut Vec<EmitNote>,
+) -> Context {
+    let place = place::find(directory, user_home);
+    let git = place.git.as_ref().map(git_fields::read).unwrap_or_default();
+    let project = project_facts(home, &place);
+    notes.extend(project.problem.map(EmitNote::Project));
+    let (target, team_slug) = recipient(home, notes);
+    let mut context = Context {
+        node_id: String::new(),
+        team_slug,
+        project_uuid: None,
+        project_slug: None,
+        git_branch: git.git_branch,
+        head_commit_sha: git.head_commit_sha,
+        repo_slug: git.repo_slug,
+        timestamp_us,
+        target,
+        opted_out: project.opted_out,
+    };
+    if let Some(identity) = project.identity {
+        context.project_uuid = Some(identity.uuid);
+        context.project_slug = Some(identity.slug);
+        context.repo_slug = identity.repo_slug.or(context.repo_slug);
+    }
+    context
+}
+
+/// Whose events these are: also of somebody whose session has ended.
+fn recipient(home: &Home, notes: &mut Vec<EmitNote>) -> (TargetId, Option<String>) {
+    let session = Store::new(home).load().session;
+    if let Session::Unreadable(unusable) = session {
+        notes.push(EmitNote::Session(unusable));
+        return (TargetId::SIGNED_OUT, None);
+    }
+    session
+        .account()
+        .map_or((TargetId::SIGNED_OUT, None), |account| {
+            let team = account.team.clone().filter(|team| !team.is_empty());
+            (account.target().id(), team)
+        })
+}
+
+fn project_facts(home: &Home, place: &Place) -> ProjectFacts {
+    place
+        .project_root
+        .as_ref()
+        .map(|root| {
+            let defaults = Made { home, place, root };
+            project::resolve(root, &defaults)
+        })
+        .unwrap_or_default()
+}
+
+/// What a project's identity is made up from.
+struct Made<'a> {
+    home: &'a Home,
+    place: &'a Place,
+    root: &'a PathBuf,
+}
+
+impl Defaults for Made<'_> {
+    fn slug(&self) -> String {
+        let of_origin = || remote::repo_name(&self.place.git.as_ref()?.common_dir);
+        let of_directory = || Some(self.root.file_name()?.to_string_lossy().into_owned());
+        project::slug_from(&of_origin().or_else(of_directory).unwrap_or_default())
+    }
+
+    fn node_id(&self) -> String {
+        identity::origin(self.home).node_id.to_string()
+    }
+}
