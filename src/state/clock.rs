@@ -99,3 +99,81 @@ fn of(floor: LeaseFloor) -> Lamport {
         LeaseFloor::Clean(value) | LeaseFloor::Debris(value) => value,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn kept(value: u64, leased_to: u64) -> Kept {
+        Kept {
+            value: Lamport(value),
+            leased_to: Lamport(leased_to),
+        }
+    }
+
+    #[test]
+    fn a_clean_tail_goes_on_where_it_is_and_debris_skips_every_lease() {
+        let clean = lease_above(LeaseFloor::Clean(Lamport(10)), kept(3, 500), 16).unwrap();
+        assert_eq!(clean.0, Lease::starting_at(Lamport(11), 16));
+        assert_eq!(clean.1, kept(10, 500));
+        let debris = lease_above(LeaseFloor::Debris(Lamport(10)), kept(3, 500), 16).unwrap();
+        assert_eq!(debris.0, Lease::starting_at(Lamport(501), 16));
+        assert_eq!(debris.1, kept(10, 516));
+    }
+
+    #[test]
+    fn the_last_plausible_value_is_the_end() {
+        let max = Lamport::MAX_PLAUSIBLE;
+        let near = LeaseFloor::Clean(max.previous());
+        let (lease, _) = lease_above(near, kept(0, 0), 1_000).unwrap();
+        assert_eq!((lease.start, lease.end), (max, max));
+        assert_eq!(lease_above(LeaseFloor::Clean(max), kept(0, 0), 1), None);
+        let beyond = LeaseFloor::Debris(Lamport(u64::MAX));
+        assert_eq!(lease_above(beyond, kept(0, 0), 1), None);
+    }
+
+    fn number() -> impl Strategy<Value = u64> {
+        prop_oneof![
+            0_u64..1_000,
+            (Lamport::MAX_PLAUSIBLE.0 - 1_000)..=Lamport::MAX_PLAUSIBLE.0,
+            0..=Lamport::MAX_PLAUSIBLE.0,
+        ]
+    }
+
+    proptest! {
+        #[test]
+        fn a_lease_lies_above_its_floor_and_what_is_kept_only_grows(
+            floor in number(), debris: bool, value in number(), leased_to in number(),
+            ticks in prop_oneof![0_u64..20_000, any::<u64>()],
+        ) {
+            let before = kept(value, leased_to);
+            let place = if debris { LeaseFloor::Debris } else { LeaseFloor::Clean };
+            let Some((lease, after)) = lease_above(place(Lamport(floor)), before, ticks) else {
+                let highest = if debris { floor.max(value).max(leased_to) } else { floor.max(value) };
+                prop_assert_eq!(Lamport(highest), Lamport::MAX_PLAUSIBLE);
+                return Ok(());
+            };
+            prop_assert!(lease.start > Lamport(floor) && lease.start > before.value);
+            prop_assert!(!debris || lease.start > before.leased_to);
+            prop_assert!(lease.start <= lease.end && lease.end <= Lamport::MAX_PLAUSIBLE);
+            prop_assert!(lease.ticks() <= ticks.max(1));
+            prop_assert!(after.value >= before.value.max(Lamport(floor)));
+            prop_assert!(after.leased_to >= before.leased_to.max(lease.end));
+        }
+
+        #[test]
+        fn leases_after_debris_never_overlap(
+            floors in prop::collection::vec((0_u64..10_000, 1_u64..500), 1..20),
+        ) {
+            let mut kept = Kept::default();
+            let mut last_end = Lamport(0);
+            for (floor, ticks) in floors {
+                let (lease, next) = lease_above(LeaseFloor::Debris(Lamport(floor)), kept, ticks).unwrap();
+                prop_assert!(lease.start > last_end);
+                (kept, last_end) = (next, lease.end);
+            }
+        }
+    }
+}

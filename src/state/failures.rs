@@ -318,3 +318,7 @@ fn content(file: &File) -> io::Result<Content> {
     copy.counts.incomplete |= !has_two && !first_ever;
     Ok(Content::Sound(copy))
 }
+
+#[cfg(test)]
+#[path = "failures_tests.rs"]
+mod tests;

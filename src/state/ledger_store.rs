@@ -105,14 +105,19 @@ impl LedgerStore {
     /// result says so, and the next commit brings the store up to date.
     ///
     /// # Errors
-    /// [`StateError::LedgerFull`]: nothing was changed. Any other error:
-    /// neither place could be written; the ledger in memory has the commit, so
+    /// [`StateError::LedgerFull`], [`StateError::Displaced`]: nothing was
+    /// changed. Any other error: neither place could be written; the ledger in memory has the commit, so
     /// that the next one may still make it durable.
     pub fn commit(
         &mut self,
         commit: &Commit,
         deadline: Duration,
     ) -> Result<Noted<Committed>, StateError> {
+        if !self.sender.is_current() {
+            return Err(StateError::Displaced {
+                path: self.sender.path().to_owned(),
+            });
+        }
         let changes = self.ledger.apply_noting(commit)?;
         let stored = self.store_changes(commit.target(), &changes, deadline);
         let viewed = view::write(&self.dir, &self.ledger);

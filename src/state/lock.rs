@@ -13,16 +13,29 @@ use crate::state::StateError;
 #[derive(Debug)]
 pub struct SenderLock {
     path: PathBuf,
-    _file: File,
+    file: File,
 }
 
 impl SenderLock {
     pub(crate) fn acquire(dir: &Path, deadline: Duration) -> Result<Option<Self>, StateError> {
         let path = dir.join("SENDER");
         match acquire(&path, deadline) {
-            Ok(Some(file)) => Ok(Some(Self { path, _file: file })),
+            Ok(Some(file)) => Ok(Some(Self { path, file })),
             Ok(None) => Ok(None),
             Err(source) => Err(StateError::io("lock", &path, source)),
+        }
+    }
+
+    /// Whether the lock file is still the one that is locked. When it is not
+    /// (somebody removed the state directory), another process may be sending.
+    #[must_use]
+    pub fn is_current(&self) -> bool {
+        match (
+            platform::file_identity(&self.file),
+            platform::path_identity(&self.path),
+        ) {
+            (Ok(locked), Ok(named)) => locked == named,
+            _ => false,
         }
     }
 

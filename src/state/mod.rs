@@ -74,6 +74,12 @@ pub enum StateError {
         /// What the system said.
         source: io::Error,
     },
+    /// The store was written by a newer version of this program. It is left alone.
+    #[error("{} was written by a newer version of this program", path.display())]
+    Newer {
+        /// The store.
+        path: PathBuf,
+    },
     /// Even a newly created store did not work.
     #[error("the state store in {} does not work: {reason}", path.display())]
     Broken {
@@ -81,6 +87,13 @@ pub enum StateError {
         path: PathBuf,
         /// What it said.
         reason: String,
+    },
+    /// The sender's lock file was removed or replaced: another process may be
+    /// sending. The sender has to stop; nothing was changed.
+    #[error("{} was replaced while it was locked", path.display())]
+    Displaced {
+        /// The lock.
+        path: PathBuf,
     },
     /// No clock value is left below the largest plausible one.
     #[error("the clock has reached {floor}: no value is left to lease")]

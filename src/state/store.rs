@@ -61,6 +61,8 @@ pub(super) struct Store {
 /// Why one attempt failed.
 enum Fault {
     Busy(PathBuf),
+    /// The store has a format of the future.
+    Newer,
     Error(sled::Error),
     Panic,
 }
@@ -132,7 +134,6 @@ impl Store {
         notes.push(Note::Healed { moved_to, reason });
         match self.attempt(free_by, job) {
             Ok(value) => Ok(Noted { value, notes }),
-            Err(Fault::Busy(path)) => Err(StateError::Busy { path }),
             Err(fault) => Err(StateError::Broken {
                 path: self.sled_dir(),
                 reason: fault.to_string(),
@@ -148,9 +149,9 @@ impl Store {
             let db = open(&sled_dir)?;
             let value = job(&trees(&db)?)?;
             db.flush()?;
-            Ok(value)
+            Ok::<_, Fault>(value)
         }));
-        let value = result.map_err(|_| Fault::Panic)?.map_err(Fault::Error)?;
+        let value = result.map_err(|_| Fault::Panic)??;
         files::tighten(&sled_dir).map_err(sled::Error::Io)?;
         files::sync(&sled_dir, is_new).map_err(sled::Error::Io)?;
         Ok(value)
@@ -178,11 +179,13 @@ fn open(sled_dir: &Path) -> sled::Result<sled::Db> {
         .open()
 }
 
-fn trees(db: &sled::Db) -> sled::Result<Trees> {
+fn trees(db: &sled::Db) -> Result<Trees, Fault> {
     let meta = db.open_tree("meta")?;
-    match meta.get("version")? {
-        Some(version) if version.as_ref() == [VERSION] => {}
-        Some(_) => return Err(sled::Error::Unsupported("unknown store version".into())),
+    let version = meta.get("version")?;
+    match version.as_deref() {
+        Some([VERSION]) => {}
+        Some([newer]) if *newer > VERSION => return Err(Fault::Newer),
+        Some(_) => return Err(sled::Error::Unsupported("no version of ours".into()).into()),
         None => {
             meta.insert("version", &[VERSION])?;
         }
@@ -213,6 +216,7 @@ impl std::fmt::Display for Fault {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
             Self::Busy(path) => write!(f, "{} is in use", path.display()),
+            Self::Newer => f.write_str("its format is newer than this program"),
             Self::Error(error) => error.fmt(f),
             Self::Panic => f.write_str("sled panicked"),
         }
@@ -233,3 +237,7 @@ fn is_of_the_system(error: &io::Error) -> bool {
             | Kind::StaleNetworkFileHandle
     )
 }
+
+#[cfg(test)]
+#[path = "store_tests.rs"]
+mod tests;

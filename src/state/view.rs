@@ -202,3 +202,7 @@ fn checksum(header: &[u8], body: &[u8]) -> u32 {
     hasher.update(body);
     hasher.finalize()
 }
+
+#[cfg(test)]
+#[path = "view_tests.rs"]
+mod tests;

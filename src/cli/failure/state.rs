@@ -15,6 +15,11 @@ impl From<StateError> for Failure {
                 Exit::Partly,
                 "see what the server refuses: spec-kitty sync status",
             ),
+            StateError::Newer { .. } => (
+                "newer",
+                Exit::Newer,
+                "use the newest version of this program that you have installed",
+            ),
             StateError::Exhausted { .. } => (
                 "clock-exhausted",
                 Exit::Failed,

@@ -15,10 +15,12 @@ use crate::state::ranges::SeqRanges;
 use crate::state::text::{EventKey, Project};
 use crate::target::TargetId;
 
+mod apply;
 mod commit;
 
-pub(super) use commit::Changes;
-pub use commit::{Answer, Commit, LedgerFull, Outcome, Refusal, Retry, Trouble};
+pub(super) use apply::Changes;
+pub use apply::LedgerFull;
+pub use commit::{Answer, Commit, Outcome, Refusal, Retry, Trouble};
 
 /// The most refused events that are kept one by one, over all targets.
 pub(super) const MAX_EXCEPTIONS: usize = 32_768;

@@ -254,3 +254,7 @@ fn forget_cursors(ledger: &mut Ledger, lost: Option<&Key>) {
         }
     }
 }
+
+#[cfg(test)]
+#[path = "entries_tests.rs"]
+mod tests;

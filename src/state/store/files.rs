@@ -64,11 +64,18 @@ pub(super) fn sync(sled_dir: &Path, is_new: bool) -> io::Result<()> {
 #[cfg(unix)]
 pub(super) fn tighten(sled_dir: &Path) -> io::Result<()> {
     use std::os::unix::fs::PermissionsExt;
-    for entry in fs::read_dir(sled_dir)? {
-        let entry = entry?;
-        let mode = entry.metadata()?.permissions().mode();
-        if mode & 0o077 != 0 {
-            fs::set_permissions(entry.path(), fs::Permissions::from_mode(mode & 0o700))?;
+    for dir in [sled_dir, &sled_dir.join("blobs")] {
+        for entry in fs::read_dir(dir)? {
+            let entry = entry?;
+            let mode = entry.metadata()?.permissions().mode();
+            if mode & 0o077 == 0 {
+                continue;
+            }
+            let private = fs::Permissions::from_mode(mode & 0o700);
+            match fs::set_permissions(entry.path(), private) {
+                Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+                _ => {}
+            }
         }
     }
     Ok(())

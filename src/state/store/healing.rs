@@ -27,6 +27,7 @@ pub(super) fn reason_to_set_aside(state_dir: &Path, fault: Fault) -> Result<Stri
     let reason = fault.to_string();
     match fault {
         Fault::Busy(path) => return Err(StateError::Busy { path }),
+        Fault::Newer => return Err(StateError::Newer { path }),
         Fault::Error(sled::Error::Io(source)) if is_of_the_system(&source) => {
             return Err(StateError::io("use", &path, source));
         }

@@ -1,0 +1,152 @@
+//! The view's bytes, and that no damage to them is ever taken for an answer.
+
+use proptest::prelude::*;
+
+use super::*;
+use crate::position::Seq;
+use crate::state::{Answer, Commit, EventKey, Outcome, Project, Refusal, Retry, Trouble};
+use crate::target::TargetId;
+
+fn sample() -> Ledger {
+    let target = TargetId(*b"0123456789abcdef");
+    let project = Project::new("p1").unwrap();
+    let event = |text| EventKey::new(text).unwrap();
+    let refusal = Refusal {
+        retry: Retry::At(9),
+        trouble: Trouble::new("invalid", "no", Some(400)),
+    };
+    let mut commit = Commit::new(target, 7);
+    commit.settle(Some(&project), Seq(3), event("e3"), Outcome::Delivered);
+    commit.settle(Some(&project), Seq(4), event("e4"), Outcome::Duplicate);
+    commit.settle(
+        Some(&project),
+        Seq(6),
+        event("e6"),
+        Outcome::Refused(refusal),
+    );
+    commit.settle(None, Seq(5), event("e5"), Outcome::Delivered);
+    commit.answer(Answer::Answered {
+        retry_not_before_ms: Some(8),
+        trouble: Some(Trouble::new("throttled", "later", Some(429))),
+    });
+    let mut ledger = Ledger::default();
+    ledger.apply(&commit).unwrap();
+    ledger
+}
+
+/// The bytes are a promise to every version that reads them.
+#[test]
+fn the_bytes_are_those_of_version_one() {
+    let golden = concat!(
+        // Header: magic, version, length of the body, checksum.
+        "736b76696577ff0a 01000000 6100000000000000 8ac207ca ",
+        // Revision 1, one target, its id.
+        "01 01 30313233343536373839616263646566 ",
+        // Last contact at 7, not before 8, an error at 7: throttled, later, 429.
+        "0107 0108 0107 097468726f74746c6564 056c61746572 01fbad01 ",
+        // Two streams; that of no project: cursor (5, e5), 1 delivered, 0
+        // duplicate, last at 7, no ranges, no exceptions.
+        "02 00 0105026535 01 00 0107 00 00 ",
+        // That of p1: cursor (6, e6), 1 delivered, 1 duplicate, last at 7, one
+        // range 4 to 4, one exception.
+        "01027031 0106026536 01 01 0107 010404 01 ",
+        // The exception at 6: e6, rejected until 9, 1 attempt, at 7, invalid, no, 400.
+        "06 026536 0009 01 07 07696e76616c6964 026e6f 01fb9001",
+    );
+    assert_eq!(hex(&encode(&sample()).unwrap()), golden.replace(' ', ""));
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+#[test]
+fn what_is_written_is_read_back_and_is_private() {
+    let dir = tempfile::tempdir().unwrap();
+    assert!(read(&path_in(dir.path())).unwrap().is_none());
+    std::fs::write(dir.path().join("delivery.view.tmp"), "left by a crash").unwrap();
+    for ledger in [Ledger::default(), sample()] {
+        write(dir.path(), &ledger).unwrap();
+        assert_eq!(read(&path_in(dir.path())).unwrap(), Some(ledger));
+    }
+    assert_eq!(std::fs::read_dir(dir.path()).unwrap().count(), 1);
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::PermissionsExt;
+        let found = std::fs::metadata(path_in(dir.path())).unwrap();
+        assert_eq!(found.permissions().mode() & 0o777, 0o600);
+    }
+}
+
+#[test]
+fn every_flipped_bit_and_every_missing_byte_is_noticed() {
+    let bytes = encode(&sample()).unwrap();
+    for index in 0..bytes.len() {
+        for bit in 0..8 {
+            let mut flipped = bytes.clone();
+            flipped[index] ^= 1 << bit;
+            assert!(decode(&flipped).is_err(), "bit {bit} of byte {index}");
+        }
+        assert!(decode(&bytes[..index]).is_err(), "cut at {index}");
+    }
+    let mut longer = bytes;
+    longer.push(0);
+    assert!(matches!(decode(&longer), Err(Fault::Length)));
+}
+
+#[test]
+fn what_is_no_view_is_named_as_that_and_never_waited_for() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = path_in(dir.path());
+    std::fs::create_dir(&path).unwrap();
+    assert!(matches!(read(&path), Err(ViewError::Io { .. })));
+    std::fs::remove_dir(&path).unwrap();
+    std::fs::write(&path, "").unwrap();
+    assert!(matches!(read(&path), Err(ViewError::Damaged { .. })));
+    let file = File::create(&path).unwrap();
+    file.set_len(1 << 40).unwrap();
+    assert!(matches!(read(&path), Err(ViewError::Damaged { .. })));
+}
+
+#[test]
+fn a_newer_version_is_not_called_damage() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut bytes = encode(&sample()).unwrap();
+    bytes[8] = 2;
+    std::fs::write(path_in(dir.path()), sealed(bytes)).unwrap();
+    let found = read(&path_in(dir.path()));
+    assert!(matches!(found, Err(ViewError::Newer { version: 2, .. })));
+}
+
+/// The same bytes with length and checksum made right.
+fn sealed(mut bytes: Vec<u8>) -> Vec<u8> {
+    let length = (bytes.len() - HEADER_BYTES) as u64;
+    bytes[12..20].copy_from_slice(&length.to_le_bytes());
+    let crc = checksum(&bytes[..20], &bytes[HEADER_BYTES..]);
+    bytes[20..24].copy_from_slice(&crc.to_le_bytes());
+    bytes
+}
+
+proptest! {
+    /// Behind a right checksum any bytes may stand: they are refused or are a
+    /// ledger within its limits, and nothing panics.
+    #[test]
+    fn a_hostile_body_is_refused_or_harmless(
+        at in 0_usize..120, news in prop::collection::vec(any::<u8>(), 0..12), cut in 0_usize..8,
+    ) {
+        let mut bytes = encode(&sample()).unwrap();
+        let start = (HEADER_BYTES + at).min(bytes.len());
+        let end = (start + cut).min(bytes.len());
+        bytes.splice(start..end, news);
+        if let Ok(ledger) = decode(&sealed(bytes)) {
+            prop_assert!(ledger.is_within_limits());
+            let _ = (ledger.highest_seq(), ledger.targets().values().map(|t| t.refused()).count());
+            prop_assert_eq!(decode(&encode(&ledger).unwrap()).unwrap(), ledger);
+        }
+    }
+
+    #[test]
+    fn arbitrary_bytes_are_no_view(bytes in prop::collection::vec(any::<u8>(), 0..200)) {
+        prop_assert!(decode(&bytes).is_err());
+    }
+}
