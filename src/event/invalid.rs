@@ -10,7 +10,8 @@ use super::words::EventType;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Invalid {
     /// The path of the field, such as `payload.wp_id`; empty when the event as
-    /// a whole is meant.
+    /// a whole is meant. The last name may be an unknown key as it was given:
+    /// bounded, but to be escaped before a terminal sees it.
     pub field: String,
     /// What is wrong with it.
     pub reason: Reason,
