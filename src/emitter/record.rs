@@ -8,7 +8,9 @@ use std::cell::RefCell;
 
 use ulid::Ulid;
 
-use crate::event::{Context, Draft, EventId, MAX_OWN_JSON, decode_body, encode_event, next_id};
+use crate::event::{
+    BodyError, Context, Draft, EventId, MAX_OWN_JSON, decode_body, encode_event, next_id,
+};
 use crate::log::append::{Record, Refused, Stamp, Tick};
 use crate::log::frame::Kind;
 
@@ -71,7 +73,6 @@ impl Record for EventRecord<'_> {
         }
         let last = shared.last.or_else(|| id_in(stamp.last_event?));
         let id = next_id(last, self.proposed);
-        let start = out.len();
         encode_event(
             self.draft,
             &shared.context,
@@ -79,14 +80,7 @@ impl Record for EventRecord<'_> {
             stamp.clock,
             out,
         )
-        .map_err(|error| Refused::Invalid(error.to_string()))?;
-        let bytes = json_len(out.get(start..).unwrap_or_default());
-        if bytes > MAX_OWN_JSON {
-            return Err(Refused::TooLarge {
-                bytes,
-                limit: MAX_OWN_JSON,
-            });
-        }
+        .map_err(refused)?;
         self.id = Some(id);
         shared.last = Some(id);
         Ok(())
@@ -98,6 +92,12 @@ fn id_in(body: &[u8]) -> Option<Ulid> {
     EventId::parse(header.event_id).ok()?.ulid()
 }
 
-fn json_len(body: &[u8]) -> usize {
-    decode_body(body).map_or(body.len(), |(_, json)| json.len())
+fn refused(error: BodyError) -> Refused {
+    match error {
+        BodyError::TooLong { bytes } => Refused::TooLarge {
+            bytes,
+            limit: MAX_OWN_JSON,
+        },
+        other => Refused::Invalid(other.to_string()),
+    }
 }
