@@ -1,3 +1,5 @@
+//! A configuration is always usable, and says what it could not understand.
+
 use super::*;
 
 fn parse(text: &str) -> Loaded {

@@ -1,3 +1,5 @@
+//! Branch and commit as git itself would name them, read without git.
+
 use super::*;
 use proptest::prelude::*;
 use std::fs;

@@ -1,3 +1,5 @@
+//! The bytes of the header are pinned, and hostile ones cost nothing.
+
 use proptest::prelude::*;
 
 use super::*;

@@ -1,3 +1,5 @@
+//! What makes a draft, and what is refused before it becomes one.
+
 use super::*;
 use crate::event::{
     DependencyResolved, EntryType, ErrorKind, ErrorLogged, FeatureCompleted, FeatureCreated,

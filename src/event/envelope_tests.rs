@@ -1,3 +1,5 @@
+//! The envelope: key order, optional parts, and a header that says the same.
+
 use proptest::prelude::*;
 use serde_json::Value;
 

@@ -1,3 +1,5 @@
+//! What is wrong is refused and named; what is right passes, to the limit.
+
 use super::*;
 use crate::event::MAX_OWN_JSON;
 

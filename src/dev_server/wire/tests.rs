@@ -1,3 +1,5 @@
+//! HTTP requests, cut anywhere and damaged anyhow.
+
 use proptest::prelude::*;
 
 use super::*;

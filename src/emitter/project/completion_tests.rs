@@ -1,3 +1,5 @@
+//! Completing a project file inserts what is missing and touches nothing else.
+
 use super::super::file::parse;
 use super::*;
 use proptest::prelude::*;

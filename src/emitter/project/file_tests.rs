@@ -1,3 +1,5 @@
+//! What a project file says, in every spelling and with every mistake.
+
 use super::*;
 use proptest::prelude::*;
 

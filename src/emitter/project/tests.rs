@@ -1,3 +1,5 @@
+//! A project has one identity: found, completed, or honestly absent.
+
 use super::*;
 use std::collections::HashSet;
 use std::fs;
