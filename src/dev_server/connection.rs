@@ -107,6 +107,11 @@ fn answer(
         None => (shared.service.handle(request, now), None),
     };
     shared.observe(request, &response);
+    // A body after the answer to HEAD would be taken for the next answer.
+    let response = match request.method() {
+        "HEAD" => response.with_body(Vec::new()),
+        _ => response,
+    };
     let goes_on = received.persistent && !shared.stopping();
     let connection = if goes_on {
         Connection::KeepAlive

@@ -3,7 +3,7 @@
 //! Invariants: the listener is bound to 127.0.0.1 and nothing else can be asked
 //! for; there is one thread per connection and never more than
 //! [`MAX_CONNECTIONS`]; every read and write has a deadline; stopping lets
-//! requests in flight be answered and leaves no thread and no socket behind.
+//! requests that have arrived be answered and leaves no thread and no socket behind.
 
 use std::collections::HashMap;
 use std::io;
@@ -136,7 +136,7 @@ impl Running {
         &self.data_file
     }
 
-    /// Stops taking connections, lets the requests in flight be answered, and
+    /// Stops taking connections, lets the requests that have arrived be answered, and
     /// waits (at most about two seconds) until every connection has ended.
     pub fn stop(mut self) {
         self.end();

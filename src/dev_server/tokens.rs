@@ -99,7 +99,7 @@ impl Tokens {
         self.lifetimes
     }
 
-    /// A new token for `user`. It counts once [`Tokens::save`] has succeeded.
+    /// A new token for `user`; it survives a restart once [`Tokens::save`] was called.
     pub(crate) fn issue(&mut self, used_for: Use, user: &str, now_s: i64) -> SecretString {
         let token = format!("{}{}", Uuid::new_v4().simple(), Uuid::new_v4().simple());
         let lifetime = match used_for {
