@@ -12,6 +12,7 @@ use crate::home::HomeError;
 
 mod delivery;
 mod dev_server;
+mod emission;
 mod state;
 
 /// Why a command did not do what it was asked to.

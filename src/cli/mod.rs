@@ -11,6 +11,8 @@ use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum};
 
 mod auth;
 mod dev_server;
+pub mod emission;
+mod emit;
 pub mod exit;
 pub mod failure;
 pub mod output;
@@ -83,6 +85,7 @@ enum Command {
     #[command(subcommand)]
     Auth(auth::AuthCommand),
     DevServer(dev_server::Arguments),
+    Emit(emit::Arguments),
 }
 
 /// What every command needs: the home and the output.
@@ -116,6 +119,7 @@ fn run(cli: Cli, out: Output) -> (Result<(), Failure>, Output) {
     let mut session = Session { home, out };
     let result = match cli.command {
         Command::Auth(command) => auth::run(command, &mut session),
+        Command::Emit(arguments) => emit::run(arguments, &mut session),
         Command::DevServer(arguments) => dev_server::run(arguments, &mut session.out),
     };
     (result, session.out)

@@ -1,0 +1,68 @@
+//! What a command says about the events that it recorded, or could not record.
+//!
+//! Events are never a reason for a workflow command to fail, so all of this
+//! goes to stderr and changes no exit code.
+
+use std::io::IsTerminal;
+
+use crate::auth::Store;
+use crate::cli::Session;
+use crate::cli::output::{Output, Verbosity, visible_line};
+use crate::emitter::Emission;
+use crate::state::State;
+
+/// At most one warning line: that events were not recorded, else the first
+/// thing that should be done about the home or the project (the others with
+/// `-v`). For workflow commands; their exit code stays what it is.
+pub fn warn_once(out: &Output, emission: &Emission) {
+    let mut failed = emission
+        .receipts
+        .iter()
+        .filter_map(|receipt| receipt.error.as_ref());
+    if let Some(error) = failed.next() {
+        let what = match failed.count() {
+            0 => "an event was not recorded".to_owned(),
+            others => format!("{} events were not recorded", others + 1),
+        };
+        let reason = visible_line(&error.to_string());
+        out.warn(format!("{what} [{}]: {reason}", error.code()));
+        return;
+    }
+    let mut is_warned = false;
+    for note in &emission.notes {
+        let text = visible_line(&note.to_string());
+        if note.needs_attention() && !is_warned {
+            is_warned = true;
+            out.warn(text);
+        } else {
+            out.detail(text);
+        }
+    }
+}
+
+/// Shows how this home is connected, once, when somebody is looking: on a
+/// terminal or with `-v`. Says nothing when nothing is known.
+pub fn show_connection(session: &Session) {
+    let wanted = session.out.verbosity() >= Verbosity::Verbose
+        || (session.out.verbosity() == Verbosity::Normal && std::io::stderr().is_terminal());
+    if !wanted {
+        return;
+    }
+    if let Some(words) = connection(session) {
+        let dim = anstyle::Style::new().dimmed();
+        session.out.note(format!("{dim}[{words}]{dim:#}"));
+    }
+}
+
+/// The connection as the delivery ledger knows it. Only a running background
+/// sender holds a live connection; without one, events go in batches.
+fn connection(session: &Session) -> Option<&'static str> {
+    let target = Store::new(&session.home).load().session.target()?.id();
+    let ledger = State::at(session.home.state_dir()).view().ok()??;
+    let target = ledger.target(target)?;
+    match (target.last_error(), target.last_contact_at_ms()) {
+        (Some((_, trouble)), _) if trouble.http_status().is_none() => Some("Offline"),
+        (Some(_), _) | (None, Some(_)) => Some("Offline - Batch Mode"),
+        (None, None) => None,
+    }
+}
