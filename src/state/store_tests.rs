@@ -117,6 +117,20 @@ fn only_the_newest_stores_that_were_set_aside_are_kept() {
     assert_eq!(aside(dir.path()), 3 + 1);
 }
 
+/// sled itself takes such a file for its newest snapshot and gives up.
+#[test]
+fn a_snapshot_that_was_never_finished_is_not_damage() {
+    let (dir, store) = store();
+    let put: Job<()> = Box::new(|trees| trees.clock.insert("kept", b"yes").map(drop));
+    store.run(WAIT, put).unwrap();
+    let unfinished = store.sled_dir().join("snap.FFFFFFFFFFFFFFFF.generating");
+    fs::write(&unfinished, "half").unwrap();
+    let get: Job<bool> = Box::new(|trees| trees.clock.contains_key("kept"));
+    let found = store.run(WAIT, get).unwrap();
+    assert_eq!((found.value, found.notes), (true, vec![]));
+    assert_eq!((unfinished.exists(), aside(dir.path())), (false, 0));
+}
+
 #[test]
 fn a_store_of_a_later_version_is_left_alone() {
     let (dir, store) = store();

@@ -146,14 +146,22 @@ fn replace(state_dir: &Path, path: &Path, bytes: &[u8]) -> io::Result<()> {
         Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
         _ => {}
     }
+    let moved = write_new(&temporary, bytes).and_then(|()| fs::rename(&temporary, path));
+    if let Err(error) = moved {
+        // On a full disk every byte counts; what is left is removed next time.
+        let _ = fs::remove_file(&temporary);
+        return Err(error);
+    }
+    platform::sync_dir(state_dir)
+}
+
+fn write_new(path: &Path, bytes: &[u8]) -> io::Result<()> {
     let mut file = platform::private_options()
         .write(true)
         .create_new(true)
-        .open(&temporary)?;
+        .open(path)?;
     file.write_all(bytes)?;
-    file.sync_all()?;
-    fs::rename(&temporary, path)?;
-    platform::sync_dir(state_dir)
+    file.sync_all()
 }
 
 fn encode(ledger: &Ledger) -> Result<Vec<u8>, CodecError> {

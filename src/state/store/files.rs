@@ -17,6 +17,7 @@ pub(super) fn db_path(sled_dir: &Path) -> PathBuf {
 }
 
 /// Makes the directory and the files that are missing; says whether any was.
+/// Removes what sled left half-written.
 pub(super) fn prepare(sled_dir: &Path) -> io::Result<bool> {
     let mut is_new = create_dir(sled_dir)?;
     is_new |= create_dir(&sled_dir.join("blobs"))?;
@@ -27,7 +28,25 @@ pub(super) fn prepare(sled_dir: &Path) -> io::Result<bool> {
             .open(path);
         is_new |= absent(made.map(drop))?;
     }
+    remove_unfinished(sled_dir)?;
     Ok(is_new)
+}
+
+/// A snapshot that was being written when the process ended or the disk was
+/// full keeps its temporary name, and sled 0.34.7 takes it for the newest
+/// snapshot and the store for corrupt. The one before it is still there (it is
+/// removed only after the rename), so the unfinished one can go.
+fn remove_unfinished(sled_dir: &Path) -> io::Result<()> {
+    for entry in fs::read_dir(sled_dir)? {
+        let name = entry?.file_name();
+        let unfinished = name
+            .to_str()
+            .is_some_and(|name| name.starts_with("snap.") && name.ends_with(".generating"));
+        if unfinished {
+            fs::remove_file(sled_dir.join(name))?;
+        }
+    }
+    Ok(())
 }
 
 fn create_dir(path: &Path) -> io::Result<bool> {
@@ -45,7 +64,9 @@ fn absent(made: io::Result<()>) -> io::Result<bool> {
 
 /// Makes durable what an operation wrote. `flush` of sled starts writing the
 /// pages (`sync_file_range`) and does not commit the file's size or empty the
-/// drive's cache; this does.
+/// drive's cache. Closing sled does sync the file, but keeps quiet about it
+/// after an error; this says whether it worked. The directory is synced as well
+/// because sled renames its snapshots and does not.
 pub(super) fn sync(sled_dir: &Path, is_new: bool) -> io::Result<()> {
     if is_new {
         let conf = OpenOptions::new().write(true).open(sled_dir.join("conf"))?;

@@ -1,34 +1,19 @@
-//! The state room as its users meet it: many processes, damaged files, files
-//! that vanish, locks that somebody else holds.
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::panic,
-    clippy::indexing_slicing,
-    clippy::cast_possible_truncation
-)]
+//! The ledger through damage, loss and contention.
 
 use std::fs::{self, File};
-use std::path::Path;
-use std::process::{Command, Stdio};
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use spec_kitty::platform;
-use spec_kitty::position::{Lamport, Lease, LeaseFloor, Seq};
+use spec_kitty::position::{Lamport, LeaseFloor, Seq};
 use spec_kitty::state::{
-    Commit, DeliveryState, EventKey, FailureReason, LedgerStore, Note, Outcome, Project, State,
-    StateError,
+    Commit, DeliveryState, EventKey, LedgerStore, Note, Outcome, Project, State, StateError,
 };
 use spec_kitty::target::TargetId;
 
-const WAIT: Duration = Duration::from_secs(60);
-const TARGET: TargetId = TargetId([9; 16]);
+use super::{WAIT, aside, state};
 
-fn state() -> (tempfile::TempDir, State) {
-    let dir = tempfile::tempdir().unwrap();
-    let state = State::at(dir.path().join("state"));
-    (dir, state)
-}
+const TARGET: TargetId = TargetId([9; 16]);
 
 fn open(state: &State) -> (LedgerStore, Vec<Note>) {
     let sender = state.sender_lock(WAIT).unwrap().expect("nobody else sends");
@@ -51,22 +36,14 @@ fn delivered_to(store: &LedgerStore) -> Option<Seq> {
     store.ledger().highest_seq()
 }
 
-fn aside(state: &State) -> usize {
-    let names = fs::read_dir(state.dir()).unwrap();
-    let names = names.map(|entry| entry.unwrap().file_name().into_string().unwrap());
-    names
-        .filter(|name| name.starts_with("sled.corrupt-"))
-        .count()
-}
-
-/// Writes zeroes over the file, or over its second half.
+/// Overwrites the file with bytes that mean nothing.
 fn spoil(path: &Path) {
     let length = fs::metadata(path).unwrap().len() as usize;
     fs::write(path, vec![0xff; length]).unwrap();
 }
 
 /// sled's files of one kind.
-fn sled_files(state: &State, prefix: &str) -> Vec<std::path::PathBuf> {
+fn sled_files(state: &State, prefix: &str) -> Vec<PathBuf> {
     let entries = fs::read_dir(state.dir().join("sled")).unwrap();
     let paths = entries.map(|entry| entry.unwrap().path());
     paths
@@ -78,118 +55,6 @@ fn sled_files(state: &State, prefix: &str) -> Vec<std::path::PathBuf> {
                 .starts_with(prefix)
         })
         .collect()
-}
-
-#[test]
-fn leases_follow_the_log_when_it_is_clean_and_never_repeat_after_debris() {
-    let (_dir, state) = state();
-    let clean = |last| state.reserve(LeaseFloor::Clean(Lamport(last)), 100, WAIT);
-    let first = clean(0).unwrap();
-    assert_eq!(first.value, Lease::starting_at(Lamport(1), 100));
-    assert!(first.notes.is_empty());
-    assert_eq!(clean(40).unwrap().value.start, Lamport(41));
-    let debris = state.reserve(LeaseFloor::Debris(Lamport(7)), 100, WAIT);
-    assert_eq!(debris.unwrap().value.start, Lamport(141));
-}
-
-#[test]
-fn a_clock_value_that_cannot_be_is_ignored_and_reported() {
-    let (_dir, state) = state();
-    state
-        .reserve(LeaseFloor::Clean(Lamport(0)), 1, WAIT)
-        .unwrap();
-    let poison = Lamport::MAX_PLAUSIBLE.0 + 1;
-    let db = sled::Config::new()
-        .path(state.dir().join("sled"))
-        .segment_size(64 * 1024)
-        .open()
-        .unwrap();
-    let clock = db.open_tree("clock").unwrap();
-    clock.insert("leased_to", &poison.to_le_bytes()).unwrap();
-    drop((db, clock));
-    let leased = state
-        .reserve(LeaseFloor::Debris(Lamport(5)), 10, WAIT)
-        .unwrap();
-    assert_eq!(leased.value, Lease::starting_at(Lamport(6), 10));
-    assert_eq!(leased.notes, [Note::ImplausibleClock { value: poison }]);
-    let again = state
-        .reserve(LeaseFloor::Debris(Lamport(5)), 10, WAIT)
-        .unwrap();
-    assert_eq!((again.value.start, again.notes.len()), (Lamport(16), 0));
-}
-
-#[test]
-fn an_exhausted_clock_is_an_error_of_its_own() {
-    let (_dir, state) = state();
-    let floor = LeaseFloor::Clean(Lamport::MAX_PLAUSIBLE);
-    let error = state.reserve(floor, 1, WAIT).unwrap_err();
-    assert!(matches!(error, StateError::Exhausted { .. }), "{error}");
-}
-
-#[test]
-fn eight_threads_and_four_processes_never_get_the_same_values() {
-    let (dir, state) = state();
-    let children: Vec<_> = (0..4)
-        .map(|_| {
-            Command::new(std::env::current_exe().unwrap())
-                .args(["--exact", "a_child_that_reserves", "--nocapture"])
-                .env("STATE_TEST_DIR", state.dir())
-                .stdout(Stdio::piped())
-                .spawn()
-                .unwrap()
-        })
-        .collect();
-    let mut leases: Vec<(u64, u64)> = std::thread::scope(|scope| {
-        let threads: Vec<_> = (0..8)
-            .map(|_| scope.spawn(|| reserve_some(&state)))
-            .collect();
-        threads
-            .into_iter()
-            .flat_map(|thread| thread.join().unwrap())
-            .collect()
-    });
-    for child in children {
-        let output = child.wait_with_output().unwrap();
-        assert!(output.status.success());
-        let text = String::from_utf8(output.stdout).unwrap();
-        let numbers = text.lines().filter_map(|line| line.strip_prefix("lease "));
-        leases.extend(numbers.map(|line| {
-            let (start, end) = line.split_once(' ').unwrap();
-            (start.parse::<u64>().unwrap(), end.parse::<u64>().unwrap())
-        }));
-    }
-    assert_eq!(leases.len(), 12 * 5);
-    leases.sort_unstable();
-    assert!(
-        leases
-            .iter()
-            .zip(&leases[1..])
-            .all(|(one, next)| one.1 < next.0)
-    );
-    assert_eq!(aside(&state), 0);
-    drop(dir);
-}
-
-fn reserve_some(state: &State) -> Vec<(u64, u64)> {
-    let lease = || {
-        let lease = state
-            .reserve(LeaseFloor::Debris(Lamport(0)), 16, WAIT)
-            .unwrap();
-        assert!(lease.notes.is_empty(), "{:?}", lease.notes);
-        (lease.value.start.0, lease.value.end.0)
-    };
-    (0..5).map(|_| lease()).collect()
-}
-
-/// Does nothing unless the test above starts it.
-#[test]
-fn a_child_that_reserves() {
-    let Some(dir) = std::env::var_os("STATE_TEST_DIR") else {
-        return;
-    };
-    for (start, end) in reserve_some(&State::at(dir)) {
-        println!("\nlease {start} {end}");
-    }
 }
 
 #[test]
@@ -394,32 +259,4 @@ fn a_state_directory_deleted_under_a_sender_stops_it_and_hurts_nobody_else() {
     assert!(matches!(error, StateError::Displaced { .. }), "{error}");
     assert_eq!(delivered_to(&store), Some(Seq(4)), "nothing was changed");
     assert_eq!(delivered_to(&other), None);
-}
-
-#[test]
-fn a_home_that_cannot_be_made_is_named() {
-    let dir = tempfile::tempdir().unwrap();
-    fs::write(dir.path().join("file"), "").unwrap();
-    let state = State::at(dir.path().join("file/state"));
-    let error = state
-        .reserve(LeaseFloor::Clean(Lamport(0)), 1, WAIT)
-        .unwrap_err();
-    assert!(matches!(error, StateError::Io { .. }), "{error}");
-    assert!(error.to_string().contains("file"), "{error}");
-}
-
-#[test]
-fn failures_are_counted_even_when_the_first_event_of_a_home_fails() {
-    let (_dir, state) = state();
-    assert_eq!(state.failures().read().unwrap().total(), 0);
-    assert!(state.failures().record(FailureReason::Busy, 1));
-    assert_eq!(state.failures().read().unwrap().busy, 1);
-}
-
-#[test]
-fn nothing_is_counted_in_a_home_that_does_not_exist() {
-    let dir = tempfile::tempdir().unwrap();
-    let state = State::at(dir.path().join("home/state"));
-    assert!(!state.failures().record(FailureReason::Io, 1));
-    assert!(!dir.path().join("home").exists());
 }
