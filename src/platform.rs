@@ -5,7 +5,7 @@
 //! is what the tests run on; the macOS branch shares the Unix code and the
 //! Windows branch is compiled by reasoning only (see `docs/platforms.md`).
 
-use std::fs::{File, OpenOptions};
+use std::fs::{File, Metadata, OpenOptions};
 use std::io::{self, Read};
 use std::path::Path;
 use std::sync::mpsc;
@@ -86,13 +86,12 @@ pub fn refuse_links(options: &mut OpenOptions) {
     let _ = options;
 }
 
-/// Reads a small regular file whole. A pipe or a device in its place answers
-/// `InvalidInput` at once instead of blocking; more than `max_bytes` answers
-/// `FileTooLarge`.
+/// Opens a regular file for reading. A pipe or a device in its place answers
+/// `InvalidInput` at once instead of blocking.
 ///
 /// # Errors
-/// Any I/O error of opening or reading, `NotFound` included.
-pub fn read_regular(path: &Path, max_bytes: usize) -> io::Result<Vec<u8>> {
+/// Any I/O error of opening, `NotFound` included.
+pub fn open_regular(path: &Path) -> io::Result<(File, Metadata)> {
     let mut options = OpenOptions::new();
     options.read(true);
     #[cfg(unix)]
@@ -103,9 +102,19 @@ pub fn read_regular(path: &Path, max_bytes: usize) -> io::Result<Vec<u8>> {
     }
     let file = options.open(path)?;
     let metadata = file.metadata()?;
-    if !metadata.is_file() {
-        return Err(io::ErrorKind::InvalidInput.into());
+    if metadata.is_file() {
+        Ok((file, metadata))
+    } else {
+        Err(io::ErrorKind::InvalidInput.into())
     }
+}
+
+/// Reads a small regular file whole; more than `max_bytes` answers `FileTooLarge`.
+///
+/// # Errors
+/// As for [`open_regular`], and any I/O error of reading.
+pub fn read_regular(path: &Path, max_bytes: usize) -> io::Result<Vec<u8>> {
+    let (file, metadata) = open_regular(path)?;
     let expected = usize::try_from(metadata.len()).unwrap_or(usize::MAX);
     if expected > max_bytes {
         return Err(io::ErrorKind::FileTooLarge.into());
@@ -113,7 +122,7 @@ pub fn read_regular(path: &Path, max_bytes: usize) -> io::Result<Vec<u8>> {
     // One byte more than the length, so that one read sees the end.
     let mut bytes = Vec::with_capacity(expected.saturating_add(1));
     let limit = u64::try_from(max_bytes).unwrap_or(u64::MAX);
-    io::Read::take(file, limit.saturating_add(1)).read_to_end(&mut bytes)?;
+    file.take(limit.saturating_add(1)).read_to_end(&mut bytes)?;
     if bytes.len() > max_bytes {
         return Err(io::ErrorKind::FileTooLarge.into());
     }

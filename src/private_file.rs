@@ -8,7 +8,6 @@
 //! the directory, so that after a crash either the old or the new text is
 //! there. No locking: callers that read, change and write hold their own lock.
 
-use std::fs::File;
 use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
 
@@ -78,21 +77,16 @@ pub fn read(path: &Path, limit_bytes: u64) -> Result<Option<SmallFile>, ReadErro
         path: path.to_owned(),
         source,
     };
-    match std::fs::metadata(path) {
+    let (file, metadata) = match platform::open_regular(path) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
-        Err(source) => return Err(io_error(source)),
-        Ok(metadata) if !metadata.is_file() => {
+        Err(error) if error.kind() == io::ErrorKind::InvalidInput => {
             return Err(ReadError::NotAFile {
                 path: path.to_owned(),
             });
         }
-        Ok(_) => {}
-    }
-    let file = match File::open(path) {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
-        opened => opened.map_err(io_error)?,
+        other => other.map_err(io_error)?,
     };
-    let open_to_others = platform::open_to_others(&file.metadata().map_err(io_error)?);
+    let open_to_others = platform::open_to_others(&metadata);
     let mut bytes = Vec::new();
     file.take(limit_bytes.saturating_add(1))
         .read_to_end(&mut bytes)

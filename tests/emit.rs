@@ -375,6 +375,28 @@ fn a_receipt_comes_before_the_end_of_input() {
     assert_eq!(stream.finish(), 8);
 }
 
+#[cfg(unix)]
+#[test]
+fn a_signal_ends_a_stream_after_every_receipt_is_out() {
+    for (signal, expected) in [("INT", 130), ("TERM", 143)] {
+        let world = World::new();
+        let mut stream = world.stream();
+        stream.send(&line("x"));
+        assert_eq!(stream.receipt()["status"], "recorded");
+        let input = stream.input.as_mut().unwrap();
+        input.write_all(line("cut").as_bytes()).unwrap();
+        let id = stream.child.id().to_string();
+        let kill = Process::new("kill").args(["-s", signal, &id]).status();
+        assert!(kill.unwrap().success());
+        let code = stream.child.wait().unwrap().code();
+        assert_eq!(code, Some(expected));
+        let mut rest = String::new();
+        stream.output.read_line(&mut rest).unwrap();
+        assert_eq!(rest, "", "a line without an end is no event");
+        assert_eq!(world.events().len(), 1);
+    }
+}
+
 #[test]
 fn eight_processes_lose_nothing_and_never_repeat_a_clock_value() {
     const PROCESSES: usize = 8;
@@ -516,6 +538,35 @@ fn a_busy_log_ends_with_6_after_the_wait_that_was_asked_for() {
     drop(lock);
     assert_eq!(world.events().len(), 1);
     assert_eq!(world.failures(), 1, "what could not be recorded is counted");
+}
+
+#[test]
+fn a_log_that_fills_up_warns_first_and_then_refuses() {
+    let world = World::new();
+    fs::create_dir(world.path("home")).unwrap();
+    let config = "[log]\nmax_bytes = 65536\nsegment_bytes = 4096\n";
+    fs::write(world.home().config_file(), config).unwrap();
+    let payload = note(&"x".repeat(2000)).to_string();
+    let mut warned = false;
+    for recorded in 0..100 {
+        let output = world.emit(&["HistoryAdded", "--payload", &payload]);
+        let stderr = text(&output.stderr);
+        if exit(&output) == 0 {
+            assert!(
+                !warned || stderr.starts_with("warning: "),
+                "once high, always said"
+            );
+            warned |= stderr.starts_with("warning: ");
+            continue;
+        }
+        assert!(warned, "the refusal does not come out of the blue");
+        assert_eq!(exit(&output), 1);
+        assert!(stderr.starts_with("error[log-full]"), "{stderr}");
+        assert_eq!(world.events().len(), recorded);
+        assert_eq!(world.failures(), 1);
+        return;
+    }
+    panic!("the limit was never reached");
 }
 
 #[test]

@@ -16,6 +16,7 @@ use crate::emitter::{
 };
 use crate::event::{Draft, EventId, Invalid, MAX_OWN_JSON, Reason};
 
+mod input;
 mod lines;
 mod stdin;
 
@@ -60,11 +61,11 @@ Payloads ([] = optional; any further key is kept as it is):
   All of them         [feature_slug]
 
 Words:
-  statuses     planned, doing, for_review, done
-  phase        implementation, review
-  entry_type   note, review, error, comment
-  error_type   validation, runtime, network, auth, unknown
-  resolution_type  completed, skipped, merged
+  statuses            planned, doing, for_review, done
+  phase               implementation, review
+  entry_type          note, review, error, comment
+  error_type          validation, runtime, network, auth, unknown
+  resolution_type     completed, skipped, merged
 
 Examples:
   spec-kitty emit HistoryAdded --payload \\

@@ -11,7 +11,7 @@ use crate::emitter::identity::{self, Origin};
 use crate::emitter::receipt::{Emission, EmitError, EmitNote, Receipt, Status};
 use crate::emitter::record::{EventRecord, Shared};
 use crate::emitter::surroundings;
-use crate::event::{Draft, Payload, proposed_id};
+use crate::event::{Draft, EventId, Invalid, Payload, proposed_id};
 use crate::home::{Home, HomeError};
 use crate::log::ambient::{Ambient, System};
 use crate::log::append::{Log, LogOptions, NodeIdentity, Outcome, Placed, Record};
@@ -110,12 +110,27 @@ impl EventEmitter {
                 Some(cause) => draft.caused_by(cause),
                 None => draft,
             }),
-            Err(invalid) => {
-                let emission = Emission::failed(1, &EmitError::Invalid(invalid));
-                self.count_failures(&emission);
-                emission
-            }
+            Err(invalid) => self.refuse(invalid),
         }
+    }
+
+    /// Records one event given as JSON; its aggregate is derived from the payload.
+    pub fn emit_json(
+        &self,
+        event_type: &str,
+        payload_json: &str,
+        causation_id: Option<EventId>,
+    ) -> Emission {
+        match Draft::from_json(event_type, payload_json, causation_id) {
+            Ok(draft) => self.emit(draft),
+            Err(invalid) => self.refuse(invalid),
+        }
+    }
+
+    fn refuse(&self, invalid: Invalid) -> Emission {
+        let emission = Emission::failed(1, &EmitError::Invalid(invalid));
+        self.count_failures(&emission);
+        emission
     }
 
     /// Records events with one append and one sync. One that is refused does

@@ -10,10 +10,10 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use ulid::Ulid;
 
 use crate::emitter::event_emitter::{DEFAULT_LOCK_TIMEOUT, EventEmitter};
-use crate::emitter::receipt::{Emission, EmitError};
+use crate::emitter::receipt::Emission;
 use crate::event::{
-    DependencyResolved, Draft, ErrorLogged, EventId, FeatureCompleted, FeatureCreated,
-    HistoryAdded, WpAssigned, WpCreated, WpStatusChanged, proposed_id,
+    DependencyResolved, ErrorLogged, EventId, FeatureCompleted, FeatureCreated, HistoryAdded,
+    WpAssigned, WpCreated, WpStatusChanged, proposed_id,
 };
 use crate::home::Home;
 
@@ -74,10 +74,7 @@ pub fn generate_causation_id() -> Ulid {
 
 /// Records an event given as JSON, through the emitter of this process.
 pub fn emit_event(event_type: &str, payload_json: &str, causation_id: Option<EventId>) -> Emission {
-    match Draft::from_json(event_type, payload_json, causation_id) {
-        Ok(draft) => get_emitter().emit(draft),
-        Err(invalid) => Emission::failed(1, &EmitError::Invalid(invalid)),
-    }
+    get_emitter().emit_json(event_type, payload_json, causation_id)
 }
 
 macro_rules! emit_functions {

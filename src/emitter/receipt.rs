@@ -107,6 +107,7 @@ impl EmitError {
     pub fn code(&self) -> &'static str {
         match self {
             Self::Invalid(_) => "invalid-event",
+            Self::Record(Refused::TooLarge { .. }) => "event-too-large",
             Self::Record(_) => "event-refused",
             Self::Home(_) => "home",
             Self::Closed => "closed",
@@ -273,6 +274,6 @@ fn write_state_note(f: &mut fmt::Formatter<'_>, note: &state::Note) -> fmt::Resu
         state::Note::ImplausibleClock { value } => {
             write!(f, "a stored clock value of {value} was ignored")
         }
-        other => write!(f, "the state store was put right: {other:?}"),
+        _ => f.write_str("the state store was put right"),
     }
 }

@@ -188,7 +188,7 @@ fn a_refused_event_does_not_hold_back_its_neighbours() {
         [Status::Recorded, Status::Refused, Status::Recorded]
     );
     let refused = emission.receipts[1].error.as_ref().unwrap();
-    assert_eq!(refused.code(), "event-refused");
+    assert_eq!(refused.code(), "event-too-large");
     assert_eq!(world.events().len(), 2);
     let counts = State::at(world.home().state_dir())
         .failures()

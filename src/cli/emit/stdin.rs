@@ -2,14 +2,15 @@
 
 use std::borrow::Cow;
 use std::collections::HashSet;
-use std::io;
 
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
+use crate::cli::emit::input::Input;
 use crate::cli::emit::lines::{Line, Lines};
 use crate::cli::emit::{MAX_INPUT_BYTES, as_text, causation_of, show_notes, show_receipt};
 use crate::cli::failure::Failure;
+use crate::cli::signals::Signals;
 use crate::cli::{Session, emission, exit::Exit};
 use crate::emitter::{EmitError, EmitNote, EventEmitter, Receipt, Status};
 use crate::event::{Draft, Invalid, MAX_OWN_JSON, Reason};
@@ -18,14 +19,22 @@ use crate::event::{Draft, Invalid, MAX_OWN_JSON, Reason};
 const MAX_NOTES: usize = 32;
 
 pub(super) fn run(emitter: &EventEmitter, session: &mut Session) -> Result<(), Failure> {
-    let mut lines = Lines::new(io::stdin().lock(), MAX_INPUT_BYTES);
+    let unreadable = |source| {
+        let message = format!("cannot read stdin: {source}");
+        Failure::new("stdin", Exit::Failed, message)
+    };
+    let signals = Signals::watch().map_err(unreadable)?;
+    let input = Input::start(signals.clone()).map_err(unreadable)?;
+    let mut lines = Lines::new(input, MAX_INPUT_BYTES);
     let mut shown = HashSet::new();
     let mut tally = Tally::default();
     loop {
-        let batch = lines.next_batch().map_err(|source| {
-            let message = format!("cannot read stdin: {source}");
-            Failure::new("stdin", Exit::Failed, message)
-        })?;
+        let batch = lines
+            .next_batch()
+            .map_err(|source| match signals.caught() {
+                Some(exit) => Failure::silent(exit),
+                None => unreadable(source),
+            })?;
         if batch.is_empty() {
             break;
         }
