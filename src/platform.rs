@@ -8,9 +8,10 @@
 use std::fs::{File, Metadata, OpenOptions};
 use std::io::{self, Read};
 use std::path::Path;
+use std::process::Child;
 use std::sync::mpsc;
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// Creates one private directory (mode 0700 where modes exist).
 ///
@@ -272,6 +273,29 @@ pub fn try_lock_exclusive(file: &File) -> io::Result<bool> {
 /// Any I/O error of the call; closing the file gives the lock back as well.
 pub fn unlock(file: &File) -> io::Result<()> {
     fs2::FileExt::unlock(file)
+}
+
+/// Ends a child process: asked to end first, where that can be asked, so that it
+/// can remove its lock files; killed when it has not ended after `grace`.
+pub fn stop(child: &mut Child, grace: Duration) {
+    #[cfg(unix)]
+    {
+        use rustix::process::{Pid, Signal, kill_process};
+        let pid = i32::try_from(child.id()).ok().and_then(Pid::from_raw);
+        if pid.is_some_and(|pid| kill_process(pid, Signal::TERM).is_ok()) {
+            let start = Instant::now();
+            while start.elapsed() < grace {
+                if !matches!(child.try_wait(), Ok(None)) {
+                    return;
+                }
+                thread::sleep(Duration::from_millis(10));
+            }
+        }
+    }
+    #[cfg(windows)]
+    let _ = grace;
+    let _ = child.kill();
+    let _ = child.wait();
 }
 
 /// This machine's host name, or an empty string where it cannot be read.

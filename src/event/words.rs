@@ -183,6 +183,16 @@ impl EventType {
     }
 }
 
+impl Lane {
+    /// The lane that a mistyped one most likely means, if any is near.
+    #[must_use]
+    pub fn suggest(text: &str) -> Option<Self> {
+        super::suggest::nearest(text, Self::WORDS)
+            .and_then(|index| Self::ALL.get(index))
+            .copied()
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
