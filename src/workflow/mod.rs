@@ -1,1 +1,33 @@
 //! Features, work packages, tasks.md and git: the files of a project.
+//!
+//! The workflow commands work here: they find the project and the feature, read
+//! and edit the files that people and other tools edit too, and commit exactly
+//! what they changed. Decisions are pure functions over what was read; the parts
+//! that touch files and git are thin.
+//!
+//! Invariants:
+//!
+//! * **Only the lines that must change do.** Every edit is read back by an
+//!   independent parser and refused when it says anything else than intended.
+//! * **The user's index, branch and other work stay.** Only named files are
+//!   committed; no other branch is checked out.
+//! * **The change comes first.** An event is drafted from a change that was
+//!   made; no change, no event.
+//!
+//! This room prints nothing and emits nothing: commands get values back.
+
+pub mod activity;
+pub mod feature;
+pub mod file;
+pub mod frontmatter;
+pub mod git;
+pub mod lane;
+mod markdown;
+pub mod meta;
+pub mod move_task;
+pub mod project;
+pub mod review;
+pub mod tasks_md;
+pub mod text;
+pub mod turn;
+pub mod work_package;

@@ -1,0 +1,418 @@
+//! Which feature a command is about.
+//!
+//! The first answer wins: `--feature`, `SPECIFY_FEATURE`, the branch of the main
+//! repository, the path of the working directory, the only feature there is,
+//! the highest-numbered incomplete one. A name from outside is checked before it
+//! becomes a path. Nothing is printed here: what was chosen, and how, is a value.
+
+use std::fmt;
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+
+use thiserror::Error;
+
+use super::project::Project;
+use super::work_package::{self, WorkPackage};
+use crate::event::Lane;
+
+const MAX_SLUG_BYTES: usize = 200;
+const MAX_FEATURES: usize = 10_000;
+/// How many features an error lists.
+const LISTED: usize = 10;
+
+/// The name of a feature: three digits, a dash, and at least one more character.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Slug(String);
+
+impl Slug {
+    /// Checks a name: the form `NNN-name`, and nothing that could leave the directory.
+    ///
+    /// # Errors
+    /// When it has another form or holds a character that a slug cannot hold.
+    ///
+    /// ```
+    /// use spec_kitty::workflow::feature::Slug;
+    /// assert_eq!(Slug::parse("028-sync").unwrap().number(), "028");
+    /// assert!(Slug::parse("028-../../etc").is_err());
+    /// ```
+    pub fn parse(text: &str) -> Result<Self, FeatureError> {
+        let text = text.trim();
+        let forbidden =
+            |c: char| c.is_control() || c.is_whitespace() || matches!(c, '/' | '\\' | ':');
+        let name = text.split_at_checked(3).and_then(|(number, rest)| {
+            let digits = number.bytes().all(|byte| byte.is_ascii_digit());
+            rest.strip_prefix('-').filter(|_| digits)
+        });
+        let fits = text.len() <= MAX_SLUG_BYTES && !text.contains(forbidden);
+        match name {
+            Some(name) if !name.is_empty() && fits => Ok(Self(text.to_owned())),
+            _ => Err(FeatureError::BadSlug {
+                given: text.chars().take(60).collect(),
+            }),
+        }
+    }
+
+    /// The slug as text.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// The three digits in front.
+    #[must_use]
+    pub fn number(&self) -> &str {
+        self.0.get(..3).unwrap_or_default()
+    }
+}
+
+impl fmt::Display for Slug {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// Why no feature could be chosen.
+#[derive(Debug, Error)]
+pub enum FeatureError {
+    /// Not the form `NNN-name`.
+    #[error("'{given}' is not a feature slug; slugs look like 028-my-feature")]
+    BadSlug {
+        /// What was given, cut to 60 characters.
+        given: String,
+    },
+    /// There is no such feature.
+    #[error("there is no feature kitty-specs/{slug}{}", listed(known))]
+    Missing {
+        /// The slug.
+        slug: Slug,
+        /// Those that exist.
+        known: Vec<Slug>,
+    },
+    /// The project has no feature at all.
+    #[error("this project has no feature yet: kitty-specs/ holds none")]
+    None,
+    /// There are several, all complete.
+    #[error("which feature? none is named and all are complete{}", listed(known))]
+    Undecided {
+        /// Those that exist.
+        known: Vec<Slug>,
+    },
+    /// Its directory leads out of the project.
+    #[error("kitty-specs/{slug} leads out of the project by a symbolic link")]
+    Outside {
+        /// The slug.
+        slug: Slug,
+    },
+    /// `kitty-specs/` cannot be read.
+    #[error("cannot list kitty-specs/: {0}")]
+    Io(#[source] io::Error),
+}
+
+fn listed(known: &[Slug]) -> String {
+    if known.is_empty() {
+        return String::new();
+    }
+    let shown: Vec<&str> = known.iter().rev().take(LISTED).map(Slug::as_str).collect();
+    let more = match known.len().saturating_sub(LISTED) {
+        0 => String::new(),
+        more => format!(" and {more} more"),
+    };
+    format!("; there are {}{more}", shown.join(", "))
+}
+
+/// How a feature was chosen.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Chosen {
+    /// By `--feature`.
+    Named,
+    /// By `SPECIFY_FEATURE`.
+    Environment,
+    /// By the branch of the main repository.
+    Branch,
+    /// By the working directory.
+    Directory,
+    /// There is only one.
+    Only,
+    /// The highest-numbered incomplete one of several: worth telling the user.
+    LatestIncomplete,
+}
+
+/// The feature a command is about.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Feature {
+    /// Its name.
+    pub slug: Slug,
+    /// Its directory, which exists.
+    pub dir: PathBuf,
+    /// How it was chosen.
+    pub chosen: Chosen,
+}
+
+impl Feature {
+    /// The directory of its work packages.
+    #[must_use]
+    pub fn tasks_dir(&self) -> PathBuf {
+        self.dir.join("tasks")
+    }
+}
+
+/// What a choice is made from.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Hints<'a> {
+    /// The value of `--feature`.
+    pub named: Option<&'a str>,
+    /// The value of `SPECIFY_FEATURE`.
+    pub environment: Option<&'a str>,
+    /// The branch of the main repository.
+    pub branch: Option<&'a str>,
+}
+
+/// Chooses the feature for a command run in `cwd`.
+///
+/// # Errors
+/// When a name is malformed, the feature does not exist, or none can be chosen.
+pub fn detect(project: &Project, cwd: &Path, hints: Hints<'_>) -> Result<Feature, FeatureError> {
+    let environment = hints.environment.filter(|text| !text.trim().is_empty());
+    let given = hints
+        .named
+        .map(|text| (text.to_owned(), Chosen::Named))
+        .or_else(|| environment.map(|text| (text.to_owned(), Chosen::Environment)))
+        .or_else(|| {
+            hints
+                .branch
+                .and_then(from_name)
+                .map(|slug| (slug, Chosen::Branch))
+        })
+        .or_else(|| from_path(cwd).map(|slug| (slug, Chosen::Directory)));
+    match given {
+        Some((text, chosen)) => existing(project, Slug::parse(&text)?, chosen),
+        None => choose(project),
+    }
+}
+
+/// The slug in a branch or directory name: `NNN-name` or `NNN-name-WPxx`.
+fn from_name(name: &str) -> Option<String> {
+    let slug = match name.rsplit_once("-WP") {
+        Some((slug, digits)) if digits.len() == 2 && digits.bytes().all(|b| b.is_ascii_digit()) => {
+            slug
+        }
+        _ => name,
+    };
+    Slug::parse(slug).ok().map(|slug| slug.0)
+}
+
+fn from_path(cwd: &Path) -> Option<String> {
+    let names: Vec<&str> = cwd
+        .components()
+        .filter_map(|part| part.as_os_str().to_str())
+        .collect();
+    let after = |parent: &str| {
+        let at = names.iter().rposition(|name| *name == parent)?;
+        from_name(names.get(at + 1)?)
+    };
+    after(".worktrees")
+        .or_else(|| after("kitty-specs"))
+        .or_else(|| names.iter().rev().find_map(|name| from_name(name)))
+}
+
+fn existing(project: &Project, slug: Slug, chosen: Chosen) -> Result<Feature, FeatureError> {
+    let dir = project.specs_dir().join(slug.as_str());
+    if !dir.is_dir() {
+        let known = all(project)?;
+        return Err(FeatureError::Missing { slug, known });
+    }
+    let inside = |path: &Path| {
+        fs::canonicalize(path).is_ok_and(|real| real.starts_with(&project.root)) || !path.exists()
+    };
+    if !inside(&dir) || !inside(&dir.join("tasks")) {
+        return Err(FeatureError::Outside { slug });
+    }
+    Ok(Feature { slug, dir, chosen })
+}
+
+fn choose(project: &Project) -> Result<Feature, FeatureError> {
+    let known = all(project)?;
+    match known.as_slice() {
+        [] => Err(FeatureError::None),
+        [only] => existing(project, only.clone(), Chosen::Only),
+        several => {
+            let latest = several
+                .iter()
+                .rev()
+                .find(|slug| is_incomplete(project, slug));
+            match latest {
+                Some(slug) => existing(project, slug.clone(), Chosen::LatestIncomplete),
+                None => Err(FeatureError::Undecided { known }),
+            }
+        }
+    }
+}
+
+/// Every feature of the project, in the order of the slugs.
+fn all(project: &Project) -> Result<Vec<Slug>, FeatureError> {
+    let entries = match fs::read_dir(project.specs_dir()) {
+        Ok(entries) => entries,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
+        Err(error) => return Err(FeatureError::Io(error)),
+    };
+    let mut found = Vec::new();
+    for entry in entries.take(MAX_FEATURES) {
+        let entry = entry.map_err(FeatureError::Io)?;
+        let slug = entry.file_name().to_str().map(Slug::parse);
+        if let (Some(Ok(slug)), true) = (slug, entry.path().is_dir()) {
+            found.push(slug);
+        }
+    }
+    found.sort();
+    Ok(found)
+}
+
+/// Whether some work package is not done. No work package, or one that cannot
+/// be read, counts as not done.
+fn is_incomplete(project: &Project, slug: &Slug) -> bool {
+    let tasks = project.specs_dir().join(slug.as_str()).join("tasks");
+    match work_package::list(&tasks) {
+        Ok(files) if !files.is_empty() => files.iter().any(|(id, name)| {
+            !WorkPackage::read(*id, &tasks.join(name)).is_ok_and(|wp| wp.lane == Lane::Done)
+        }),
+        _ => true,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    struct Place {
+        _dir: tempfile::TempDir,
+        project: Project,
+    }
+
+    fn place(features: &[(&str, &[&str])]) -> Place {
+        let dir = tempfile::tempdir().unwrap();
+        let root = fs::canonicalize(dir.path()).unwrap();
+        for (slug, lanes) in features {
+            let tasks = root.join("kitty-specs").join(slug).join("tasks");
+            fs::create_dir_all(&tasks).unwrap();
+            for (index, lane) in lanes.iter().enumerate() {
+                let text = format!("---\nlane: {lane}\n---\n");
+                fs::write(tasks.join(format!("WP{:02}-x.md", index + 1)), text).unwrap();
+            }
+        }
+        Place {
+            _dir: dir,
+            project: Project { root },
+        }
+    }
+
+    fn detect_in(place: &Place, cwd: &str, hints: Hints<'_>) -> Result<(String, Chosen), String> {
+        detect(&place.project, Path::new(cwd), hints)
+            .map(|feature| (feature.slug.0, feature.chosen))
+            .map_err(|error| error.to_string())
+    }
+
+    #[test]
+    fn the_first_answer_wins() {
+        let place = place(&[
+            ("001-a", &["done"]),
+            ("002-b", &["done"]),
+            ("003-c", &["done"]),
+        ]);
+        let all = Hints {
+            named: Some("001-a"),
+            environment: Some("002-b"),
+            branch: Some("003-c-WP01"),
+        };
+        let found = |hints| detect_in(&place, "/x/.worktrees/002-b-WP02/src", hints).unwrap();
+        assert_eq!(found(all), ("001-a".into(), Chosen::Named));
+        let all = Hints { named: None, ..all };
+        assert_eq!(found(all), ("002-b".into(), Chosen::Environment));
+        let all = Hints {
+            environment: Some(" "),
+            ..all
+        };
+        assert_eq!(found(all), ("003-c".into(), Chosen::Branch));
+        let all = Hints {
+            branch: Some("main"),
+            ..all
+        };
+        assert_eq!(found(all), ("002-b".into(), Chosen::Directory));
+    }
+
+    #[test]
+    fn without_a_hint_the_latest_incomplete_feature_is_chosen() {
+        let several = place(&[
+            ("001-a", &["doing"]),
+            ("002-b", &["planned"]),
+            ("003-c", &["done"]),
+        ]);
+        let found = detect_in(&several, "/", Hints::default()).unwrap();
+        assert_eq!(found, ("002-b".into(), Chosen::LatestIncomplete));
+        let one = place(&[("001-a", &["done"])]);
+        assert_eq!(
+            detect_in(&one, "/", Hints::default()).unwrap(),
+            ("001-a".into(), Chosen::Only)
+        );
+        let complete = place(&[("001-a", &["done"]), ("002-b", &["done"])]);
+        let error = detect_in(&complete, "/", Hints::default()).unwrap_err();
+        assert!(error.contains("002-b, 001-a"), "{error}");
+        assert!(detect_in(&place(&[]), "/", Hints::default()).is_err());
+    }
+
+    #[test]
+    fn a_feature_that_is_named_and_missing_is_not_replaced_by_another() {
+        let place = place(&[("001-a", &["doing"])]);
+        let hints = Hints {
+            branch: Some("042-login"),
+            ..Hints::default()
+        };
+        let error = detect_in(&place, "/", hints).unwrap_err();
+        assert!(
+            error.contains("042-login") && error.contains("001-a"),
+            "{error}"
+        );
+    }
+
+    #[test]
+    fn a_name_cannot_leave_the_directory() {
+        for name in [
+            "../x",
+            "028-../../etc",
+            "028-a/b",
+            "028-a\\b",
+            "028-",
+            "28-a",
+            "0٠8-x",
+            "028-a\nb",
+            "028-a b",
+            "/etc",
+            "028_x",
+            "028-c:d",
+            "",
+            "..",
+        ] {
+            assert!(Slug::parse(name).is_err(), "{name}");
+        }
+        assert!(Slug::parse(&format!("028-{}", "x".repeat(300))).is_err());
+        assert!(Slug::parse(" 028-ok.name_ü ").is_ok());
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_directory_that_is_a_link_out_of_the_project_is_refused() {
+        let place = place(&[("001-a", &["doing"])]);
+        let outside = tempfile::tempdir().unwrap();
+        let link = place.project.specs_dir().join("002-b");
+        std::os::unix::fs::symlink(outside.path(), link).unwrap();
+        let hints = Hints {
+            named: Some("002-b"),
+            ..Hints::default()
+        };
+        assert!(
+            detect_in(&place, "/", hints)
+                .unwrap_err()
+                .contains("symbolic link")
+        );
+    }
+}

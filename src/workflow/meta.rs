@@ -1,0 +1,133 @@
+//! The JSON files beside the work packages: a feature's `meta.json` and the
+//! workspace records under `.kittify/workspaces/`.
+//!
+//! Only the fields that decisions need are read; unknown ones are ignored, and
+//! nothing is written here.
+
+use std::io;
+use std::path::{Path, PathBuf};
+
+use serde::Deserialize;
+use thiserror::Error;
+
+use super::file::{FileError, read_text};
+
+/// The largest of these files that is read.
+const MAX_BYTES: u64 = 1024 * 1024;
+
+/// What `meta.json` says about a feature.
+#[derive(Clone, Debug, Default, Deserialize, PartialEq, Eq)]
+pub struct Meta {
+    /// The branch that the feature's planning and status are committed to.
+    pub target_branch: Option<String>,
+    /// The kind of work, `software-dev` when not given.
+    pub mission: Option<String>,
+}
+
+impl Meta {
+    /// Whether work packages are built in worktrees that can be checked.
+    #[must_use]
+    pub fn is_software(&self) -> bool {
+        matches!(self.mission.as_deref(), None | Some("" | "software-dev"))
+    }
+}
+
+/// What a workspace record says about a work package's worktree.
+#[derive(Clone, Debug, Default, Deserialize, PartialEq, Eq)]
+pub struct Workspace {
+    /// The branch that the worktree was made from.
+    pub base_branch: Option<String>,
+}
+
+/// A JSON file that cannot be read.
+#[derive(Debug, Error)]
+pub enum MetaError {
+    /// The feature has no `meta.json`.
+    #[error("the feature has no meta.json ({} is missing)", path.display())]
+    Missing {
+        /// Where it should be.
+        path: PathBuf,
+    },
+    /// The file cannot be read.
+    #[error(transparent)]
+    File(FileError),
+    /// It is not JSON, or a field has the wrong type.
+    #[error("{} is not usable: {source}", path.display())]
+    Json {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: serde_json::Error,
+    },
+}
+
+/// Reads a feature's `meta.json`.
+///
+/// # Errors
+/// When it is missing, unreadable, or not what it should be.
+pub fn read_meta(feature_dir: &Path) -> Result<Meta, MetaError> {
+    read(&feature_dir.join("meta.json"))
+}
+
+/// Reads the record of the worktree called `name`; `None` when there is none.
+///
+/// # Errors
+/// When there is one and it cannot be read.
+pub fn read_workspace(root: &Path, name: &str) -> Result<Option<Workspace>, MetaError> {
+    let path = root
+        .join(".kittify/workspaces")
+        .join(format!("{name}.json"));
+    match read(&path) {
+        Err(MetaError::Missing { .. }) => Ok(None),
+        other => other.map(Some),
+    }
+}
+
+fn read<T: for<'de> Deserialize<'de>>(path: &Path) -> Result<T, MetaError> {
+    let text = match read_text(path, MAX_BYTES) {
+        Ok(text) => text,
+        Err(FileError::Io { source, .. }) if source.kind() == io::ErrorKind::NotFound => {
+            let path = path.to_owned();
+            return Err(MetaError::Missing { path });
+        }
+        Err(error) => return Err(MetaError::File(error)),
+    };
+    let text = text.strip_prefix('\u{feff}').unwrap_or(&text);
+    serde_json::from_str(text).map_err(|source| MetaError::Json {
+        path: path.to_owned(),
+        source,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::fs;
+
+    #[test]
+    fn unknown_fields_are_no_matter_and_wrong_types_are() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("meta.json");
+        assert!(matches!(
+            read_meta(dir.path()),
+            Err(MetaError::Missing { .. })
+        ));
+        fs::write(&path, "\u{feff}{\"target_branch\":\"2.x\",\"x\":[1]}").unwrap();
+        let meta = read_meta(dir.path()).unwrap();
+        assert_eq!(meta.target_branch.as_deref(), Some("2.x"));
+        assert!(meta.is_software());
+        for bad in ["", "[]", "{\"target_branch\":7}", "{"] {
+            fs::write(&path, bad).unwrap();
+            assert!(
+                matches!(read_meta(dir.path()), Err(MetaError::Json { .. })),
+                "{bad}"
+            );
+        }
+    }
+
+    #[test]
+    fn a_missing_workspace_record_is_not_an_error() {
+        let dir = tempfile::tempdir().unwrap();
+        assert_eq!(read_workspace(dir.path(), "028-x-WP01").unwrap(), None);
+    }
+}

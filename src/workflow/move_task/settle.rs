@@ -1,0 +1,109 @@
+//! Before the write: the values that go into the file. After it: the commit.
+
+use std::path::Path;
+
+use super::edit::Change;
+use super::outcome::Committed;
+use super::request::{AutoCommit, Request};
+use super::{MoveError, Place, Scene};
+use crate::event::Lane;
+use crate::workflow::feature::Slug;
+use crate::workflow::file::read_text;
+use crate::workflow::git::{Git, commit_file, commit_hash, is_ignored, user_name};
+use crate::workflow::review::Feedback;
+
+/// The largest feedback file that is taken over.
+const MAX_FEEDBACK_BYTES: u64 = 256 * 1024;
+
+/// Who it was, when nobody knows.
+const UNKNOWN: &str = "unknown";
+
+/// Settles what is to be written.
+pub(super) fn change(request: &Request, place: &Place, git: &Git<'_>) -> Result<Change, MoveError> {
+    let needs_reviewer = request.feedback_file.is_some() || request.to == Lane::Done;
+    let reviewer = match &request.reviewer {
+        Some(name) => name.clone(),
+        None if needs_reviewer => user_name(git).unwrap_or_else(|| UNKNOWN.into()),
+        None => UNKNOWN.into(),
+    };
+    let feedback = match &request.feedback_file {
+        Some(path) => Some(Feedback {
+            text: read_feedback(&place.cwd.join(path))?,
+            reviewer: reviewer.clone(),
+            date: place.now.strftime("%Y-%m-%d").to_string(),
+        }),
+        None => None,
+    };
+    Ok(Change {
+        to: request.to,
+        agent: request.agent.clone(),
+        assignee: request.assignee.clone(),
+        shell_pid: request.shell_pid,
+        note: request.note.clone(),
+        feedback,
+        reviewer,
+        reviewer_named: request.reviewer.is_some(),
+        timestamp: place.now.strftime("%Y-%m-%dT%H:%M:%SZ").to_string(),
+    })
+}
+
+fn read_feedback(path: &Path) -> Result<String, MoveError> {
+    let text = read_text(path, MAX_FEEDBACK_BYTES).map_err(MoveError::Feedback)?;
+    let text = text.strip_prefix('\u{feff}').unwrap_or(&text);
+    if text.trim().is_empty() {
+        let path = path.to_owned();
+        return Err(MoveError::EmptyFeedback { path });
+    }
+    Ok(text.to_owned())
+}
+
+/// Commits the written file, where that leaves everything else as it is.
+pub(super) fn commit(request: &Request, place: &Place, scene: &Scene, path: &Path) -> Committed {
+    if request.commit == AutoCommit::Off {
+        return Committed::NotAsked;
+    }
+    let current = scene.head.branch().unwrap_or_default();
+    if let Some(target) = other_branch(scene.meta.target_branch.as_deref(), current) {
+        return Committed::OtherBranch {
+            target,
+            current: current.to_owned(),
+        };
+    }
+    let asking = scene.git(place.patience.question);
+    if matches!(is_ignored(&asking, path), Ok(true)) {
+        return Committed::Ignored;
+    }
+    let message = message(request, &scene.feature.slug);
+    let git = scene.git(place.patience.commit);
+    match commit_file(
+        &git,
+        &scene.repository,
+        path,
+        &message,
+        place.patience.index,
+    ) {
+        Ok(()) => Committed::Yes(commit_hash(&asking).ok()),
+        Err(failure) => Committed::Failed(failure),
+    }
+}
+
+/// The target branch, when it is not the one that is checked out.
+fn other_branch(target: Option<&str>, current: &str) -> Option<String> {
+    let target = target.map(str::trim).filter(|target| !target.is_empty())?;
+    (target != current).then(|| target.to_owned())
+}
+
+/// The message that the original gives such a commit.
+pub(super) fn message(request: &Request, slug: &Slug) -> String {
+    let by = request
+        .agent
+        .as_ref()
+        .map(|agent| format!(" [{agent}]"))
+        .unwrap_or_default();
+    format!(
+        "chore: Move {} to {} on spec {}{by}",
+        request.wp,
+        request.to,
+        slug.number()
+    )
+}

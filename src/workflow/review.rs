@@ -1,0 +1,164 @@
+//! The `## Review Feedback` section of a work package.
+//!
+//! New feedback replaces the old (which stays in the git history). A rule that
+//! closes the section stays. Headings of the feedback are lowered to the third
+//! level at least, so that the section still ends where it ends.
+
+use super::markdown::{Fences, heading, text_lines, titled_section};
+use super::text::lines;
+
+const TITLE: &str = "Review Feedback";
+
+/// What a reviewer has to say.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Feedback {
+    /// Who reviewed.
+    pub reviewer: String,
+    /// The day, `2026-02-04`.
+    pub date: String,
+    /// The text, as Markdown.
+    pub text: String,
+}
+
+/// `body` with `feedback` as the content of its `## Review Feedback` section.
+/// A missing section is made before `## Activity Log`, else at the end.
+#[must_use]
+pub fn insert(body: &str, feedback: &Feedback, ending: &str) -> String {
+    let text = rendered(feedback, ending);
+    if let Some(section) = titled_section(body, TITLE) {
+        let old = body.get(section.content.clone()).unwrap_or_default();
+        let kept = closing_rule(old);
+        let before = body
+            .get(..section.content.end - old.len())
+            .unwrap_or_default();
+        let after = body.get(section.content.end..).unwrap_or_default();
+        let gap = if before.ends_with('\n') { "" } else { ending };
+        let blank = if kept.is_empty() && !after.is_empty() {
+            ending
+        } else {
+            ""
+        };
+        return [before, gap, ending, &text, blank, kept, after].concat();
+    }
+    let at = titled_section(body, "Activity Log").map_or(body.len(), |log| log.heading.start);
+    let (before, after) = body.split_at_checked(at).unwrap_or((body, ""));
+    let gap = if before.is_empty() || before.ends_with('\n') {
+        ""
+    } else {
+        ending
+    };
+    let blank = if after.is_empty() { "" } else { ending };
+    [
+        before, gap, ending, "## ", TITLE, ending, ending, &text, blank, after,
+    ]
+    .concat()
+}
+
+fn rendered(feedback: &Feedback, ending: &str) -> String {
+    let mut text = format!(
+        "**Reviewed by**: {}{ending}**Status**: ❌ Changes Requested{ending}**Date**: {}{ending}{ending}",
+        feedback.reviewer, feedback.date
+    );
+    let source = feedback.text.trim_start_matches(['\n', '\r']).trim_end();
+    let mut shown = text_lines(source, Fences::Respected)
+        .filter(|line| heading(line.text).is_some_and(|(level, _)| level < 3))
+        .map(|line| line.start)
+        .peekable();
+    for line in lines(source, 0) {
+        if shown.next_if_eq(&line.start).is_some() {
+            text.push_str("###");
+            text.push_str(line.text.trim_start_matches('#'));
+        } else {
+            text.push_str(line.text);
+        }
+        text.push_str(ending);
+    }
+    text
+}
+
+/// The part of an old section that is layout, not feedback: the last `---` line
+/// with the blank lines around it, when nothing follows it.
+fn closing_rule(content: &str) -> &str {
+    let mut from = content.len();
+    let mut rule = false;
+    let all: Vec<_> = lines(content, 0).collect();
+    for line in all.iter().rev() {
+        match line.text.trim() {
+            "" => {}
+            "---" if !rule => rule = true,
+            _ => break,
+        }
+        from = line.start;
+    }
+    if rule {
+        content.get(from..).unwrap_or_default()
+    } else {
+        ""
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn feedback(text: &str) -> Feedback {
+        Feedback {
+            reviewer: "Ada".into(),
+            date: "2026-02-04".into(),
+            text: text.into(),
+        }
+    }
+
+    const HEAD: &str =
+        "**Reviewed by**: Ada\n**Status**: ❌ Changes Requested\n**Date**: 2026-02-04\n\n";
+
+    #[test]
+    fn new_feedback_replaces_the_old_and_keeps_the_rule() {
+        let body = "# T\n\n## Review Feedback\n\n> old\n\n*[empty]*\n\n---\n\n## Next\n";
+        let once = insert(body, &feedback("\nFix it.\n\n"), "\n");
+        assert_eq!(
+            once,
+            format!("# T\n\n## Review Feedback\n\n{HEAD}Fix it.\n\n---\n\n## Next\n")
+        );
+        assert_eq!(
+            insert(&once, &feedback("Fix it."), "\n"),
+            once,
+            "twice is once"
+        );
+    }
+
+    #[test]
+    fn headings_of_the_feedback_do_not_end_the_section() {
+        let body = "## Review Feedback\n\nold\n## Next\n";
+        let text = "# One\n```\n# code\n```\n## Two\n### Three";
+        let once = insert(body, &feedback(text), "\n");
+        assert_eq!(
+            once,
+            format!(
+                "## Review Feedback\n\n{HEAD}### One\n```\n# code\n```\n### Two\n### Three\n\n## Next\n"
+            )
+        );
+        let again = insert(&once, &feedback("short"), "\n");
+        assert_eq!(
+            again,
+            format!("## Review Feedback\n\n{HEAD}short\n\n## Next\n")
+        );
+    }
+
+    #[test]
+    fn a_missing_section_is_made_before_the_log() {
+        let body = "# T\n\n## Activity Log\n- x\n";
+        assert_eq!(
+            insert(body, &feedback("Fix"), "\n"),
+            format!("# T\n\n\n## Review Feedback\n\n{HEAD}Fix\n\n## Activity Log\n- x\n")
+        );
+        assert!(insert("text", &feedback("Fix"), "\n").starts_with("text\n\n## Review Feedback\n"));
+    }
+
+    #[test]
+    fn the_line_ending_is_that_of_the_file() {
+        let body = "## Review Feedback\r\n\r\n---\r\n\r\n## Next\r\n";
+        let after = insert(body, &feedback("a\nb\r\nc"), "\r\n");
+        assert_eq!(after.matches('\n').count(), after.matches("\r\n").count());
+    }
+}

@@ -1,0 +1,309 @@
+//! Work packages: ids, files, and what their front matter says.
+
+use std::fmt;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::str::FromStr;
+
+use thiserror::Error;
+
+use super::file::{FileError, read_text};
+use super::frontmatter::{Data, DataError};
+use super::lane::{self, UnknownLane};
+use super::text::{MAX_FILE_BYTES, Split, SplitError};
+use crate::event::Lane;
+
+/// The most directory entries that are looked at in one `tasks/` directory.
+const MAX_ENTRIES: usize = 10_000;
+
+/// The id of a work package: `WP` and two digits.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct WpId(u8);
+
+/// A text that is not a work package id.
+#[derive(Clone, Debug, Error, PartialEq, Eq)]
+#[error("'{given}' is not a work package id; ids are WP and two digits, such as WP01")]
+pub struct InvalidWpId {
+    /// What was given, cut to 40 characters.
+    pub given: String,
+    /// The id that was likely meant.
+    pub meant: Option<WpId>,
+}
+
+impl FromStr for WpId {
+    type Err = InvalidWpId;
+
+    fn from_str(text: &str) -> Result<Self, InvalidWpId> {
+        let digits = text.strip_prefix("WP").unwrap_or_default();
+        let exact = digits.len() == 2 && digits.bytes().all(|byte| byte.is_ascii_digit());
+        match digits.parse() {
+            Ok(number) if exact => Ok(Self(number)),
+            _ => Err(InvalidWpId {
+                given: text.chars().take(40).collect(),
+                meant: likely(text),
+            }),
+        }
+    }
+}
+
+/// `wp1`, `WP-01`, `1` mean WP01.
+fn likely(text: &str) -> Option<WpId> {
+    let word = text.trim().to_ascii_uppercase();
+    let digits = word.strip_prefix("WP").unwrap_or(&word);
+    let digits = digits.trim_start_matches(['-', '_', ' ']);
+    let few = (1..=2).contains(&digits.len()) && digits.bytes().all(|b| b.is_ascii_digit());
+    digits.parse().ok().filter(|_| few).map(WpId)
+}
+
+impl fmt::Display for WpId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "WP{:02}", self.0)
+    }
+}
+
+impl fmt::Debug for WpId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
+impl WpId {
+    /// The id at the start of a file name such as `WP01-title.md`; `WP04b-x.md` has none.
+    fn of_file(name: &str) -> Option<Self> {
+        let (id, rest) = name.split_at_checked("WP01".len())?;
+        let is_file = rest.starts_with(['-', '_', '.']) && rest.ends_with(".md");
+        id.parse().ok().filter(|_| is_file)
+    }
+}
+
+/// Why a work package could not be found or read.
+#[derive(Debug, Error)]
+pub enum WpError {
+    /// No file for it.
+    #[error("there is no work package {id} in {}{}", dir.display(), listed(present))]
+    Missing {
+        /// The id that was looked for.
+        id: WpId,
+        /// The `tasks/` directory.
+        dir: PathBuf,
+        /// The ids that are there.
+        present: Vec<WpId>,
+    },
+    /// Several files for it.
+    #[error("{id} is ambiguous: {} all carry it", names.join(", "))]
+    Ambiguous {
+        /// The id.
+        id: WpId,
+        /// The file names.
+        names: Vec<String>,
+    },
+    /// The file or its directory cannot be read.
+    #[error(transparent)]
+    File(#[from] FileError),
+    /// It has no usable front matter.
+    #[error("{id} cannot be read: {source}")]
+    Split {
+        /// The id.
+        id: WpId,
+        /// Why.
+        source: SplitError,
+    },
+    /// Its front matter is not data.
+    #[error("{id} cannot be read: {source}")]
+    Data {
+        /// The id.
+        id: WpId,
+        /// Why.
+        source: DataError,
+    },
+    /// Its lane is none of the four.
+    #[error("the file of {id} cannot be used: {source}")]
+    Lane {
+        /// The id.
+        id: WpId,
+        /// What stands there.
+        source: UnknownLane,
+    },
+}
+
+fn listed(present: &[WpId]) -> String {
+    if present.is_empty() {
+        return String::new();
+    }
+    let ids: Vec<String> = present.iter().map(WpId::to_string).collect();
+    format!("; there are {}", ids.join(", "))
+}
+
+/// A work package file as it was read.
+#[derive(Clone, Debug)]
+pub struct WorkPackage {
+    /// Its id, from the file name.
+    pub id: WpId,
+    /// Its file.
+    pub path: PathBuf,
+    /// The whole file.
+    pub text: String,
+    /// Its front matter.
+    pub data: Data,
+    /// Its lane; a missing one means planned.
+    pub lane: Lane,
+}
+
+impl WorkPackage {
+    /// Reads the file of the work package `id` at `path`.
+    ///
+    /// # Errors
+    /// When the file cannot be read, has no readable front matter, or its lane is unknown.
+    pub fn read(id: WpId, path: &Path) -> Result<Self, WpError> {
+        let text = read_text(path, MAX_FILE_BYTES)?;
+        let split = Split::of(&text).map_err(|source| WpError::Split { id, source })?;
+        let data = Data::parse(split.front).map_err(|source| WpError::Data { id, source })?;
+        let lane = match data.get("lane") {
+            None => Lane::Planned,
+            Some(_) => lane::parse(data.text("lane").unwrap_or_default())
+                .map_err(|source| WpError::Lane { id, source })?,
+        };
+        Ok(Self {
+            id,
+            path: path.to_owned(),
+            text,
+            data,
+            lane,
+        })
+    }
+
+    /// Finds the file of `id` in a feature's `tasks/` directory and reads it.
+    ///
+    /// # Errors
+    /// When there is none, there are several, or it cannot be read.
+    pub fn find(tasks_dir: &Path, id: WpId) -> Result<Self, WpError> {
+        let files = list(tasks_dir)?;
+        let mut own = files.iter().filter(|(other, _)| *other == id);
+        match (own.next(), own.next()) {
+            (Some((_, name)), None) => Self::read(id, &tasks_dir.join(name)),
+            (Some(_), Some(_)) => Err(WpError::Ambiguous {
+                id,
+                names: files
+                    .iter()
+                    .filter(|(other, _)| *other == id)
+                    .map(|(_, name)| name.clone())
+                    .collect(),
+            }),
+            (None, _) => {
+                let mut present: Vec<WpId> = files.iter().map(|(id, _)| *id).collect();
+                present.dedup();
+                Err(WpError::Missing {
+                    id,
+                    dir: tasks_dir.to_owned(),
+                    present,
+                })
+            }
+        }
+    }
+}
+
+/// The work package files of a `tasks/` directory, in the order of their ids.
+/// File names that are not UTF-8 belong to no work package.
+///
+/// # Errors
+/// When the directory cannot be read.
+pub fn list(tasks_dir: &Path) -> Result<Vec<(WpId, String)>, FileError> {
+    let io = |source| FileError::Io {
+        action: "list",
+        path: tasks_dir.to_owned(),
+        source,
+    };
+    let mut found = Vec::new();
+    for entry in fs::read_dir(tasks_dir).map_err(io)?.take(MAX_ENTRIES) {
+        let name = entry.map_err(io)?.file_name();
+        if let Some((id, name)) = name
+            .to_str()
+            .and_then(|name| Some((WpId::of_file(name)?, name)))
+        {
+            found.push((id, name.to_owned()));
+        }
+    }
+    found.sort();
+    Ok(found)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn id(text: &str) -> WpId {
+        text.parse().unwrap()
+    }
+
+    #[test]
+    fn an_id_is_wp_and_two_digits() {
+        assert_eq!(id("WP07").to_string(), "WP07");
+        for (text, meant) in [
+            ("wp01", Some("WP01")),
+            ("WP1", Some("WP01")),
+            ("3", Some("WP03")),
+            ("WP-12", Some("WP12")),
+            ("WP001", None),
+            ("WP0١", None),
+            ("../WP01", None),
+            ("WP+1", None),
+            ("", None),
+        ] {
+            let error = text.parse::<WpId>().unwrap_err();
+            assert_eq!(error.meant, meant.map(id), "{text}");
+        }
+    }
+
+    #[test]
+    fn wp04_is_not_wp04b() {
+        let dir = tempfile::tempdir().unwrap();
+        for name in [
+            "WP04b-x.md",
+            "WP04-y.md",
+            "WP041-z.md",
+            "README.md",
+            "WP04-y.txt",
+        ] {
+            fs::write(dir.path().join(name), "---\nlane: Done\n---\n").unwrap();
+        }
+        let found = WorkPackage::find(dir.path(), id("WP04")).unwrap();
+        assert_eq!(found.path.file_name().unwrap(), "WP04-y.md");
+        assert_eq!(found.lane, Lane::Done);
+        let missing = WorkPackage::find(dir.path(), id("WP05")).unwrap_err();
+        assert!(
+            missing.to_string().ends_with("; there are WP04"),
+            "{missing}"
+        );
+        fs::write(dir.path().join("WP04_again.md"), "").unwrap();
+        let several = WorkPackage::find(dir.path(), id("WP04")).unwrap_err();
+        assert!(matches!(several, WpError::Ambiguous { names, .. } if names.len() == 2));
+    }
+
+    #[test]
+    fn a_file_without_a_usable_lane_is_named() {
+        let dir = tempfile::tempdir().unwrap();
+        let read = |text: &str| {
+            let path = dir.path().join("WP01-x.md");
+            fs::write(&path, text).unwrap();
+            WorkPackage::read(id("WP01"), &path)
+        };
+        assert_eq!(read("---\ntitle: x\n---\n").unwrap().lane, Lane::Planned);
+        assert!(matches!(
+            read("---\nlane: blocked\n---\n"),
+            Err(WpError::Lane { .. })
+        ));
+        assert!(matches!(
+            read("---\nlane: [a]\n---\n"),
+            Err(WpError::Lane { .. })
+        ));
+        assert!(matches!(
+            read("---\nlane:\n---\n"),
+            Err(WpError::Lane { .. })
+        ));
+        assert!(matches!(
+            read("---\nlane: \"x\n---\n"),
+            Err(WpError::Data { .. })
+        ));
+        assert!(matches!(read("# no\n"), Err(WpError::Split { .. })));
+    }
+}
