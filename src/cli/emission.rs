@@ -6,9 +6,9 @@
 use std::io::IsTerminal;
 
 use crate::auth::Store;
-use crate::cli::Session;
 use crate::cli::output::{Output, Verbosity, visible_line};
 use crate::emitter::Emission;
+use crate::home::Home;
 use crate::state::State;
 
 /// At most one warning line: that events were not recorded, else the first
@@ -42,23 +42,23 @@ pub fn warn_once(out: &Output, emission: &Emission) {
 
 /// Shows how this home is connected, once, when somebody is looking: on a
 /// terminal or with `-v`. Says nothing when nothing is known.
-pub fn show_connection(session: &Session) {
-    let wanted = session.out.verbosity() >= Verbosity::Verbose
-        || (session.out.verbosity() == Verbosity::Normal && std::io::stderr().is_terminal());
+pub fn show_connection(home: &Home, out: &Output) {
+    let wanted = out.verbosity() >= Verbosity::Verbose
+        || (out.verbosity() == Verbosity::Normal && std::io::stderr().is_terminal());
     if !wanted {
         return;
     }
-    if let Some(words) = connection(session) {
+    if let Some(words) = connection(home) {
         let dim = anstyle::Style::new().dimmed();
-        session.out.note(format!("{dim}[{words}]{dim:#}"));
+        out.note(format!("{dim}[{words}]{dim:#}"));
     }
 }
 
 /// The connection as the delivery ledger knows it. Only a running background
 /// sender holds a live connection; without one, events go in batches.
-fn connection(session: &Session) -> Option<&'static str> {
-    let target = Store::new(&session.home).load().session.target()?.id();
-    let ledger = State::at(session.home.state_dir()).view().ok()??;
+fn connection(home: &Home) -> Option<&'static str> {
+    let target = Store::new(home).load().session.target()?.id();
+    let ledger = State::at(home.state_dir()).view().ok()??;
     let target = ledger.target(target)?;
     match (target.last_error(), target.last_contact_at_ms()) {
         (Some((_, trouble)), _) if trouble.http_status().is_none() => Some("Offline"),

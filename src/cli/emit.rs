@@ -99,7 +99,7 @@ pub(super) fn run(arguments: Arguments, session: &mut Session) -> Result<(), Fai
         return Err(error.into());
     }
     show_notes(&notes, session);
-    emission::show_connection(session);
+    emission::show_connection(&session.home, &session.out);
     Ok(())
 }
 

@@ -14,6 +14,9 @@ mod delivery;
 mod dev_server;
 mod emission;
 mod state;
+mod workflow;
+
+pub(super) use workflow::of_move;
 
 /// Why a command did not do what it was asked to.
 #[derive(Clone, Debug, PartialEq, Eq)]

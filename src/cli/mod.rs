@@ -9,6 +9,7 @@ use std::process::ExitCode;
 
 use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum};
 
+mod agent;
 mod auth;
 mod dev_server;
 pub mod emission;
@@ -36,14 +37,16 @@ pub struct Cli {
     #[command(flatten)]
     global: Global,
     #[command(subcommand)]
-    command: Command,
+    command: AnyCommand,
 }
 
 /// Options that every command takes.
 #[derive(Debug, Args)]
 pub struct Global {
     /// Where the log, the state and the credentials live [default: ~/.spec-kitty]
-    #[arg(long, global = true, value_name = "DIR", env = "SPEC_KITTY_HOME")]
+    ///
+    /// SPEC_KITTY_HOME sets it too; set but empty counts as not set.
+    #[arg(long, global = true, value_name = "DIR")]
     home: Option<PathBuf>,
     /// Machine-readable output
     #[arg(long, global = true, env = "SPEC_KITTY_JSON", value_parser = clap::builder::FalseyValueParser::new())]
@@ -78,7 +81,18 @@ pub enum Color {
     Never,
 }
 
-/// The commands.
+/// All commands.
+#[derive(Debug, Subcommand)]
+enum AnyCommand {
+    /// What coding agents run: move work packages between lanes
+    #[command(subcommand)]
+    Agent(agent::AgentCommand),
+    #[command(flatten)]
+    AtHome(Command),
+}
+
+/// The commands that cannot work without a home. A workflow command can: it
+/// only loses its events.
 #[derive(Debug, Subcommand)]
 enum Command {
     /// Sign in, sign out, show who you are
@@ -111,13 +125,18 @@ pub fn main() -> ExitCode {
     ExitCode::from(finish(result, &mut out).code())
 }
 
-fn run(cli: Cli, out: Output) -> (Result<(), Failure>, Output) {
-    let home = match Home::resolve(cli.global.home.as_deref()) {
+fn run(cli: Cli, mut out: Output) -> (Result<(), Failure>, Output) {
+    let home = Home::resolve(cli.global.home.as_deref());
+    let command = match cli.command {
+        AnyCommand::Agent(command) => return (agent::run(command, home, &mut out), out),
+        AnyCommand::AtHome(command) => command,
+    };
+    let home = match home {
         Ok(home) => home,
         Err(error) => return (Err(error.into()), out),
     };
     let mut session = Session { home, out };
-    let result = match cli.command {
+    let result = match command {
         Command::Auth(command) => auth::run(command, &mut session),
         Command::Emit(arguments) => emit::run(arguments, &mut session),
         Command::DevServer(arguments) => dev_server::run(arguments, &mut session.out),

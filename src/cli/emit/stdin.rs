@@ -49,7 +49,7 @@ pub(super) fn run(emitter: &EventEmitter, session: &mut Session) -> Result<(), F
         session.out.flush()?;
     }
     if tally.recorded > 0 {
-        emission::show_connection(session);
+        emission::show_connection(&session.home, &session.out);
     }
     tally.verdict()
 }

@@ -1,3 +1,5 @@
+//! Front matter edits: what changes, what stays, what is refused.
+
 use super::*;
 
 fn set(front: &str, key: &str, value: &str) -> Result<String, EditError> {

@@ -1,3 +1,5 @@
+//! The new text of a work package file, by example.
+
 use super::*;
 
 fn change(to: Lane) -> Change {

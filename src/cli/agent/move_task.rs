@@ -1,0 +1,198 @@
+//! `agent tasks move-task`: arguments in, one line out.
+
+use std::env;
+use std::path::PathBuf;
+
+use clap::Args;
+use jiff::Timestamp;
+use serde::Serialize;
+
+use super::Recorder;
+
+use crate::cli::exit::Exit;
+use crate::cli::failure::{self, Failure};
+use crate::cli::output::{Output, visible_line};
+use crate::event::Lane;
+use crate::workflow::git::CommitFailure;
+use crate::workflow::move_task::{
+    Committed, Known, Moved, Patience, Place, Raw, Request, move_task,
+};
+
+/// Arguments of `agent tasks move-task`.
+///
+/// The lanes are planned, doing, for_review and done; any may follow any other.
+#[derive(Debug, Args)]
+pub(in crate::cli) struct Arguments {
+    /// The work package, such as WP01
+    #[arg(value_name = "WPxx")]
+    wp: String,
+    /// The lane: planned, doing, for_review or done
+    #[arg(long, value_name = "LANE")]
+    to: String,
+    /// The feature, such as 028-sync [default: SPECIFY_FEATURE, the branch, the directory]
+    #[arg(long, value_name = "SLUG")]
+    feature: Option<String>,
+    /// Who moves it; recorded as the work package's agent
+    #[arg(long, value_name = "NAME")]
+    agent: Option<String>,
+    /// Recorded as its assignee
+    #[arg(long, value_name = "NAME")]
+    assignee: Option<String>,
+    /// The process id of the agent's shell
+    #[arg(long, value_name = "PID")]
+    shell_pid: Option<u32>,
+    /// What to say in the activity log [default: Moved to LANE]
+    #[arg(long, value_name = "TEXT", allow_hyphen_values = true)]
+    note: Option<String>,
+    /// A file with the reviewer's words, for a move back to planned or doing
+    #[arg(long, value_name = "FILE")]
+    review_feedback_file: Option<PathBuf>,
+    /// Who reviewed it [default: git's user.name]
+    #[arg(long, value_name = "NAME")]
+    reviewer: Option<String>,
+    /// Skip the checks: owner, feedback, subtasks, worktree
+    #[arg(long)]
+    force: bool,
+    /// Commit the changed file (the default)
+    #[arg(long, overrides_with = "no_auto_commit")]
+    auto_commit: bool,
+    /// Leave the changed file uncommitted
+    #[arg(long, overrides_with = "auto_commit")]
+    no_auto_commit: bool,
+}
+
+pub(super) fn run(
+    arguments: Arguments,
+    recorder: &Recorder,
+    out: &mut Output,
+) -> Result<(), Failure> {
+    let place = place()?;
+    let request = match Request::parse(arguments.into()) {
+        Ok(request) => request,
+        Err(error) => {
+            recorder.record(error.draft(None, &Known::default()), out);
+            return Err(failure::of_move(&error, None));
+        }
+    };
+    match move_task(&request, &place) {
+        Ok(moved) => {
+            if let Some(draft) = moved.draft().transpose() {
+                recorder.record(draft, out);
+            }
+            tell(&moved, out);
+            answer(&moved, out)
+        }
+        Err(failed) => {
+            recorder.record(failed.error.draft(Some(&request), &failed.known), out);
+            Err(failure::of_move(&failed.error, Some(&request)))
+        }
+    }
+}
+
+impl From<Arguments> for Raw {
+    fn from(arguments: Arguments) -> Self {
+        Self {
+            wp: arguments.wp,
+            to: arguments.to,
+            feature: arguments.feature,
+            agent: arguments.agent,
+            assignee: arguments.assignee,
+            shell_pid: arguments.shell_pid,
+            note: arguments.note,
+            feedback_file: arguments.review_feedback_file,
+            reviewer: arguments.reviewer,
+            force: arguments.force,
+            no_auto_commit: arguments.no_auto_commit,
+        }
+    }
+}
+
+fn place() -> Result<Place, Failure> {
+    let cwd = env::current_dir().map_err(|error| {
+        Failure::new(
+            "no-directory",
+            Exit::Failed,
+            format!("cannot tell the working directory: {error}"),
+        )
+        .hint("change to the project: cd PROJECT")
+    })?;
+    Ok(Place {
+        cwd,
+        root: env::var_os("SPECIFY_REPO_ROOT").map(PathBuf::from),
+        feature: env::var("SPECIFY_FEATURE").ok(),
+        now: Timestamp::now(),
+        patience: Patience::default(),
+    })
+}
+
+/// Notices, on stderr.
+fn tell(moved: &Moved, out: &Output) {
+    for note in &moved.notes {
+        out.note(format!("note: {}", visible_line(&note.to_string())));
+    }
+    let command = visible_line(&moved.commit_command());
+    match &moved.committed {
+        Committed::Yes(_) | Committed::NoChange => {}
+        Committed::NotAsked => out.detail(format!("not committed, as asked; later: {command}")),
+        Committed::Ignored => out.note("note: not committed: git ignores the file"),
+        Committed::OtherBranch { target, current } => out.warn(format!(
+            "the move is made but not committed: the repository is on '{}' and the feature belongs \
+             to '{}'\n  next: git switch '{}', then {command}",
+            visible_line(current),
+            visible_line(target),
+            visible_line(target),
+        )),
+        Committed::Failed(failure) => out.warn(format!(
+            "the move is made but not committed: {}\n  next: {}{command}",
+            visible_line(&failure.to_string()),
+            match failure {
+                CommitFailure::Locked { .. } =>
+                    "when no git process is running, remove the lock, then ",
+                CommitFailure::Git(_) => "",
+            }
+        )),
+    }
+}
+
+/// The report of `--json`, with the field names of the original.
+#[derive(Serialize)]
+struct Report<'a> {
+    kind: &'static str,
+    v: u8,
+    result: &'static str,
+    task_id: String,
+    old_lane: Lane,
+    new_lane: Lane,
+    path: String,
+    /// Whether the lane was another one before.
+    changed: bool,
+    /// The abbreviated id of the commit; null when nothing was committed.
+    commit: Option<&'a str>,
+}
+
+/// The answer, on stdout.
+fn answer(moved: &Moved, out: &mut Output) -> Result<(), Failure> {
+    let commit = match &moved.committed {
+        Committed::Yes(id) => id.as_deref(),
+        _ => None,
+    };
+    let (wp, old, new) = (moved.wp, moved.old, moved.new);
+    if out.json() {
+        return out.object(&Report {
+            kind: "move-task",
+            v: 1,
+            result: "success",
+            task_id: wp.to_string(),
+            old_lane: old,
+            new_lane: new,
+            path: moved.path.to_string_lossy().into_owned(),
+            changed: moved.changed(),
+            commit,
+        });
+    }
+    if !moved.changed() {
+        return out.line(format!("{wp} is already in {new}; nothing was changed"));
+    }
+    let commit = commit.map_or_else(String::new, |id| format!(" (commit {id})"));
+    out.line(format!("Moved {wp} from {old} to {new}{commit}"))
+}

@@ -1,0 +1,14 @@
+//! `agent tasks move-task`, end to end: the real program, real project trees,
+//! real git repositories.
+
+#![cfg(unix)]
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+#![allow(clippy::indexing_slicing, unreachable_pub)]
+
+mod bytes;
+mod git;
+mod guards;
+mod moves;
+mod project;
+mod refusals;
+mod together;
