@@ -1,1 +1,4 @@
 //! Draining the log to a server: chunks, requests, outcomes, ledger.
+
+pub mod chunk;
+pub mod outcome;
