@@ -103,6 +103,20 @@ impl LogDir {
         self.storage.size_of(&self.segment_path(ordinal))
     }
 
+    /// Makes the newest segment durable up to what is in it now. Older ones
+    /// are: each was synced before its successor was made. Whoever ships
+    /// frames must call this after reading them, or a power cut could take
+    /// from here what is already elsewhere.
+    ///
+    /// # Errors
+    /// Any I/O error of listing, opening or syncing.
+    pub fn sync_newest(&self) -> io::Result<()> {
+        match self.ordinals()?.last() {
+            Some(newest) => self.storage.open_read(&self.segment_path(*newest))?.sync(),
+            None => Ok(()),
+        }
+    }
+
     pub(super) fn open(&self, ordinal: Ordinal, access: Access) -> io::Result<Opened> {
         let path = self.segment_path(ordinal);
         let file = match access {

@@ -139,20 +139,25 @@ pub fn judge(answer: &Answer, ids: &[&str], now: Timestamp) -> Verdict {
 /// again is safe because the server knows the ids.
 #[must_use]
 pub fn judge_silence(silence: &NoAnswer) -> Verdict {
-    let (category, lasting) = match silence {
-        NoAnswer::NoAddress { .. } => ("dns", false),
-        NoAnswer::Timeout { .. } => ("timeout", false),
-        NoAnswer::Tls { .. } => ("tls", true),
-        NoAnswer::Proxy { .. } => ("proxy", true),
-        NoAnswer::Protocol { .. } => ("unusable-answer", false),
-        _ => ("network", false),
-    };
-    let trouble = Trouble::new(category, &silence.to_string(), None);
-    if lasting {
-        Verdict::Halt(trouble)
-    } else {
-        Verdict::Transient(trouble)
+    let trouble = trouble_of(silence);
+    match silence {
+        NoAnswer::Tls { .. } | NoAnswer::Proxy { .. } => Verdict::Halt(trouble),
+        _ => Verdict::Transient(trouble),
     }
+}
+
+/// The trouble that a missing answer is.
+#[must_use]
+pub fn trouble_of(silence: &NoAnswer) -> Trouble {
+    let category = match silence {
+        NoAnswer::NoAddress { .. } => "dns",
+        NoAnswer::Timeout { .. } => "timeout",
+        NoAnswer::Tls { .. } => "tls",
+        NoAnswer::Proxy { .. } => "proxy",
+        NoAnswer::Protocol { .. } => "unusable-answer",
+        _ => "network",
+    };
+    Trouble::new(category, &silence.to_string(), None)
 }
 
 /// The answers of a 200, matched by id in whatever order they come. An id that

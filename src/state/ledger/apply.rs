@@ -131,8 +131,7 @@ impl Stream {
         if news.restart {
             touched.extend(self.exceptions.keys());
             self.exceptions.clear();
-            self.head.cursor = None;
-            self.head.duplicates = SeqRanges::default();
+            self.head.start_over();
         }
         for (&seq, (event, outcome)) in &news.settled {
             let cursor = self.cursor().map(|cursor| cursor.seq);

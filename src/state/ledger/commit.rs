@@ -176,8 +176,9 @@ impl Commit {
     }
 
     /// Makes the stream of `project` start over at its oldest event: its cursor
-    /// does not fit the log. Counts are kept; exceptions, which speak of
-    /// positions in another log, are not. Takes effect before any settling.
+    /// does not fit the log. Its counts start over with it, because they speak
+    /// of the events up to the cursor, and so do exceptions, which speak of
+    /// positions in another log. Takes effect before any settling.
     pub fn restart(&mut self, project: Option<&Project>) {
         self.stream(project).restart = true;
     }

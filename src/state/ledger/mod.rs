@@ -127,6 +127,14 @@ pub(super) struct StreamHead {
     pub(super) duplicates: SeqRanges,
 }
 
+impl StreamHead {
+    /// Forgets the cursor, and the counts, which speak of the events up to it.
+    /// When an event was last confirmed stays true.
+    pub(super) fn start_over(&mut self) {
+        *self = Self { last_delivered_at_ms: self.last_delivered_at_ms, ..Self::default() };
+    }
+}
+
 impl Stream {
     /// The last settled event; `None` before the first.
     #[must_use]

@@ -242,13 +242,13 @@ fn stream_of<'a>(
 fn forget_cursors(ledger: &mut Ledger, lost: Option<&Key>) {
     match lost {
         Some(Key::Exception(target, project, _)) => {
-            stream_of(ledger, *target, project).head.cursor = None;
+            stream_of(ledger, *target, project).head.start_over();
         }
         Some(_) => {}
         None => {
             for target in ledger.targets.values_mut() {
                 for stream in target.streams.values_mut() {
-                    stream.head.cursor = None;
+                    stream.head.start_over();
                 }
             }
         }

@@ -1,0 +1,204 @@
+//! The ledger in the hands of a pass: what was learned, written down in time.
+//!
+//! Commits are gathered and written at most twice a second and at the end. An
+//! event enters only with the server's word about it, and behind a cursor only
+//! in an unbroken run, so whatever is written is true, and what is not written
+//! is sent again and recognised by its id.
+
+use std::time::{Duration, Instant};
+
+use jiff::Timestamp;
+
+use crate::position::Seq;
+use crate::state::{
+    Answer, Commit, Ledger, LedgerStore, Note, Outcome, Project, Refusal, Retry, StateError,
+    Trouble,
+};
+use crate::sync::chunk::Chunk;
+use crate::sync::courier::{Carried, Stop};
+use crate::sync::feed::Pick;
+use crate::sync::outcome::{Again, EventAnswer};
+use crate::sync::report::Report;
+use crate::sync::survey::Survey;
+use crate::target::TargetId;
+
+/// How long one commit may wait for the store.
+pub(super) const COMMIT_DEADLINE: Duration = Duration::from_secs(5);
+/// The ledger is written at most this often.
+const COMMIT_EVERY: Duration = Duration::from_millis(500);
+/// After so many refusals an event is parked.
+const MAX_ATTEMPTS: u32 = 5;
+
+/// The ledger with what was learned since it was last written.
+pub(super) struct Book {
+    store: LedgerStore,
+    pub(super) target: TargetId,
+    commit: Commit,
+    written: Instant,
+    pub(super) notes: Vec<Note>,
+    /// Events that were pending when the pass began and are settled now.
+    pub(super) fresh_settled: u64,
+}
+
+impl Book {
+    pub(super) fn new(store: LedgerStore, target: TargetId, notes: Vec<Note>) -> Self {
+        let commit = Commit::new(target, now_ms());
+        Self {
+            store,
+            target,
+            commit,
+            written: Instant::now(),
+            notes,
+            fresh_settled: 0,
+        }
+    }
+
+    pub(super) fn ledger(&self) -> &Ledger {
+        self.store.ledger()
+    }
+
+    /// The server asked not to be called before this time.
+    pub(super) fn retry_not_before(&self) -> Option<Timestamp> {
+        let until = self.ledger().target(self.target)?.retry_not_before_ms()?;
+        Timestamp::from_millisecond(i64::try_from(until).ok()?).ok()
+    }
+
+    /// Makes streams start over whose cursor does not fit the log; says
+    /// whether there were any.
+    pub(super) fn restart_misfits(&mut self, survey: &Survey) -> Result<bool, StateError> {
+        let known = self.store.ledger().target(self.target);
+        let streams = known.into_iter().flat_map(|target| target.streams());
+        for (name, stream) in streams {
+            if let Some(name) = name
+                && !survey.fits(self.target, name, stream)
+            {
+                self.commit.restart(Some(name));
+            }
+        }
+        let any = !self.commit.is_empty();
+        self.flush()?;
+        Ok(any)
+    }
+
+    /// Enters what is known about a chunk. Behind the cursor only an unbroken
+    /// run of answers counts: the cursor never passes an event without one.
+    /// Returns how many events were entered.
+    pub(super) fn settle(
+        &mut self,
+        stream: &Project,
+        pick: &Pick,
+        chunk: &Chunk,
+        carried: &Carried,
+        report: &mut Report,
+    ) -> usize {
+        report.sent = report.sent.saturating_add(carried.sent);
+        let fresh = matches!(pick, Pick::After(_));
+        let mut entered = 0;
+        for (parcel, answer) in chunk.parcels().iter().zip(&carried.answers) {
+            let Some(answer) = answer else {
+                if fresh {
+                    break;
+                }
+                continue;
+            };
+            entered += 1;
+            self.fresh_settled = self.fresh_settled.saturating_add(u64::from(fresh));
+            let outcome = match answer {
+                EventAnswer::Delivered => {
+                    report.delivered = report.delivered.saturating_add(1);
+                    Outcome::Delivered
+                }
+                EventAnswer::Duplicate => {
+                    report.duplicate = report.duplicate.saturating_add(1);
+                    Outcome::Duplicate
+                }
+                EventAnswer::Refused { again, trouble } => {
+                    let refusal = self.refusal(stream, parcel.seq, *again, trouble);
+                    report.note_refusal(parcel.seq, parcel.id.as_str(), &refusal);
+                    Outcome::Refused(refusal)
+                }
+            };
+            self.commit
+                .settle(Some(stream), parcel.seq, parcel.id.clone(), outcome);
+        }
+        entered
+    }
+
+    fn refusal(&self, stream: &Project, seq: Seq, again: Again, trouble: &Trouble) -> Refusal {
+        let known = self
+            .ledger()
+            .target(self.target)
+            .and_then(|t| t.stream(Some(stream)));
+        let before = known
+            .and_then(|s| s.exceptions().get(&seq))
+            .map_or(0, |e| e.attempts);
+        let attempts = before.saturating_add(1);
+        let retry = if again == Again::Never || attempts >= MAX_ATTEMPTS {
+            Retry::Never
+        } else {
+            // One minute, then four times as long each time.
+            let minutes = 4_u64.saturating_pow(before);
+            Retry::At(now_ms().saturating_add(minutes.saturating_mul(60_000)))
+        };
+        Refusal {
+            retry,
+            trouble: trouble.clone(),
+        }
+    }
+
+    pub(super) fn flush_now_and_then(&mut self) -> Result<(), StateError> {
+        if self.written.elapsed() < COMMIT_EVERY {
+            return Ok(());
+        }
+        let answer = Answer::Answered {
+            retry_not_before_ms: None,
+            trouble: None,
+        };
+        self.commit.answer(answer);
+        self.flush()
+    }
+
+    /// Writes down how the pass ended. `contact` says whether any answer came.
+    pub(super) fn close(&mut self, stop: Option<&Stop>, contact: bool) -> Result<(), StateError> {
+        match stop {
+            None | Some(Stop::Interrupted) if !contact => {}
+            None | Some(Stop::Interrupted) => {
+                let answer = Answer::Answered {
+                    retry_not_before_ms: None,
+                    trouble: None,
+                };
+                self.commit.answer(answer);
+            }
+            Some(Stop::Session(_)) => {}
+            Some(Stop::Trouble(trouble)) => self.commit.answer(match trouble.http_status() {
+                Some(_) => Answer::Answered {
+                    retry_not_before_ms: None,
+                    trouble: Some(trouble.clone()),
+                },
+                None => Answer::Unanswered(trouble.clone()),
+            }),
+            Some(Stop::Wait { until, trouble }) => {
+                self.commit.answer(Answer::Answered {
+                    retry_not_before_ms: u64::try_from(until.as_millisecond()).ok(),
+                    trouble: Some(trouble.clone()),
+                });
+            }
+        }
+        self.flush()
+    }
+
+    pub(super) fn flush(&mut self) -> Result<(), StateError> {
+        let commit = std::mem::replace(&mut self.commit, Commit::new(self.target, now_ms()));
+        self.written = Instant::now();
+        if commit.is_empty() {
+            return Ok(());
+        }
+        let committed = self.store.commit(&commit, COMMIT_DEADLINE)?;
+        self.notes.extend(committed.notes);
+        Ok(())
+    }
+}
+
+fn now_ms() -> u64 {
+    u64::try_from(Timestamp::now().as_millisecond()).unwrap_or(0)
+}

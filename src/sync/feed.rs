@@ -1,0 +1,153 @@
+//! The events of one stream, read from the log and packed into chunks.
+//!
+//! Memory holds one chunk and one event, whatever the backlog is. Nothing
+//! beyond the end that the pass has fixed is ever packed, because only up to
+//! there is the log known to be durable here.
+
+use std::collections::BTreeSet;
+
+use crate::event::decode_body;
+use crate::log::frame::Kind;
+use crate::log::read::{Item, ReadError, Step};
+use crate::log::reader::Reader;
+use crate::log::segment::LogDir;
+use crate::position::Seq;
+use crate::state::{EventKey, Project};
+use crate::sync::chunk::{Chunk, ChunkLimits, Fit};
+use crate::sync::route::{Bindings, Route};
+use crate::target::TargetId;
+
+/// Which events of the stream.
+#[derive(Clone, Debug)]
+pub(super) enum Pick {
+    /// All behind this position.
+    After(Seq),
+    /// These alone: refused ones that are tried again.
+    Only(BTreeSet<Seq>),
+}
+
+/// What every feed of a pass has in common.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Source<'a> {
+    pub(super) dir: &'a LogDir,
+    pub(super) bindings: &'a Bindings,
+    pub(super) target: TargetId,
+    pub(super) team: &'a str,
+    /// The last event that may be sent.
+    pub(super) end: Seq,
+}
+
+/// Reads one stream.
+#[derive(Debug)]
+pub(super) struct Feed<'a> {
+    source: Source<'a>,
+    stream: &'a Project,
+    pick: Pick,
+    reader: Reader,
+    held: Option<Held>,
+    finished: bool,
+}
+
+/// An event that did not fit into the last chunk.
+#[derive(Debug)]
+struct Held {
+    seq: Seq,
+    id: EventKey,
+    json: Vec<u8>,
+    has_team: bool,
+}
+
+impl<'a> Feed<'a> {
+    pub(super) fn new(source: Source<'a>, stream: &'a Project, pick: Pick) -> Self {
+        let first = match &pick {
+            Pick::After(seq) => Some(seq.next()),
+            Pick::Only(seqs) => seqs.first().copied(),
+        };
+        Self {
+            source,
+            stream,
+            pick,
+            reader: Reader::new(source.dir.clone(), first.unwrap_or_default()),
+            held: None,
+            finished: first.is_none(),
+        }
+    }
+
+    /// The next chunk; `None` when the stream is read to the end of the pass.
+    pub(super) fn next(&mut self, limits: ChunkLimits) -> Result<Option<Chunk>, ReadError> {
+        let mut chunk = Chunk::default();
+        if let Some(held) = self.held.take() {
+            let team = (!held.has_team).then_some(self.source.team);
+            chunk.offer((held.seq, &held.id), &held.json, team, limits);
+        }
+        let last = self.last();
+        while !self.finished {
+            match self.reader.step()? {
+                Step::Idle => self.finished = true,
+                Step::Frame(item) if item.seq > last => self.finished = true,
+                Step::Damage(_) => {}
+                Step::Frame(item) => {
+                    let Some(found) = wanted(&self.source, self.stream, &self.pick, &item) else {
+                        continue;
+                    };
+                    let team = (!found.has_team).then_some(self.source.team);
+                    if chunk.offer((item.seq, &found.id), found.json, team, limits) == Fit::Full {
+                        let (seq, json) = (item.seq, found.json.to_vec());
+                        let (id, has_team) = (found.id, found.has_team);
+                        self.held = Some(Held {
+                            seq,
+                            id,
+                            json,
+                            has_team,
+                        });
+                        break;
+                    }
+                }
+            }
+        }
+        Ok((!chunk.is_empty()).then_some(chunk))
+    }
+
+    fn last(&self) -> Seq {
+        match &self.pick {
+            Pick::After(_) => self.source.end,
+            Pick::Only(seqs) => seqs
+                .last()
+                .copied()
+                .unwrap_or_default()
+                .min(self.source.end),
+        }
+    }
+}
+
+struct Found<'a> {
+    id: EventKey,
+    json: &'a [u8],
+    has_team: bool,
+}
+
+/// The event of a frame, when it is one that this feed sends.
+fn wanted<'i>(
+    source: &Source<'_>,
+    stream: &Project,
+    pick: &Pick,
+    item: &Item<'i>,
+) -> Option<Found<'i>> {
+    if !matches!(item.kind, Kind::Event | Kind::ForeignEvent) {
+        return None;
+    }
+    if matches!(pick, Pick::Only(seqs) if !seqs.contains(&item.seq)) {
+        return None;
+    }
+    let (header, json) = decode_body(item.body).ok()?;
+    match source.bindings.route(item.seq, &header) {
+        Route::Stream { target, stream: of } if target == source.target && of == *stream => {}
+        _ => return None,
+    }
+    let id = EventKey::new(header.event_id).ok()?;
+    Some(Found {
+        id,
+        json,
+        has_team: header.team.is_some(),
+    })
+}

@@ -1,0 +1,316 @@
+//! One drain of the backlog to the one recipient.
+//!
+//! The order of a pass: the gates of machine and account; the sender lock; the
+//! ledger; a survey of the log, whose last frame is the end of this pass; the
+//! newest segment made durable up to there; then, stream by stream, chunks to
+//! the server and outcomes to the ledger. What is held back does not move and
+//! holds up nobody else. The ledger is true whenever the process dies.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+use std::time::Duration;
+
+use thiserror::Error;
+
+use crate::auth::http::SetupError;
+use crate::auth::{Account, Credentials, Recipient, Store};
+use crate::config::SyncConfig;
+use crate::home::Home;
+use crate::log::read::ReadError;
+use crate::log::segment::LogDir;
+use crate::log::storage::Disk;
+use crate::position::Seq;
+use crate::state::{Project, Standing, State, StateError, Stream, Trouble, ViewError};
+use crate::sync::book::{Book, COMMIT_DEADLINE};
+use crate::sync::chunk::ChunkLimits;
+use crate::sync::courier::{Courier, Line, Stop, WAIT_BUDGET};
+use crate::sync::feed::{Feed, Pick, Source};
+use crate::sync::gate::account_gate;
+use crate::sync::report::{Report, Stopped};
+use crate::sync::route::Bindings;
+use crate::sync::send::HttpLine;
+use crate::sync::survey::Survey;
+
+/// How long a pass waits for another sender to finish.
+const SENDER_DEADLINE: Duration = Duration::from_secs(30);
+
+/// Says whether somebody wants the pass to end.
+pub type Interrupt<'a> = &'a (dyn Fn() -> bool + Sync);
+
+/// What a pass works with.
+pub struct Setting<'a> {
+    /// The home.
+    pub home: &'a Home,
+    /// Limits and certificates.
+    pub config: &'a SyncConfig,
+    /// To whom events may be sent.
+    pub recipient: &'a Recipient,
+    /// Whether the machine's switch is off.
+    pub sync_off: bool,
+    /// Says when to end early; what is known by then is kept.
+    pub interrupt: Interrupt<'a>,
+    /// Told after each chunk.
+    pub progress: &'a mut dyn FnMut(Progress),
+}
+
+/// How far a pass is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Progress {
+    /// Events that the server has given an answer to.
+    pub settled: u64,
+    /// Events that the pass set out to send.
+    pub total: u64,
+}
+
+/// Why a pass could not begin, or could not keep what it learned.
+#[derive(Debug, Error)]
+#[non_exhaustive]
+pub enum PassError {
+    /// Another process has been sending past the deadline.
+    #[error("another process has been sending for {} s", SENDER_DEADLINE.as_secs())]
+    Busy,
+    /// The log cannot be read.
+    #[error(transparent)]
+    Log(#[from] ReadError),
+    /// The newest segment cannot be made durable: nothing is shipped then.
+    #[error("cannot sync the log: {0}")]
+    Sync(std::io::Error),
+    /// The ledger cannot be read or written.
+    #[error(transparent)]
+    State(#[from] StateError),
+    /// The view of the ledger cannot be read.
+    #[error(transparent)]
+    View(#[from] ViewError),
+    /// The certificates cannot be used.
+    #[error(transparent)]
+    Setup(#[from] SetupError),
+}
+
+/// The log of a home.
+#[must_use]
+pub fn log_dir(home: &Home) -> LogDir {
+    LogDir::new(home.log_dir(), Arc::new(Disk))
+}
+
+/// Sends what may be sent.
+///
+/// # Errors
+/// [`PassError`]. What the server confirmed by then is kept as far as possible,
+/// and what could not be kept is sent again.
+pub fn run(setting: Setting<'_>) -> Result<Report, PassError> {
+    let state = State::at(setting.home.state_dir());
+    let dir = log_dir(setting.home);
+    let credentials = match setting.recipient {
+        Recipient::Ready(credentials) => credentials,
+        other => return held_back(&dir, &state, other, setting.sync_off),
+    };
+    if account_gate(setting.recipient, setting.sync_off).is_some() {
+        return held_back(&dir, &state, setting.recipient, setting.sync_off);
+    }
+    let sender = state.sender_lock(SENDER_DEADLINE)?.ok_or(PassError::Busy)?;
+    let opened = state.open_ledger(sender, COMMIT_DEADLINE)?;
+    let bindings = Bindings::read(&dir)?;
+    let mut book = Book::new(
+        opened.value,
+        credentials.account.target().id(),
+        opened.notes,
+    );
+    let mut survey = Survey::take(&dir, book.ledger(), &bindings)?;
+    dir.sync_newest().map_err(PassError::Sync)?;
+    if book.restart_misfits(&survey)? {
+        survey = Survey::take(&dir, book.ledger(), &bindings)?;
+    }
+    let report = Report {
+        target: Some(credentials.account.target()),
+        ..Report::default()
+    };
+    let mut pass = Pass {
+        setting,
+        credentials,
+        dir,
+        bindings,
+        survey,
+        book,
+        report,
+    };
+    match pass.drain() {
+        Ok(()) => Ok(pass.finish()),
+        Err(error) => {
+            // What was learned before it is worth keeping; the first error is told.
+            let _ = pass.book.flush();
+            Err(error)
+        }
+    }
+}
+
+/// The report when a gate of machine or account is closed: nothing is opened.
+fn held_back(
+    dir: &LogDir,
+    state: &State,
+    recipient: &Recipient,
+    sync_off: bool,
+) -> Result<Report, PassError> {
+    let ledger = state.view()?.unwrap_or_default();
+    let pending = Survey::take(dir, &ledger, &Bindings::read(dir)?)?
+        .pending()
+        .events;
+    let closed = account_gate(recipient, sync_off).filter(|_| pending > 0);
+    Ok(Report {
+        target: recipient.account().map(Account::target),
+        pending,
+        stopped: closed.map(Stopped::Gate),
+        ..Report::default()
+    })
+}
+
+struct Pass<'a> {
+    setting: Setting<'a>,
+    credentials: &'a Credentials,
+    dir: LogDir,
+    bindings: Bindings,
+    survey: Survey,
+    book: Book,
+    report: Report,
+}
+
+impl Pass<'_> {
+    fn drain(&mut self) -> Result<(), PassError> {
+        let todo = self.todo();
+        if todo.is_empty() {
+            return Ok(());
+        }
+        let mut line = HttpLine::new(
+            self.credentials.clone(),
+            Store::new(self.setting.home),
+            self.setting.config.ca_file.clone(),
+            self.setting.interrupt,
+        )?;
+        let stop = match self.standing_wait(&mut line) {
+            Err(stop) => Some(stop),
+            Ok(waited) => match line.ensure_fresh() {
+                Err(error) => Some(Stop::of_refresh(error)),
+                Ok(()) => self.carry_all(&mut line, WAIT_BUDGET.saturating_sub(waited), &todo)?,
+            },
+        };
+        self.book.close(stop.as_ref(), self.report.sent > 0)?;
+        self.report.stopped = stop.map(Stopped::by);
+        Ok(())
+    }
+
+    /// The streams with something to send, the one that waits longest first,
+    /// then the refused events that get another try.
+    fn todo(&self) -> Vec<(Project, Pick)> {
+        let id = self.book.target;
+        let mut fresh: Vec<(Seq, Project)> = self
+            .survey
+            .streams
+            .iter()
+            .filter(|((target, _), _)| *target == id)
+            .filter_map(|((_, stream), backlog)| Some((backlog.first_pending?, stream.clone())))
+            .collect();
+        fresh.sort();
+        let known = self.book.ledger().target(id);
+        let again = known
+            .into_iter()
+            .flat_map(|target| target.streams())
+            .filter_map(|(name, stream)| Some((name.clone()?, rejected(stream)?)));
+        fresh
+            .into_iter()
+            .map(|(first, stream)| (stream, Pick::After(first.previous())))
+            .chain(again.map(|(stream, seqs)| (stream, Pick::Only(seqs))))
+            .collect()
+    }
+
+    /// Keeps a Retry-After of an earlier pass, also of another process. Says
+    /// how long it waited.
+    fn standing_wait(&self, line: &mut HttpLine<'_>) -> Result<Duration, Stop> {
+        let Some(until) = self.book.retry_not_before() else {
+            return Ok(Duration::ZERO);
+        };
+        let left = until.duration_since(line.now());
+        let left = Duration::try_from(left).unwrap_or(Duration::ZERO);
+        if left <= WAIT_BUDGET {
+            line.pause(left);
+            return Ok(left);
+        }
+        let trouble = Trouble::new("throttled", "the server asked to wait", Some(429));
+        Err(Stop::Wait { until, trouble })
+    }
+
+    fn carry_all(
+        &mut self,
+        line: &mut HttpLine<'_>,
+        waits: Duration,
+        todo: &[(Project, Pick)],
+    ) -> Result<Option<Stop>, PassError> {
+        let config = self.setting.config;
+        let limits = ChunkLimits {
+            events: config.max_events_per_batch,
+            bytes: config.max_batch_bytes,
+        };
+        let total = self.planned(todo);
+        let team = self.credentials.account.team.as_deref().unwrap_or_default();
+        let source = Source {
+            dir: &self.dir,
+            bindings: &self.bindings,
+            target: self.book.target,
+            team,
+            end: self.survey.end,
+        };
+        let mut courier = Courier::new(line, limits, waits);
+        for (stream, pick) in todo {
+            let mut feed = Feed::new(source, stream, pick.clone());
+            while let Some(chunk) = feed.next(courier.limits)? {
+                let carried = courier.carry(&chunk);
+                self.report.bytes = courier.wire_bytes;
+                let entered = self
+                    .book
+                    .settle(stream, pick, &chunk, &carried, &mut self.report);
+                let settled = self.report.settled();
+                (self.setting.progress)(Progress { settled, total });
+                // Going on past an event without an answer would lose it.
+                if carried.stop.is_some() || entered < chunk.parcels().len() {
+                    return Ok(carried.stop);
+                }
+                self.book.flush_now_and_then()?;
+            }
+        }
+        Ok(None)
+    }
+
+    fn planned(&self, todo: &[(Project, Pick)]) -> u64 {
+        todo.iter().fold(0, |sum, (stream, pick)| {
+            let events = match pick {
+                Pick::Only(seqs) => u64::try_from(seqs.len()).unwrap_or(u64::MAX),
+                Pick::After(_) => {
+                    let key = (self.book.target, stream.clone());
+                    let backlog = self.survey.streams.get(&key);
+                    backlog.map_or(0, |backlog| backlog.pending.events)
+                }
+            };
+            sum.saturating_add(events)
+        })
+    }
+
+    fn finish(mut self) -> Report {
+        self.report.notes = std::mem::take(&mut self.book.notes);
+        let before = self.survey.pending().events;
+        self.report.pending = before.saturating_sub(self.book.fresh_settled);
+        if self.report.stopped.is_none() && self.report.pending > 0 {
+            let held = self.survey.held_gates(&self.credentials.account);
+            self.report.stopped = held.into_iter().next().map(Stopped::Gate);
+        }
+        self.report
+    }
+}
+
+/// The events of a stream that the server refused and that are tried again.
+fn rejected(stream: &Stream) -> Option<BTreeSet<Seq>> {
+    let rejected: BTreeSet<Seq> = stream
+        .exceptions()
+        .iter()
+        .filter(|(_, found)| matches!(found.standing, Standing::Rejected { .. }))
+        .map(|(seq, _)| *seq)
+        .collect();
+    (!rejected.is_empty()).then_some(rejected)
+}

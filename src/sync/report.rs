@@ -1,0 +1,136 @@
+//! What a pass did, as a value: counts, refusals, and why something is left.
+
+use std::collections::BTreeMap;
+
+use crate::position::Seq;
+use crate::state::{Note, Refusal, Retry, Trouble};
+use crate::sync::courier::Stop;
+use crate::sync::gate::{Closed, Gate};
+use crate::target::Target;
+
+/// What a pass did.
+#[derive(Clone, Debug, Default)]
+pub struct Report {
+    /// The recipient, when there is one.
+    pub target: Option<Target>,
+    /// Events that were put into at least one request.
+    pub sent: u64,
+    /// Events the server said success to.
+    pub delivered: u64,
+    /// Events the server had already.
+    pub duplicate: u64,
+    /// Events the server refused, to be tried again.
+    pub rejected: u64,
+    /// Events the server refused for good.
+    pub parked: u64,
+    /// Events that are still waiting, whatever for.
+    pub pending: u64,
+    /// Bytes of the requests as sent.
+    pub bytes: u64,
+    /// Why it did not send everything.
+    pub stopped: Option<Stopped>,
+    /// The events that the server refused.
+    pub refused: Vec<RefusedEvent>,
+    /// What the state store put right on the way.
+    pub notes: Vec<Note>,
+}
+
+/// Why events are left.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Stopped {
+    /// A gate is closed; the first in their order.
+    Gate(Closed),
+    /// No usable answer came, or the server asked to wait.
+    Trouble {
+        /// The gate where it ended.
+        gate: Gate,
+        /// The class, a kebab-case word.
+        category: String,
+        /// The words, from us or from the server.
+        message: String,
+    },
+    /// Somebody asked for it.
+    Interrupted,
+}
+
+/// An event that the server refused in this pass.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RefusedEvent {
+    /// Its position.
+    pub seq: Seq,
+    /// Its id.
+    pub event_id: String,
+    /// Whether it is parked.
+    pub parked: bool,
+    /// Why.
+    pub trouble: Trouble,
+}
+
+impl Report {
+    /// How many events the server gave an answer to.
+    #[must_use]
+    pub fn settled(&self) -> u64 {
+        [self.delivered, self.duplicate, self.rejected, self.parked]
+            .into_iter()
+            .fold(0, u64::saturating_add)
+    }
+
+    /// How many events were refused in this pass, by category.
+    #[must_use]
+    pub fn categories(&self) -> BTreeMap<&str, u64> {
+        let mut categories = BTreeMap::new();
+        for refused in &self.refused {
+            *categories.entry(refused.trouble.category()).or_insert(0) += 1;
+        }
+        categories
+    }
+
+    pub(super) fn note_refusal(&mut self, seq: Seq, event_id: &str, refusal: &Refusal) {
+        let parked = refusal.retry == Retry::Never;
+        let count = if parked {
+            &mut self.parked
+        } else {
+            &mut self.rejected
+        };
+        *count = count.saturating_add(1);
+        self.refused.push(RefusedEvent {
+            seq,
+            event_id: event_id.to_owned(),
+            parked,
+            trouble: refusal.trouble.clone(),
+        });
+    }
+}
+
+impl Stopped {
+    /// The word for reports: the gate, or the category of what went wrong.
+    #[must_use]
+    pub fn word(&self) -> &str {
+        match self {
+            Self::Gate(closed) => closed.gate.as_str(),
+            Self::Trouble { category, .. } => category,
+            Self::Interrupted => "interrupted",
+        }
+    }
+
+    pub(super) fn by(stop: Stop) -> Self {
+        match stop {
+            Stop::Interrupted => Self::Interrupted,
+            Stop::Trouble(trouble) => Self::Trouble {
+                gate: Gate::of_category(trouble.category()),
+                category: trouble.category().to_owned(),
+                message: trouble.message().to_owned(),
+            },
+            Stop::Wait { until, .. } => Self::Trouble {
+                gate: Gate::Wait,
+                category: "throttled".to_owned(),
+                message: format!("the server asks to wait until {until:.0}"),
+            },
+            Stop::Session(reason) => Self::Gate(Closed {
+                gate: Gate::SignedIn,
+                reason,
+                next: "spec-kitty auth login".to_owned(),
+            }),
+        }
+    }
+}

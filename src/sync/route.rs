@@ -1,0 +1,206 @@
+//! Whose an event is, and in which stream of the ledger it is kept.
+//!
+//! An event recorded while signed in is bound by its own header. One recorded
+//! while signed out, or before its account had a team, belongs to the first
+//! bind frame behind it. Both kinds may interleave in the log, and a late bind
+//! may lie behind events that were delivered long ago; so adopted events have
+//! a cursor of their own, and no cursor ever passes an event that is not
+//! settled.
+
+use crate::event::EventHeader;
+use crate::log::frame::Kind;
+use crate::log::read::{ReadError, Step};
+use crate::log::reader::Reader;
+use crate::log::segment::LogDir;
+use crate::position::Seq;
+use crate::state::{EventKey, Project};
+use crate::sync::control::Control;
+use crate::target::{Target, TargetId};
+
+/// Stands before the project of adopted events in the ledger. A project's own
+/// identifier never begins with it.
+const ADOPTED: char = '\u{1}';
+
+/// The bind frames of a log.
+#[derive(Clone, Debug, Default)]
+pub struct Bindings {
+    binds: Vec<(Seq, TargetId, Target)>,
+}
+
+/// Where one event is to go.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Route {
+    /// Nowhere: its project opted out.
+    OptedOut,
+    /// Nowhere: it has no id that an answer could name. We never record such
+    /// events; a forged or damaged log may hold one.
+    Nameless,
+    /// To nobody yet: recorded while signed out, and not bound since.
+    Unbound,
+    /// It has an owner and no project, which no server takes.
+    NoProject {
+        /// The owner.
+        target: TargetId,
+    },
+    /// To a target, in a stream.
+    Stream {
+        /// The owner.
+        target: TargetId,
+        /// The stream's name in the ledger.
+        stream: Project,
+    },
+}
+
+impl Bindings {
+    /// Reads the bind frames of the log in `dir`.
+    ///
+    /// # Errors
+    /// [`ReadError`] when the log cannot be read.
+    pub fn read(dir: &LogDir) -> Result<Self, ReadError> {
+        let mut reader = Reader::new(dir.clone(), Seq(1));
+        let mut bindings = Self::default();
+        loop {
+            match reader.step()? {
+                Step::Idle => return Ok(bindings),
+                Step::Frame(item) if item.kind == Kind::Control => {
+                    bindings.note(item.seq, item.body);
+                }
+                Step::Frame(_) | Step::Damage(_) => {}
+            }
+        }
+    }
+
+    /// Takes in one control frame; frames come in log order.
+    pub(crate) fn note(&mut self, seq: Seq, body: &[u8]) {
+        if let Some(Control::Bind { from, to }) = Control::decode(body) {
+            self.binds.push((seq, from, to));
+        }
+    }
+
+    /// Where the event at `seq` goes.
+    #[must_use]
+    pub fn route(&self, seq: Seq, header: &EventHeader<'_>) -> Route {
+        if header.flags.opted_out() {
+            return Route::OptedOut;
+        }
+        if EventKey::new(header.event_id).is_err() {
+            return Route::Nameless;
+        }
+        let bound = self
+            .binds
+            .iter()
+            .find(|(at, from, _)| *at > seq && *from == header.target);
+        let target = bound.map_or(header.target, |(_, _, to)| to.id());
+        if target == TargetId::SIGNED_OUT {
+            return Route::Unbound;
+        }
+        let stream = header
+            .project
+            .and_then(|project| stream_name(project, bound.is_some()));
+        match stream {
+            Some(stream) => Route::Stream { target, stream },
+            None => Route::NoProject { target },
+        }
+    }
+}
+
+/// The name of a stream; `None` when the project has no usable identifier.
+fn stream_name(project: &str, adopted: bool) -> Option<Project> {
+    if project.is_empty() || project.starts_with(ADOPTED) {
+        return None;
+    }
+    if adopted {
+        Project::new(&format!("{ADOPTED}{project}")).ok()
+    } else {
+        Project::new(project).ok()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::event::Flags;
+
+    fn header(target: TargetId, project: Option<&'static str>) -> EventHeader<'static> {
+        EventHeader {
+            event_id: "id",
+            event_type: "WPCreated",
+            aggregate_type: "WorkPackage",
+            aggregate_id: "WP01",
+            node_id: "node",
+            lamport: 1,
+            timestamp_us: 0,
+            team: None,
+            project,
+            feature: None,
+            causation_id: None,
+            target,
+            flags: Flags::default(),
+        }
+    }
+
+    fn bound(at: u64, from: TargetId, to: &Target) -> Bindings {
+        let mut bindings = Bindings::default();
+        bindings.note(
+            Seq(at),
+            &Control::Bind {
+                from,
+                to: to.clone(),
+            }
+            .encode(),
+        );
+        bindings
+    }
+
+    #[test]
+    fn signed_out_events_belong_to_the_first_sign_in_behind_them() {
+        let alice = Target::new("https://a.org", "alice", Some("acme"));
+        let bob = Target::new("https://a.org", "bob", Some("acme"));
+        let mut bindings = bound(10, TargetId::SIGNED_OUT, &alice);
+        let to_bob = Control::Bind {
+            from: TargetId::SIGNED_OUT,
+            to: bob.clone(),
+        };
+        bindings.note(Seq(20), &to_bob.encode());
+        let owner = |seq| match bindings.route(Seq(seq), &header(TargetId::SIGNED_OUT, Some("p"))) {
+            Route::Stream { target, .. } => Some(target),
+            _ => None,
+        };
+        assert_eq!(owner(9), Some(alice.id()));
+        assert_eq!(owner(11), Some(bob.id()));
+        assert_eq!(owner(21), None, "nobody has signed in since");
+    }
+
+    #[test]
+    fn a_bound_event_stays_with_its_account() {
+        let alice = Target::new("https://a.org", "alice", Some("acme"));
+        let bob = Target::new("https://a.org", "bob", Some("acme"));
+        let bindings = bound(10, TargetId::SIGNED_OUT, &bob);
+        let route = bindings.route(Seq(5), &header(alice.id(), Some("p")));
+        assert!(matches!(route, Route::Stream { target, .. } if target == alice.id()));
+    }
+
+    #[test]
+    fn adopted_events_have_a_stream_of_their_own() {
+        let alice = Target::new("https://a.org", "alice", Some("acme"));
+        let bindings = bound(10, TargetId::SIGNED_OUT, &alice);
+        let own = bindings.route(Seq(5), &header(alice.id(), Some("p")));
+        let adopted = bindings.route(Seq(5), &header(TargetId::SIGNED_OUT, Some("p")));
+        assert_ne!(own, adopted);
+        let forged = bindings.route(Seq(5), &header(alice.id(), Some("\u{1}p")));
+        assert!(matches!(forged, Route::NoProject { .. }));
+    }
+
+    #[test]
+    fn what_opted_out_goes_nowhere_and_what_has_no_project_waits() {
+        let alice = Target::new("https://a.org", "alice", Some("acme"));
+        let bindings = Bindings::default();
+        let mut opted_out = header(alice.id(), Some("p"));
+        opted_out.flags = Flags::default().with_opted_out(true);
+        assert_eq!(bindings.route(Seq(1), &opted_out), Route::OptedOut);
+        for project in [None, Some("")] {
+            let route = bindings.route(Seq(1), &header(alice.id(), project));
+            assert_eq!(route, Route::NoProject { target: alice.id() });
+        }
+    }
+}
