@@ -41,6 +41,15 @@ impl Target {
         }
     }
 
+    /// The same account as it is known before it has a team.
+    #[must_use]
+    pub fn without_team(&self) -> Self {
+        Self {
+            team: None,
+            ..self.clone()
+        }
+    }
+
     /// The scope text: `server|user|team`, `no-team` standing in for none.
     #[must_use]
     pub fn scope(&self) -> String {

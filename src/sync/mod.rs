@@ -21,6 +21,7 @@ mod feed;
 mod send;
 mod work;
 
+pub mod adopt;
 pub mod chunk;
 pub mod control;
 pub mod gate;
@@ -28,4 +29,5 @@ pub mod outcome;
 pub mod pass;
 pub mod report;
 pub mod route;
+pub mod status;
 pub mod survey;

@@ -15,7 +15,7 @@ use crate::log::segment::LogDir;
 use crate::position::Seq;
 use crate::state::{EventKey, Project};
 use crate::sync::control::Control;
-use crate::target::{Target, TargetId};
+use crate::target::TargetId;
 
 /// Stands before the project of adopted events in the ledger. A project's own
 /// identifier never begins with it.
@@ -24,7 +24,7 @@ const ADOPTED: char = '\u{1}';
 /// The bind frames of a log.
 #[derive(Clone, Debug, Default)]
 pub struct Bindings {
-    binds: Vec<(Seq, TargetId, Target)>,
+    binds: Vec<(Seq, TargetId, TargetId)>,
 }
 
 /// Where one event is to go.
@@ -70,11 +70,25 @@ impl Bindings {
         }
     }
 
-    /// Takes in one control frame; frames come in log order.
+    /// Takes in one control frame; frames come in log order. A frame that
+    /// would give one account's events to another is not believed.
     pub(crate) fn note(&mut self, seq: Seq, body: &[u8]) {
-        if let Some(Control::Bind { from, to }) = Control::decode(body) {
-            self.binds.push((seq, from, to));
+        if let Some(Control::Bind { from, to }) = Control::decode(body)
+            && (from == TargetId::SIGNED_OUT || from == to.without_team().id())
+        {
+            self.binds.push((seq, from, to.id()));
         }
+    }
+
+    /// The owner of the event at `seq` that was recorded for `target`. Signed
+    /// out, then an account without a team, then its team: each step is the
+    /// next bind frame that speaks of the present owner.
+    fn owner(&self, seq: Seq, target: TargetId) -> TargetId {
+        let later = self.binds.iter().filter(|(at, ..)| *at > seq);
+        later.fold(
+            target,
+            |owner, (_, from, to)| if *from == owner { *to } else { owner },
+        )
     }
 
     /// Where the event at `seq` goes.
@@ -86,17 +100,13 @@ impl Bindings {
         if EventKey::new(header.event_id).is_err() {
             return Route::Nameless;
         }
-        let bound = self
-            .binds
-            .iter()
-            .find(|(at, from, _)| *at > seq && *from == header.target);
-        let target = bound.map_or(header.target, |(_, _, to)| to.id());
+        let target = self.owner(seq, header.target);
         if target == TargetId::SIGNED_OUT {
             return Route::Unbound;
         }
         let stream = header
             .project
-            .and_then(|project| stream_name(project, bound.is_some()));
+            .and_then(|project| stream_name(project, target != header.target));
         match stream {
             Some(stream) => Route::Stream { target, stream },
             None => Route::NoProject { target },
@@ -120,6 +130,7 @@ fn stream_name(project: &str, adopted: bool) -> Option<Project> {
 mod tests {
     use super::*;
     use crate::event::Flags;
+    use crate::target::Target;
 
     fn header(target: TargetId, project: Option<&'static str>) -> EventHeader<'static> {
         EventHeader {
@@ -178,6 +189,32 @@ mod tests {
         let bindings = bound(10, TargetId::SIGNED_OUT, &bob);
         let route = bindings.route(Seq(5), &header(alice.id(), Some("p")));
         assert!(matches!(route, Route::Stream { target, .. } if target == alice.id()));
+    }
+
+    #[test]
+    fn events_follow_their_account_into_its_team_and_never_to_another() {
+        let alice = Target::new("https://a.org", "alice", Some("acme"));
+        let alone = alice.without_team();
+        let bob = Target::new("https://a.org", "bob", Some("acme"));
+        let mut bindings = bound(10, TargetId::SIGNED_OUT, &alone);
+        let into_team = Control::Bind {
+            from: alone.id(),
+            to: alice.clone(),
+        };
+        bindings.note(Seq(20), &into_team.encode());
+        let theft = Control::Bind {
+            from: alice.id(),
+            to: bob.clone(),
+        };
+        bindings.note(Seq(30), &theft.encode());
+        for (seq, recorded_for) in [
+            (5, TargetId::SIGNED_OUT),
+            (15, alone.id()),
+            (25, alice.id()),
+        ] {
+            let route = bindings.route(Seq(seq), &header(recorded_for, Some("p")));
+            assert!(matches!(route, Route::Stream { target, .. } if target == alice.id()));
+        }
     }
 
     #[test]

@@ -19,7 +19,7 @@ use crate::position::Seq;
 use crate::state::{Ledger, Project, Stream};
 use crate::sync::gate::{Closed, Gate};
 use crate::sync::route::{Bindings, Route};
-use crate::target::{Target, TargetId};
+use crate::target::TargetId;
 
 /// Events that wait for the same thing.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -181,11 +181,7 @@ impl Survey {
     #[must_use]
     pub fn held_gates(&self, account: &Account) -> Vec<Closed> {
         let target = account.target();
-        let teamless = Target {
-            team: None,
-            ..target.clone()
-        };
-        let (own, teamless) = (target.id(), teamless.id());
+        let (own, teamless) = (target.id(), target.without_team().id());
         let of = |wanted: &dyn Fn(TargetId) -> bool| {
             let streams = self
                 .streams

@@ -17,7 +17,6 @@ use crate::state::ledger::{
     Cursor, Exception, Ledger, MAX_DUPLICATE_RANGES, MAX_EXCEPTIONS, MAX_STREAMS, MAX_TARGETS,
     Standing, Stream, TargetLedger,
 };
-use crate::state::ranges::SeqRanges;
 use crate::state::text::{EventKey, Project};
 
 /// The longest message once many events are refused, in bytes: the ledger

@@ -131,7 +131,10 @@ impl StreamHead {
     /// Forgets the cursor, and the counts, which speak of the events up to it.
     /// When an event was last confirmed stays true.
     pub(super) fn start_over(&mut self) {
-        *self = Self { last_delivered_at_ms: self.last_delivered_at_ms, ..Self::default() };
+        *self = Self {
+            last_delivered_at_ms: self.last_delivered_at_ms,
+            ..Self::default()
+        };
     }
 }
 
