@@ -18,7 +18,9 @@ use super::output::visible_line;
 use crate::auth::http::Client;
 use crate::auth::{self, Account, Chosen, Credentials, Recipient, Store, client};
 use crate::config::{self, Config};
+use crate::emitter;
 use crate::server_url::ServerUrl;
+use crate::sync::adopt::{self, Adopted};
 
 /// The most bytes of a line that is typed or piped in.
 const MAX_LINE_BYTES: u64 = 4096;
@@ -88,7 +90,7 @@ pub(super) fn load_config(session: &Session) -> config::Loaded {
 }
 
 /// Loads the credentials and says when others may read them.
-fn load_credentials(session: &Session) -> auth::Session {
+pub(super) fn load_credentials(session: &Session) -> auth::Session {
     let stored = Store::new(&session.home).load();
     if stored.open_to_others {
         let path = session.home.credentials_file();
@@ -160,11 +162,16 @@ fn signed_in(
     credentials: &Credentials,
 ) -> Result<(), Failure> {
     let account = &credentials.account;
+    let adopted = adopt_events(session, account);
     if session.out.json() {
+        let adopted: Vec<_> = adopted
+            .iter()
+            .map(|a| json!({"project_uuid": a.project, "project_slug": a.slug, "events": a.events}))
+            .collect();
         return session.out.object(&json!({
             "kind": "auth-login", "v": 1, "status": status,
             "server": account.server.as_str(), "user": account.user, "team": account.team,
-            "session_expires_at": time(credentials.refresh_expires_at),
+            "session_expires_at": time(credentials.refresh_expires_at), "adopted": adopted,
         }));
     }
     let word = if status == "signed-in" {
@@ -179,6 +186,33 @@ fn signed_in(
         session.out.note(NO_TEAM);
     }
     Ok(())
+}
+
+/// Says what was recorded while nobody was signed in, by project, and makes it
+/// this account's. When that fails the events go on waiting.
+fn adopt_events(session: &Session, account: &Account) -> Vec<Adopted> {
+    let log = emitter::log_of(&session.home);
+    let waiting = match adopt::adoptable(&log, account) {
+        Ok(waiting) => waiting,
+        Err(error) => {
+            session.out.warn(visible_line(&error.to_string()));
+            return Vec::new();
+        }
+    };
+    for one in &waiting {
+        let name = one.slug.as_deref().or(one.project.as_deref());
+        session.out.note(visible_line(&format!(
+            "  {:>6} events of {} were recorded while signed out and are now yours",
+            one.events,
+            name.unwrap_or("no project")
+        )));
+    }
+    adopt::adopt(&log, account).unwrap_or_else(|error| {
+        session.out.warn(visible_line(&format!(
+            "they wait until the next spec-kitty auth login: {error}"
+        )));
+        Vec::new()
+    })
 }
 
 const NO_TEAM: &str =

@@ -13,6 +13,7 @@ use crate::home::HomeError;
 mod delivery;
 mod dev_server;
 mod emission;
+mod reading;
 mod state;
 mod workflow;
 

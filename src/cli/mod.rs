@@ -18,6 +18,7 @@ pub mod exit;
 pub mod failure;
 pub mod output;
 pub mod signals;
+mod sync;
 
 use exit::Exit;
 use failure::Failure;
@@ -98,6 +99,9 @@ enum Command {
     /// Sign in, sign out, show who you are
     #[command(subcommand)]
     Auth(auth::AuthCommand),
+    /// Send what is waiting; see what is waiting, and why
+    #[command(subcommand)]
+    Sync(sync::SyncCommand),
     DevServer(dev_server::Arguments),
     Emit(emit::Arguments),
 }
@@ -138,6 +142,7 @@ fn run(cli: Cli, mut out: Output) -> (Result<(), Failure>, Output) {
     let mut session = Session { home, out };
     let result = match command {
         Command::Auth(command) => auth::run(command, &mut session),
+        Command::Sync(command) => sync::run(command, &mut session),
         Command::Emit(arguments) => emit::run(arguments, &mut session),
         Command::DevServer(arguments) => dev_server::run(arguments, &mut session.out),
     };

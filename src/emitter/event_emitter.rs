@@ -207,6 +207,11 @@ impl EventEmitter {
     }
 }
 
+/// The log of `home` as this process would write it, for frames that are no events.
+pub(crate) fn log_of(home: &Home) -> Log {
+    open(home, &mut Vec::new()).log
+}
+
 /// The log of `home`, and where its clock starts when it has no segment yet.
 fn open(home: &Home, notes: &mut Vec<EmitNote>) -> Opened {
     let loaded = Config::load(&home.config_file());

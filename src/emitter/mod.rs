@@ -32,6 +32,7 @@ mod remote;
 mod scope;
 mod surroundings;
 
+pub(crate) use event_emitter::log_of;
 pub use event_emitter::{DEFAULT_LOCK_TIMEOUT, EventEmitter};
 pub use identity::OriginNote;
 pub use process::{

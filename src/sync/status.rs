@@ -29,11 +29,15 @@ pub enum Connection {
 }
 
 impl Connection {
-    /// The state for a recipient, while no background sender is running.
+    /// The state for a recipient, while no background sender is running:
+    /// `known` is what the last exchanges with it say.
     #[must_use]
-    pub fn of(recipient: &Recipient, sync_off: bool) -> Self {
+    pub fn of(recipient: &Recipient, sync_off: bool, known: Option<&TargetLedger>) -> Self {
+        let silent = known
+            .and_then(TargetLedger::last_error)
+            .is_some_and(|(_, trouble)| trouble.http_status().is_none());
         match recipient {
-            Recipient::Ready(_) if !sync_off => Self::OfflineBatchMode,
+            Recipient::Ready(_) if !sync_off && !silent => Self::OfflineBatchMode,
             _ => Self::Offline,
         }
     }
@@ -44,15 +48,6 @@ impl Connection {
         match self {
             Self::OfflineBatchMode => "OfflineBatchMode",
             Self::Offline => "Offline",
-        }
-    }
-
-    /// The words on a terminal.
-    #[must_use]
-    pub const fn label(self) -> &'static str {
-        match self {
-            Self::OfflineBatchMode => "[Offline - Batch Mode]",
-            Self::Offline => "[Offline]",
         }
     }
 }
@@ -123,7 +118,13 @@ impl Status {
         let pending = survey.pending();
         let (counted, disagreements) = compare(&survey, &ledger);
         Ok(Self {
-            connection: Connection::of(recipient, sync_off),
+            connection: Connection::of(
+                recipient,
+                sync_off,
+                target
+                    .as_ref()
+                    .and_then(|target| ledger.target(target.id())),
+            ),
             recorded: survey.events,
             pending: pending.events,
             delivered: of_target.delivered,

@@ -6,6 +6,7 @@ use crate::auth::client::{LoginError, Refusal};
 use crate::auth::http::{NoAnswer, SetupError};
 use crate::cli::exit::Exit;
 use crate::config::SetError;
+use crate::sync::pass::PassError;
 
 impl From<StoreError> for Failure {
     fn from(error: StoreError) -> Self {
@@ -74,6 +75,22 @@ impl From<LoginError> for Failure {
             LoginError::Refused(refusal) => refusal.into(),
             LoginError::NoAnswer(no_answer) => no_answer.into(),
             LoginError::Store(store) => store.into(),
+        }
+    }
+}
+
+impl From<PassError> for Failure {
+    fn from(error: PassError) -> Self {
+        match error {
+            PassError::Busy => Self::new("sender-busy", Exit::Busy, error.to_string())
+                .hint("spec-kitty sync status"),
+            PassError::Log(error) => error.into(),
+            PassError::State(error) => error.into(),
+            PassError::Setup(error) => error.into(),
+            PassError::View(error) => {
+                Self::new("ledger", Exit::Damage, error.to_string()).hint("spec-kitty sync status")
+            }
+            PassError::Sync(_) => Self::new("log", Exit::Failed, error.to_string()),
         }
     }
 }
