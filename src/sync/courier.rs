@@ -76,7 +76,7 @@ impl Stop {
 pub(super) struct Carried {
     /// What is known of each event, in the chunk's order.
     pub(super) answers: Vec<Option<EventAnswer>>,
-    /// How many of them were put into a request.
+    /// How many of them were in a request that was answered.
     pub(super) sent: u64,
     /// Why the pass cannot go on.
     pub(super) stop: Option<Stop>,
@@ -128,12 +128,7 @@ impl<'a, L: Line> Courier<'a, L> {
             if self.line.interrupted() {
                 break Some(Stop::Interrupted);
             }
-            for index in batch {
-                if let Some(sent) = sent.get_mut(*index) {
-                    *sent = true;
-                }
-            }
-            if let Some(stop) = self.exchange(&mut work) {
+            if let Some(stop) = self.exchange(&mut work, &mut sent) {
                 break Some(stop);
             }
         };
@@ -150,7 +145,7 @@ impl<'a, L: Line> Courier<'a, L> {
     }
 
     /// One request and what follows from its answer.
-    fn exchange(&mut self, work: &mut Work<'_>) -> Option<Stop> {
+    fn exchange(&mut self, work: &mut Work<'_>, sent: &mut [bool]) -> Option<Stop> {
         let batch = work.next()?;
         let chunk = work.chunk();
         let body = chunk.body(batch);
@@ -159,7 +154,14 @@ impl<'a, L: Line> Courier<'a, L> {
         let (answer, bytes) = self.line.post(&body);
         self.wire_bytes = self.wire_bytes.saturating_add(bytes);
         let verdict = match &answer {
-            Ok(answer) => outcome::judge(answer, &ids, self.line.now()),
+            Ok(answer) => {
+                for index in batch {
+                    if let Some(sent) = sent.get_mut(*index) {
+                        *sent = true;
+                    }
+                }
+                outcome::judge(answer, &ids, self.line.now())
+            }
             Err(silence) => outcome::judge_silence(silence),
         };
         match work.take(verdict, body.len(), &mut self.credit) {

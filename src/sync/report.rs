@@ -13,7 +13,7 @@ use crate::target::Target;
 pub struct Report {
     /// The recipient, when there is one.
     pub target: Option<Target>,
-    /// Events that were put into at least one request.
+    /// Events that were in a request that was answered.
     pub sent: u64,
     /// Events the server said success to.
     pub delivered: u64,

@@ -73,6 +73,9 @@ pub struct Status {
     pub recorded: u64,
     /// Recorded, and not delivered to whoever they are for.
     pub pending: u64,
+    /// Those of them that wait for nothing but a pass, or for what the last
+    /// exchange with the server says.
+    pub sendable: u64,
     /// Confirmed by the server, or there already.
     pub delivered: u64,
     /// Refused, to be tried again.
@@ -127,6 +130,10 @@ impl Status {
             ),
             recorded: survey.events,
             pending: pending.events,
+            sendable: match (account_gate(recipient, sync_off), &target) {
+                (None, Some(target)) => survey.sendable(target.id()),
+                _ => 0,
+            },
             delivered: of_target.delivered,
             rejected: of_target.rejected,
             parked: of_target.parked,

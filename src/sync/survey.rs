@@ -207,7 +207,12 @@ impl Survey {
         let mut gates = Vec::new();
         let mut hold = |gate, count: u64, reason: &str, next: &str| {
             if count > 0 {
-                let reason = format!("{count} {reason}");
+                let events = if count == 1 {
+                    "event was"
+                } else {
+                    "events were"
+                };
+                let reason = format!("{count} {events} {reason}");
                 gates.push(Closed {
                     gate,
                     reason,
@@ -237,10 +242,19 @@ impl Survey {
         hold(
             Gate::Project,
             homeless,
-            "recorded outside a project; no server takes them",
+            "recorded outside a project, which no server takes",
             "spec-kitty log tail --undelivered",
         );
         gates
+    }
+
+    /// The events that nothing but a pass keeps from the server of `target`.
+    #[must_use]
+    pub fn sendable(&self, target: TargetId) -> u64 {
+        let streams = self.streams.iter().filter(|((of, _), _)| *of == target);
+        streams.fold(0, |sum, (_, backlog)| {
+            sum.saturating_add(backlog.pending.events)
+        })
     }
 
     /// All events that wait to be bound.

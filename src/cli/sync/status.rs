@@ -103,7 +103,12 @@ fn headline(status: &Status) -> Vec<String> {
         1 => "1 event is safe here and waits".to_owned(),
         n => format!("{n} events are safe here and wait"),
     };
-    match status.closed.first() {
+    // What can be sent is told first, with what the last try ran into.
+    let first = status
+        .closed
+        .iter()
+        .find(|closed| status.sendable == 0 || closed.gate >= Gate::Server);
+    match first {
         Some(closed) => vec![
             format!("{waiting}: {}.", closed.reason),
             format!("  next: {}", closed.next),
@@ -136,7 +141,7 @@ fn details(status: &Status) -> Vec<String> {
             lines.push(format!("  {name} {at:.0}"));
         }
     }
-    for closed in status.closed.iter().skip(usize::from(status.pending > 0)) {
+    for closed in &status.closed {
         lines.push(format!(
             "  Gate       {}: {}",
             closed.gate.as_str(),
