@@ -11,14 +11,18 @@ use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum};
 
 mod agent;
 mod auth;
+pub mod columns;
 mod dev_server;
 pub mod emission;
 mod emit;
 pub mod exit;
 pub mod failure;
+mod log;
 pub mod output;
 pub mod signals;
+pub mod style;
 mod sync;
+pub mod time;
 
 use exit::Exit;
 use failure::Failure;
@@ -104,6 +108,9 @@ enum Command {
     Sync(sync::SyncCommand),
     DevServer(dev_server::Arguments),
     Emit(emit::Arguments),
+    /// See, count and check the local event log
+    #[command(subcommand)]
+    Log(log::LogCommand),
 }
 
 /// What every command needs: the home and the output.
@@ -145,6 +152,7 @@ fn run(cli: Cli, mut out: Output) -> (Result<(), Failure>, Output) {
         Command::Sync(command) => sync::run(command, &mut session),
         Command::Emit(arguments) => emit::run(arguments, &mut session),
         Command::DevServer(arguments) => dev_server::run(arguments, &mut session.out),
+        Command::Log(command) => log::run(command, &mut session),
     };
     (result, session.out)
 }

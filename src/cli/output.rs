@@ -49,11 +49,10 @@ impl Output {
             Form::Json => anstream::ColorChoice::AlwaysAnsi,
             Form::Human => anstream::AutoStream::choice(&io::stdout()),
         };
-        let stream = anstream::AutoStream::new(io::stdout(), choice);
         Self {
             form,
             verbosity,
-            stdout: io::BufWriter::with_capacity(64 * 1024, stream),
+            stdout: stdout_as(choice),
         }
     }
 
@@ -67,6 +66,12 @@ impl Output {
     #[must_use]
     pub fn verbosity(&self) -> Verbosity {
         self.verbosity
+    }
+
+    /// From now on stdout gets bytes that are data: nothing is styled, and
+    /// nothing that looks like a style is taken out. For the first line only.
+    pub fn pass_through(&mut self) {
+        self.stdout = stdout_as(anstream::ColorChoice::AlwaysAnsi);
     }
 
     /// Whether a person is watching stdout.
@@ -168,6 +173,11 @@ impl Output {
     }
 }
 
+fn stdout_as(choice: anstream::ColorChoice) -> io::BufWriter<anstream::AutoStream<io::Stdout>> {
+    let stream = anstream::AutoStream::new(io::stdout(), choice);
+    io::BufWriter::with_capacity(64 * 1024, stream)
+}
+
 /// `text` with everything that could drive a terminal made visible: control
 /// characters, line breaks other than `\n`, and bidirectional overrides.
 ///
@@ -203,17 +213,31 @@ fn push_visible(shown: &mut String, character: char, as_is: bool) {
         '\u{80}'..='\u{9f}' => {
             let _ = write!(shown, "\\x{:02x}", u32::from(character));
         }
-        '\u{61c}'
-        | '\u{200b}'..='\u{200f}'
-        | '\u{2028}'..='\u{202e}'
-        | '\u{2060}'..='\u{2069}'
-        | '\u{feff}'
-        | '\u{fff9}'..='\u{fffb}'
-        | '\u{e0000}'..='\u{e007f}' => {
+        _ if is_misleading(character) => {
             let _ = write!(shown, "<U+{:04X}>", u32::from(character));
         }
         _ => shown.push(character),
     }
+}
+
+/// Whether a terminal that is sent `character` could do anything but show it in
+/// its place: control characters, and those that reorder or hide others.
+#[must_use]
+pub fn is_hostile(character: char) -> bool {
+    character.is_control() || is_misleading(character)
+}
+
+fn is_misleading(character: char) -> bool {
+    matches!(
+        character,
+        '\u{61c}'
+            | '\u{200b}'..='\u{200f}'
+            | '\u{2028}'..='\u{202e}'
+            | '\u{2060}'..='\u{2069}'
+            | '\u{feff}'
+            | '\u{fff9}'..='\u{fffb}'
+            | '\u{e0000}'..='\u{e007f}'
+    )
 }
 
 /// The number of terminal columns that `text` takes, escape sequences of our

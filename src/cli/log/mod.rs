@@ -1,0 +1,100 @@
+//! `log tail | show | stats | verify`: the inspector.
+//!
+//! Nothing here takes a lock, writes a file or opens sled: it works on a
+//! read-only mount and while others write. What it does not know it does not
+//! claim. Everything that comes from an event is escaped before a terminal
+//! sees it; data for programs is passed on byte for byte.
+
+use std::sync::Arc;
+
+use clap::Subcommand;
+
+use crate::cli::Session;
+use crate::cli::failure::Failure;
+use crate::cli::output::Output;
+use crate::event::BodyError;
+use crate::log::read::Item;
+use crate::log::segment::LogDir;
+use crate::log::storage::Disk;
+
+use delivery::Deliveries;
+use entry::{Entry, Unreadable};
+
+mod damage;
+mod delivery;
+mod entry;
+mod filter;
+mod find;
+mod full;
+mod grep;
+mod json;
+mod line;
+mod members;
+mod newest;
+mod plain;
+mod pretty;
+mod printer;
+mod range;
+mod show;
+mod stats;
+mod summary;
+mod tail;
+mod types;
+mod verify;
+mod when;
+
+/// See, count and check the local event log.
+#[derive(Debug, Subcommand)]
+pub(super) enum LogCommand {
+    /// Show the newest events, or follow them as they are written
+    Tail(Box<tail::TailArgs>),
+    /// Show everything about one event
+    Show(show::ShowArgs),
+    /// Count events: by type, node, day and delivery
+    Stats(Box<stats::StatsArgs>),
+    /// Read the whole log and name everything that is damaged
+    Verify,
+}
+
+pub(super) fn run(command: LogCommand, session: &mut Session) -> Result<(), Failure> {
+    match command {
+        LogCommand::Tail(args) => tail::run(&args, session),
+        LogCommand::Show(args) => show::run(&args, session),
+        LogCommand::Stats(args) => stats::run(&args, session),
+        LogCommand::Verify => verify::run(session),
+    }
+}
+
+fn log_dir(session: &Session) -> LogDir {
+    LogDir::new(session.home.log_dir(), Arc::new(Disk))
+}
+
+fn deliveries(session: &Session) -> Deliveries {
+    let state = crate::state::State::at(session.home.state_dir());
+    Deliveries::load(&state, &session.out)
+}
+
+/// The event in a frame; `None` for frames that hold something else, and for
+/// those that cannot be understood, which are named on stderr.
+fn understood<'a>(
+    item: &Item<'a>,
+    dir: &LogDir,
+    out: &Output,
+) -> Result<Option<Entry<'a>>, Failure> {
+    match Entry::read(item) {
+        None => Ok(None),
+        Some(Ok(entry)) => Ok(Some(entry)),
+        Some(Err(error)) => {
+            let place = full::file_name(dir, item.ordinal);
+            let text = format!("{place}, byte {}: {error}", item.offset);
+            if matches!(error, Unreadable::Body(BodyError::UnknownLayout { .. })) {
+                return Err(Failure::newer(text));
+            }
+            out.warn(format!("{text}; record {} is left out", item.seq));
+            Ok(None)
+        }
+    }
+}
+
+/// What to say when there is not a single event.
+const NO_EVENTS: &str = "no events yet; record one: spec-kitty emit --help";

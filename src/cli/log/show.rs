@@ -1,0 +1,69 @@
+//! `log show ID`: everything about one event.
+
+use clap::Args;
+
+use crate::cli::Session;
+use crate::cli::failure::Failure;
+use crate::cli::output::visible_line;
+use crate::cli::time::Zone;
+use crate::log::read::{Item, Step};
+use crate::log::reader::Reader;
+use crate::log::segment::LogDir;
+use crate::position::Seq;
+
+use super::find::{self, Name};
+use super::printer::{Form, Printer};
+use super::understood;
+
+/// Options of `log show`.
+#[derive(Debug, Args)]
+pub(in crate::cli) struct ShowArgs {
+    /// The event's id, how it begins, or its number in the log
+    #[arg(value_name = "ID")]
+    id: String,
+    /// Show times in UTC
+    #[arg(long, env = "SPEC_KITTY_UTC", value_parser = clap::builder::FalseyValueParser::new())]
+    utc: bool,
+}
+
+pub(super) fn run(args: &ShowArgs, session: &mut Session) -> Result<(), Failure> {
+    let dir = super::log_dir(session);
+    let seq = match Name::of(&args.id) {
+        Name::Number(seq) => seq,
+        Name::Id(id) => find::by_id(&dir, id)?,
+    };
+    let deliveries = super::deliveries(session);
+    let out = &mut session.out;
+    let form = if out.json() { Form::Json } else { Form::Full };
+    let mut printer = Printer::new(form, Zone::chosen(args.utc), &dir, out);
+    at(&dir, seq, |item| {
+        let Some(entry) = understood(item, &dir, out)? else {
+            let text = format!("record {seq} is no event that can be shown");
+            return Err(find::not_found(text, false));
+        };
+        printer.event(&entry, &deliveries.of(&entry), out)
+    })
+}
+
+/// Calls `then` with the frame numbered `seq`.
+fn at(
+    dir: &LogDir,
+    seq: Seq,
+    then: impl FnOnce(&Item<'_>) -> Result<(), Failure>,
+) -> Result<(), Failure> {
+    let mut reader = Reader::new(dir.clone(), seq);
+    let mut damaged = false;
+    loop {
+        match reader.step()? {
+            Step::Frame(item) if item.seq == seq => return then(&item),
+            Step::Damage(found) => {
+                let holds = |lost: crate::log::scan::SeqRange| (lost.from..=lost.to).contains(&seq);
+                damaged |= found.lost.is_some_and(holds);
+            }
+            Step::Frame(_) | Step::Idle => {
+                let text = format!("no event has the number {}", visible_line(&seq.to_string()));
+                return Err(find::not_found(text, damaged));
+            }
+        }
+    }
+}

@@ -1,0 +1,277 @@
+//! `log tail`: the newest events, and those that come.
+//!
+//! The last few that match are found by reading backward, and only their
+//! number is kept; then everything is printed reading forward from there, by
+//! the same reader that follows. Memory stays small however many are asked for.
+
+use std::str::FromStr;
+use std::time::Duration;
+
+use clap::Args;
+
+use crate::cli::Session;
+use crate::cli::failure::Failure;
+use crate::cli::output::Output;
+use crate::cli::time::Zone;
+use crate::log::read::{Damage, Item, Step};
+use crate::log::reader::Reader;
+use crate::log::segment::LogDir;
+use crate::position::Seq;
+
+use super::delivery::Deliveries;
+use super::filter::{Filter, Which};
+use super::find::{self, Name};
+use super::newest::{NewestFirst, newest_seq};
+use super::printer::{Form, Printer};
+use super::{damage, types, understood, when};
+
+mod follow;
+
+/// How many events are shown when nobody says.
+const USUAL_LINES: u64 = 20;
+
+/// Options of `log tail`.
+#[derive(Debug, Args)]
+pub(in crate::cli) struct TailArgs {
+    /// The newest N events, or "all" [default: 20; all with --since or --after]
+    #[arg(short = 'n', long, value_name = "N|all", help_heading = HOW_MUCH)]
+    lines: Option<Lines>,
+    /// Go on printing as events arrive; Ctrl-C to stop
+    #[arg(short, long, help_heading = HOW_MUCH)]
+    follow: bool,
+    /// Only events behind this one in the log: an id, how one begins, or a number
+    #[arg(long, value_name = "ID", help_heading = HOW_MUCH)]
+    after: Option<String>,
+    /// Stop after N events
+    #[arg(long, value_name = "N", help_heading = HOW_MUCH)]
+    limit: Option<u64>,
+    /// With --follow: stop when nothing was printed for so long, such as 5s
+    #[arg(long, value_name = "DUR", requires = "follow", value_parser = when::duration,
+          help_heading = HOW_MUCH)]
+    idle_exit: Option<Duration>,
+    #[command(flatten)]
+    which: Which,
+    /// What to print for each event
+    #[arg(short, long, value_name = "FORM", help_heading = HOW)]
+    output: Option<Form>,
+    /// Newest first
+    #[arg(short, long, conflicts_with = "follow", help_heading = HOW)]
+    reverse: bool,
+    /// Show times in UTC, and read them so
+    #[arg(long, env = "SPEC_KITTY_UTC", help_heading = HOW,
+          value_parser = clap::builder::FalseyValueParser::new())]
+    utc: bool,
+}
+
+const HOW_MUCH: &str = "How much";
+const HOW: &str = "How";
+
+/// How many events are wanted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Lines {
+    All,
+    Last(u64),
+}
+
+impl FromStr for Lines {
+    type Err = &'static str;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        if text.eq_ignore_ascii_case("all") {
+            return Ok(Self::All);
+        }
+        text.parse()
+            .map(Self::Last)
+            .map_err(|_| "write a number, or all")
+    }
+}
+
+/// The part of the log that is looked at.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Window {
+    from: Seq,
+    /// The newest frame there was at the start; zero when there was none.
+    to: Seq,
+}
+
+/// One run of the command.
+struct Tail<'a> {
+    args: &'a TailArgs,
+    dir: LogDir,
+    deliveries: Deliveries,
+    filter: Filter<'a>,
+    printer: Printer,
+}
+
+pub(super) fn run(args: &TailArgs, session: &mut Session) -> Result<(), Failure> {
+    let zone = Zone::chosen(args.utc);
+    let dir = super::log_dir(session);
+    let types = types::resolve(&dir, &args.which.types)?;
+    let usual = if session.out.json() {
+        Form::Json
+    } else {
+        Form::Line
+    };
+    let form = args.output.unwrap_or(usual);
+    let mut tail = Tail {
+        args,
+        deliveries: super::deliveries(session),
+        filter: args.which.filter(types, &zone.now()),
+        printer: Printer::new(form, zone, &dir, &mut session.out),
+        dir,
+    };
+    tail.run(&session.home.state_dir(), &mut session.out)
+}
+
+impl Tail<'_> {
+    fn run(&mut self, state_dir: &std::path::Path, out: &mut Output) -> Result<(), Failure> {
+        let window = self.window()?;
+        self.printer.begin(out)?;
+        if self.args.follow {
+            self.note_emptiness(window, out);
+            return self.follow(window.from, state_dir, out);
+        }
+        if self.args.reverse {
+            self.newest_first(window, out)?;
+        } else {
+            self.oldest_first(window, out)?;
+        }
+        self.note_emptiness(window, out);
+        Ok(())
+    }
+
+    /// Where to begin, so that as many events as wanted are found from there.
+    fn window(&self) -> Result<Window, Failure> {
+        let to = newest_seq(&self.dir)?.unwrap_or_default();
+        let first = match self.args.after.as_deref().map(Name::of) {
+            Some(Name::Number(seq)) => seq.next(),
+            Some(Name::Id(id)) => find::by_id(&self.dir, id)?.next(),
+            None => Seq(1),
+        };
+        let from = match self.lines() {
+            Lines::All => first,
+            Lines::Last(_) if self.args.reverse => first,
+            Lines::Last(0) => to.next(),
+            Lines::Last(count) => self.first_of_last(count, Window { from: first, to })?,
+        };
+        Ok(Window {
+            from: from.max(first),
+            to,
+        })
+    }
+
+    fn lines(&self) -> Lines {
+        let all = self.args.which.since.is_some() || self.args.after.is_some();
+        let usual = if all {
+            Lines::All
+        } else {
+            Lines::Last(USUAL_LINES)
+        };
+        self.args.lines.unwrap_or(usual)
+    }
+
+    /// The number of the first of the last `count` events that are wanted.
+    fn first_of_last(&self, count: u64, window: Window) -> Result<Seq, Failure> {
+        let mut first = window.to.next();
+        let mut missing = count;
+        let mut frames = NewestFirst::new(&self.dir)?;
+        while let Some((item, _)) = frames.step()? {
+            if item.seq < window.from {
+                break;
+            }
+            if item.seq > window.to || !self.wants(&item) {
+                continue;
+            }
+            first = item.seq;
+            missing -= 1;
+            if missing == 0 {
+                break;
+            }
+        }
+        Ok(first)
+    }
+
+    /// Whether the frame is an event that is wanted, without a word about
+    /// those that cannot be understood.
+    fn wants(&self, item: &Item<'_>) -> bool {
+        let entry = super::entry::Entry::read(item).and_then(Result::ok);
+        entry.is_some_and(|entry| self.filter.accepts(&entry, || self.deliveries.of(&entry)))
+    }
+
+    fn oldest_first(&mut self, window: Window, out: &mut Output) -> Result<(), Failure> {
+        let mut reader = Reader::new(self.dir.clone(), window.from);
+        while window.from <= window.to && !self.is_done() {
+            match reader.step()? {
+                Step::Frame(item) if item.seq > window.to => break,
+                Step::Frame(item) => {
+                    self.print(&item, out)?;
+                    if item.seq == window.to {
+                        break;
+                    }
+                }
+                Step::Damage(found) => self.report(&found, window.from, out),
+                Step::Idle => break,
+            }
+        }
+        Ok(())
+    }
+
+    fn newest_first(&mut self, window: Window, out: &mut Output) -> Result<(), Failure> {
+        let wanted = match self.lines() {
+            Lines::All => u64::MAX,
+            Lines::Last(count) => count,
+        };
+        let mut frames = NewestFirst::new(&self.dir)?;
+        while self.printer.printed() < wanted && !self.is_done() {
+            let Some((item, missing)) = frames.step()? else {
+                break;
+            };
+            if let Some(lost) = missing.filter(|lost| lost.to >= window.from) {
+                out.warn(damage::gap(lost));
+            }
+            if item.seq < window.from {
+                break;
+            }
+            if item.seq <= window.to {
+                self.print(&item, out)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Prints the frame when it is an event that is wanted.
+    fn print(&mut self, item: &Item<'_>, out: &mut Output) -> Result<bool, Failure> {
+        let Some(entry) = understood(item, &self.dir, out)? else {
+            return Ok(false);
+        };
+        let deliveries = &self.deliveries;
+        if !self.filter.accepts(&entry, || deliveries.of(&entry)) {
+            return Ok(false);
+        }
+        self.printer.event(&entry, &deliveries.of(&entry), out)?;
+        Ok(true)
+    }
+
+    fn is_done(&self) -> bool {
+        let limit = self.args.limit;
+        limit.is_some_and(|limit| self.printer.printed() >= limit)
+    }
+
+    /// Names damage, unless it lies before everything that was asked for.
+    fn report(&self, found: &Damage, from: Seq, out: &Output) {
+        if found.lost.is_none_or(|lost| lost.to >= from) {
+            out.warn(damage::warning(&self.dir, found));
+        }
+    }
+
+    fn note_emptiness(&self, window: Window, out: &Output) {
+        if self.printer.printed() > 0 || !self.printer.is_for_people() {
+            return;
+        }
+        if window.to == Seq(0) {
+            out.note(super::NO_EVENTS);
+        } else if !self.args.follow {
+            out.note("no event matches");
+        }
+    }
+}

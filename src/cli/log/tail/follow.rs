@@ -1,0 +1,86 @@
+//! Following: waiting for what others write.
+//!
+//! The reader is asked again and again, soon after something came and less
+//! often while nothing does: at most a quarter of a second passes before an
+//! event is seen, and an idle follower costs four looks a second.
+
+use std::path::Path;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use crate::cli::exit::Exit;
+use crate::cli::failure::Failure;
+use crate::cli::output::Output;
+use crate::cli::signals::Signals;
+use crate::log::read::Step;
+use crate::log::reader::Reader;
+use crate::position::Seq;
+use crate::state::State;
+
+use super::Tail;
+
+const SHORTEST_PAUSE: Duration = Duration::from_millis(25);
+const LONGEST_PAUSE: Duration = Duration::from_millis(200);
+/// How old the delivery states may be that new events are shown with.
+const STATES_AGE: Duration = Duration::from_secs(1);
+
+/// Longer and longer pauses while nothing comes.
+struct Pause(Duration);
+
+impl Pause {
+    fn wait(&mut self) {
+        thread::sleep(self.0);
+        self.0 = (self.0 * 2).min(LONGEST_PAUSE);
+    }
+
+    fn reset(&mut self) {
+        self.0 = SHORTEST_PAUSE;
+    }
+}
+
+impl Tail<'_> {
+    /// Prints everything from `from` on, until told to stop.
+    pub(super) fn follow(
+        &mut self,
+        from: Seq,
+        state_dir: &Path,
+        out: &mut Output,
+    ) -> Result<(), Failure> {
+        let signals = Signals::watch()
+            .map_err(|error| Failure::new("signals", Exit::Failed, error.to_string()))?;
+        let state = State::at(state_dir);
+        let mut states_at = Instant::now();
+        let mut printed_at = Instant::now();
+        let mut pause = Pause(SHORTEST_PAUSE);
+        let mut reader = Reader::new(self.dir.clone(), from);
+        out.flush()?;
+        while !self.is_done() {
+            if let Some(exit) = signals.caught() {
+                out.flush()?;
+                return Err(Failure::silent(exit));
+            }
+            match reader.step()? {
+                Step::Frame(item) => {
+                    if states_at.elapsed() > STATES_AGE {
+                        self.deliveries.renew(&state);
+                        states_at = Instant::now();
+                    }
+                    if self.print(&item, out)? {
+                        out.flush()?;
+                        printed_at = Instant::now();
+                    }
+                    pause.reset();
+                }
+                Step::Damage(found) => self.report(&found, from, out),
+                Step::Idle => {
+                    let idle = self.args.idle_exit;
+                    if idle.is_some_and(|idle| printed_at.elapsed() >= idle) {
+                        break;
+                    }
+                    pause.wait();
+                }
+            }
+        }
+        Ok(())
+    }
+}

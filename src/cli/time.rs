@@ -1,0 +1,112 @@
+//! Instants as people and programs read them.
+//!
+//! Programs get UTC with milliseconds and a `Z`; people get their own time
+//! zone, or UTC when they ask for it. Instants that no calendar reaches are
+//! moved to its nearer end: what an event claims never fails a command.
+
+use jiff::tz::TimeZone;
+use jiff::{Timestamp, Zoned};
+
+/// The time zone in which people are answered.
+#[derive(Clone, Debug)]
+pub struct Zone(TimeZone);
+
+impl Zone {
+    /// The zone of the system, or UTC when `utc` is asked for.
+    #[must_use]
+    pub fn chosen(utc: bool) -> Self {
+        Self(if utc {
+            TimeZone::UTC
+        } else {
+            TimeZone::system()
+        })
+    }
+
+    /// The present moment.
+    #[must_use]
+    pub fn now(&self) -> Zoned {
+        Timestamp::now().to_zoned(self.0.clone())
+    }
+
+    /// `12:52:10`.
+    #[must_use]
+    pub fn clock(&self, timestamp_us: i64) -> String {
+        self.print(timestamp_us, "%H:%M:%S")
+    }
+
+    /// `12:52`.
+    #[must_use]
+    pub fn short_clock(&self, timestamp_us: i64) -> String {
+        self.print(timestamp_us, "%H:%M")
+    }
+
+    /// `Tuesday 3 February 2026`.
+    #[must_use]
+    pub fn day(&self, timestamp_us: i64) -> String {
+        self.print(timestamp_us, "%A %-d %B %Y")
+    }
+
+    /// `2026-02-03`.
+    #[must_use]
+    pub fn date(&self, timestamp_us: i64) -> String {
+        self.print(timestamp_us, "%Y-%m-%d")
+    }
+
+    /// `2026-02-03 12:52:10.114 +00:00`.
+    #[must_use]
+    pub fn full(&self, timestamp_us: i64) -> String {
+        self.print(timestamp_us, "%Y-%m-%d %H:%M:%S%.3f %:z")
+    }
+
+    fn print(&self, timestamp_us: i64, format: &str) -> String {
+        instant(timestamp_us)
+            .to_zoned(self.0.clone())
+            .strftime(format)
+            .to_string()
+    }
+}
+
+/// `2026-02-03T12:52:10.114Z`: the form for programs.
+///
+/// ```
+/// use spec_kitty::cli::time::utc;
+/// assert_eq!(utc(1_770_123_130_114_999), "2026-02-03T12:52:10.114Z");
+/// ```
+#[must_use]
+pub fn utc(timestamp_us: i64) -> String {
+    instant(timestamp_us)
+        .strftime("%Y-%m-%dT%H:%M:%S%.3fZ")
+        .to_string()
+}
+
+fn instant(timestamp_us: i64) -> Timestamp {
+    let end = if timestamp_us < 0 {
+        Timestamp::MIN
+    } else {
+        Timestamp::MAX
+    };
+    Timestamp::from_microsecond(timestamp_us).unwrap_or(end)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_instant_is_too_far_to_be_shown() {
+        let zone = Zone::chosen(true);
+        for instant in [i64::MIN, i64::MAX, 0] {
+            assert!(!zone.full(instant).is_empty());
+            assert!(utc(instant).ends_with('Z'));
+        }
+    }
+
+    #[test]
+    fn people_read_days_and_clocks() {
+        let zone = Zone::chosen(true);
+        let at = 1_770_123_130_114_000;
+        assert_eq!(zone.day(at), "Tuesday 3 February 2026");
+        assert_eq!(zone.clock(at), "12:52:10");
+        assert_eq!(zone.full(at), "2026-02-03 12:52:10.114 +00:00");
+    }
+}
