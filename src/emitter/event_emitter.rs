@@ -207,8 +207,10 @@ impl EventEmitter {
     }
 }
 
-/// The log of `home` as this process would write it, for frames that are no events.
-pub(crate) fn log_of(home: &Home) -> Log {
+/// The log of `home` as this process would write it, for frames that are no
+/// events. Nothing is created.
+#[must_use]
+pub fn log_of(home: &Home) -> Log {
     open(home, &mut Vec::new()).log
 }
 

@@ -32,8 +32,7 @@ mod remote;
 mod scope;
 mod surroundings;
 
-pub(crate) use event_emitter::log_of;
-pub use event_emitter::{DEFAULT_LOCK_TIMEOUT, EventEmitter};
+pub use event_emitter::{DEFAULT_LOCK_TIMEOUT, EventEmitter, log_of};
 pub use identity::OriginNote;
 pub use process::{
     emit_dependency_resolved, emit_error_logged, emit_event, emit_feature_completed,

@@ -124,7 +124,9 @@ impl<'a, L: Line> Courier<'a, L> {
         let mut work = Work::new(chunk);
         let mut sent = vec![false; chunk.parcels().len()];
         let stop = loop {
-            let Some(batch) = work.next() else { break None };
+            if work.next().is_none() {
+                break None;
+            }
             if self.line.interrupted() {
                 break Some(Stop::Interrupted);
             }

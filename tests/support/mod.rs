@@ -10,6 +10,8 @@
 )]
 #![allow(clippy::indexing_slicing, clippy::cast_possible_truncation)]
 
+pub mod bench;
+
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::sync::atomic::{AtomicBool, Ordering};

@@ -1,0 +1,42 @@
+//! Delivery against a server that misbehaves: whatever it does, the server
+//! holds exactly what it may hold, and what this side claims is what is so.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing
+)]
+
+mod answers;
+mod ledger;
+mod recipients;
+#[path = "../support/mod.rs"]
+mod support;
+
+use support::FakeServer;
+use support::bench::Bench;
+
+const ALICE: (&str, Option<&str>) = ("alice@example.com", Some("acme"));
+
+/// A signed-in bench with `count` events of one project.
+fn ready(server: &FakeServer, count: usize) -> (Bench, Vec<String>) {
+    let bench = Bench::new();
+    bench.sign_in(server, ALICE.0, ALICE.1);
+    let ids = bench.emit(&bench.project("widgets"), count);
+    (bench, ids)
+}
+
+/// What must hold at the end of everything: the counts agree, and they are
+/// (pending, delivered, rejected, parked).
+fn settled(bench: &Bench, expected: (u64, u64, u64, u64)) {
+    let status = bench.status();
+    assert!(!status.disagrees(), "{status:?}");
+    let counts = (
+        status.pending,
+        status.delivered,
+        status.rejected,
+        status.parked,
+    );
+    assert_eq!(counts, expected, "{status:?}");
+}
