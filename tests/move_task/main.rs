@@ -6,6 +6,7 @@
 #![allow(clippy::indexing_slicing, unreachable_pub)]
 
 mod bytes;
+mod events;
 mod git;
 mod guards;
 mod moves;

@@ -48,12 +48,18 @@ struct Recorder {
 }
 
 impl Recorder {
-    fn record(&self, draft: Result<Draft, Invalid>, out: &Output) {
-        let lost = match (&self.home, draft) {
-            (Ok(home), Ok(draft)) => {
+    fn record(&self, drafts: Vec<Result<Draft, Invalid>>, out: &Output) {
+        if drafts.is_empty() {
+            return;
+        }
+        let lost = match (
+            &self.home,
+            drafts.into_iter().collect::<Result<Vec<_>, _>>(),
+        ) {
+            (Ok(home), Ok(drafts)) => {
                 let emitter = EventEmitter::new(home.clone(), start_directory())
                     .lock_timeout(lock_timeout_from_env());
-                emission::warn_once(out, &emitter.emit(draft));
+                emission::warn_once(out, &emitter.emit_all(drafts));
                 emission::show_connection(home, out);
                 return;
             }

@@ -15,7 +15,7 @@ use crate::cli::output::{Output, visible_line};
 use crate::event::Lane;
 use crate::workflow::git::CommitFailure;
 use crate::workflow::move_task::{
-    Committed, Known, Moved, Patience, Place, Raw, Request, move_task,
+    Change, Committed, Known, Moved, Patience, Place, Raw, Request, move_task,
 };
 
 /// Arguments of `agent tasks move-task`.
@@ -70,23 +70,24 @@ pub(super) fn run(
     let request = match Request::parse(arguments.into()) {
         Ok(request) => request,
         Err(error) => {
-            recorder.record(error.draft(None, &Known::default()), out);
+            recorder.record(vec![error.draft(None, &Known::default())], out);
             return Err(failure::of_move(&error, None));
         }
     };
-    match move_task(&request, &place) {
-        Ok(moved) => {
-            if let Some(draft) = moved.draft().transpose() {
-                recorder.record(draft, out);
-            }
-            tell(&moved, out);
-            answer(&moved, out)
-        }
-        Err(failed) => {
-            recorder.record(failed.error.draft(Some(&request), &failed.known), out);
-            Err(failure::of_move(&failed.error, Some(&request)))
-        }
+    let attempt = move_task(&request, &place);
+    recorder.record(attempt.drafts(&request), out);
+    for note in &attempt.notes {
+        out.note(format!("note: {}", visible_line(&note.to_string())));
     }
+    let told = match &attempt.outcome {
+        Ok(moved) => {
+            tell(moved, out);
+            answer(moved, out)
+        }
+        Err(error) => Err(failure::of_move(error, Some(&request))),
+    };
+    attempt.finish();
+    told
 }
 
 impl From<Arguments> for Raw {
@@ -125,11 +126,8 @@ fn place() -> Result<Place, Failure> {
     })
 }
 
-/// Notices, on stderr.
+/// What became of the commit, on stderr.
 fn tell(moved: &Moved, out: &Output) {
-    for note in &moved.notes {
-        out.note(format!("note: {}", visible_line(&note.to_string())));
-    }
     let command = visible_line(&moved.commit_command());
     match &moved.committed {
         Committed::Yes(_) | Committed::NoChange => {}
@@ -176,7 +174,7 @@ fn answer(moved: &Moved, out: &mut Output) -> Result<(), Failure> {
         Committed::Yes(id) => id.as_deref(),
         _ => None,
     };
-    let (wp, old, new) = (moved.wp, moved.old, moved.new);
+    let Change { wp, old, new, .. } = moved.change.clone();
     if out.json() {
         return out.object(&Report {
             kind: "move-task",

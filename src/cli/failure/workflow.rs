@@ -52,7 +52,7 @@ pub(in crate::cli) fn of_move(error: &MoveError, request: Option<&Request>) -> F
         MoveError::Turn(TurnError::Busy { .. }) => {
             Failure::new("busy", Exit::Busy, error.to_string()).hint("try again in a moment")
         }
-        MoveError::Turn(TurnError::Io { .. }) => failed(
+        MoveError::Turn(TurnError::Io { .. }) | MoveError::Journal(_) => failed(
             "repository-lock",
             "check the rights of the git directory, then run the command again".into(),
         ),

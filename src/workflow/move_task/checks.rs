@@ -82,10 +82,11 @@ fn ask_worktree(
         ..*main
     };
     let base = base(scene, &name, main, notes)?;
+    let status_dir = format!("{}{STATUS_DIR}", scene.repository.prefix);
     let facts = WorktreeFacts {
         head: Head::of(&git)?,
         operation: Repository::find(&git)?.operation(),
-        behind: count_commits(&git, "HEAD", &base, Some(STATUS_DIR))?,
+        behind: count_commits(&git, "HEAD", &base, Some(&status_dir))?,
         ahead: count_commits(&git, &base, "HEAD", None)?,
         changes: changes(&git, None)?,
         base,

@@ -14,7 +14,7 @@ const APPROVED: &str = "approved";
 
 /// What is written into the file.
 #[derive(Clone, Debug)]
-pub(super) struct Change {
+pub(super) struct Written {
     pub(super) to: Lane,
     pub(super) agent: Option<String>,
     pub(super) assignee: Option<String>,
@@ -47,7 +47,7 @@ pub enum EditFailure {
 }
 
 /// `text` with the change made: front matter keys, feedback, one activity line.
-pub(super) fn edited(text: &str, from: Lane, change: &Change) -> Result<String, EditFailure> {
+pub(super) fn edited(text: &str, from: Lane, change: &Written) -> Result<String, EditFailure> {
     let split = Split::of(text)?;
     let ending = split.line_ending();
     let data = Data::parse(split.front)?;
@@ -74,7 +74,7 @@ pub(super) fn edited(text: &str, from: Lane, change: &Change) -> Result<String, 
 }
 
 /// The keys to set, in the order in which missing ones are added.
-fn keys(data: &Data, from: Lane, change: &Change) -> Vec<(&'static str, String)> {
+fn keys(data: &Data, from: Lane, change: &Written) -> Vec<(&'static str, String)> {
     let mut keys = vec![("lane", change.to.as_str().to_owned())];
     let mut set = |key, value: Option<String>| keys.extend(value.map(|value| (key, value)));
     set("assignee", change.assignee.clone());
@@ -88,7 +88,7 @@ fn keys(data: &Data, from: Lane, change: &Change) -> Vec<(&'static str, String)>
 
 /// `review_status` and `reviewed_by`. Done means approved, also when the work
 /// package had been sent back before.
-fn review_keys(data: &Data, from: Lane, change: &Change) -> (Option<String>, Option<String>) {
+fn review_keys(data: &Data, from: Lane, change: &Written) -> (Option<String>, Option<String>) {
     let reviewer = || Some(change.reviewer.clone());
     if change.feedback.is_some() {
         return (Some(HAS_FEEDBACK.into()), reviewer());
@@ -101,7 +101,7 @@ fn review_keys(data: &Data, from: Lane, change: &Change) -> (Option<String>, Opt
     (Some(APPROVED.into()), by)
 }
 
-fn entry(data: &Data, change: &Change) -> Entry {
+fn entry(data: &Data, change: &Written) -> Entry {
     let text = |key| data.text(key).unwrap_or_default().to_owned();
     let agent = change.agent.clone().unwrap_or_else(|| text("agent"));
     let shell_pid = match change.shell_pid {

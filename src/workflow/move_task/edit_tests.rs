@@ -2,8 +2,8 @@
 
 use super::*;
 
-fn change(to: Lane) -> Change {
-    Change {
+fn change(to: Lane) -> Written {
+    Written {
         to,
         agent: None,
         assignee: None,
@@ -21,7 +21,7 @@ const FILE: &str = "\u{feff}---\r\nwork_package_id: WP01\r\nlane: \"planned\"  #
 
 #[test]
 fn a_move_changes_its_keys_and_adds_one_line() {
-    let change = Change {
+    let change = Written {
         agent: Some("claude".into()),
         assignee: Some("Ada L".into()),
         shell_pid: Some(4711),
@@ -48,7 +48,7 @@ fn what_is_not_given_comes_from_the_file() {
 
 #[test]
 fn done_means_approved_and_keeps_a_known_reviewer() {
-    let done = |file: &str, change: &Change| {
+    let done = |file: &str, change: &Written| {
         let after = edited(file, Lane::ForReview, change).unwrap();
         let data = Data::parse(Split::of(&after).unwrap().front).unwrap();
         (
@@ -63,7 +63,7 @@ fn done_means_approved_and_keeps_a_known_reviewer() {
         "review_status: has_feedback\r\nreviewed_by: Bob",
     );
     assert_eq!(done(&sent_back, &change(Lane::Done)), approved("Bob"));
-    let named = Change {
+    let named = Written {
         reviewer_named: true,
         ..change(Lane::Done)
     };
@@ -73,7 +73,7 @@ fn done_means_approved_and_keeps_a_known_reviewer() {
 #[test]
 fn feedback_marks_the_file_and_fills_its_section() {
     let file = FILE.replace("# T\r\n", "# T\r\n\r\n## Review Feedback\r\n\r\nold\r\n");
-    let change = Change {
+    let change = Written {
         feedback: Some(Feedback {
             reviewer: "Ada".into(),
             date: "2026-02-04".into(),

@@ -1,5 +1,6 @@
 //! Why a move was not made, and what of it may go into an event.
 
+use std::io;
 use std::path::PathBuf;
 
 use thiserror::Error;
@@ -65,6 +66,9 @@ pub enum MoveError {
         /// The file, from the root.
         path: PathBuf,
     },
+    /// What is about to be done cannot be written down.
+    #[error("cannot write in the git directory: {0}")]
+    Journal(#[source] io::Error),
     /// Another command kept the turn, or it cannot be taken.
     #[error(transparent)]
     Turn(#[from] TurnError),
@@ -91,25 +95,16 @@ pub struct Known {
     pub feature: Option<Slug>,
 }
 
-/// A move that was not made.
-#[derive(Debug, Error)]
-#[error("{error}")]
-pub struct Failed {
-    /// Why.
-    #[source]
-    pub error: MoveError,
-    /// What was known by then.
-    pub known: Known,
-}
-
 impl MoveError {
     /// Whether something given or found was not valid, or something failed.
     #[must_use]
     pub fn kind(&self) -> ErrorKind {
         match self {
-            Self::NoRepository(_) | Self::Turn(_) | Self::Git(_) | Self::File(_) => {
-                ErrorKind::Runtime
-            }
+            Self::NoRepository(_)
+            | Self::Turn(_)
+            | Self::Journal(_)
+            | Self::Git(_)
+            | Self::File(_) => ErrorKind::Runtime,
             Self::Feature(FeatureError::Io(_)) | Self::Wp(WpError::File(FileError::Io { .. })) => {
                 ErrorKind::Runtime
             }
@@ -162,7 +157,6 @@ impl MoveError {
 mod tests {
     use super::*;
     use crate::workflow::move_task::Raw;
-    use std::io;
 
     #[test]
     fn an_event_names_the_failure_and_no_private_path() {

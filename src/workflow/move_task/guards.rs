@@ -4,6 +4,8 @@
 //! feedback, subtasks, and, for a move to review or done, the state of the
 //! planning files and of the worktree.
 
+use std::path::Path;
+
 use thiserror::Error;
 
 use crate::event::Lane;
@@ -198,9 +200,10 @@ pub(super) fn worktree(facts: WorktreeFacts) -> Result<(), WorktreeFault> {
     }
 }
 
-/// Files that our own commands write: the project's identity.
+/// Files that our own commands write: the identity of a project, which may lie
+/// below the top of its repository.
 fn is_ours(path: &str) -> bool {
-    path.strip_prefix(project::MARKER) == Some("/config.yaml")
+    Path::new(path).ends_with(Path::new(project::MARKER).join("config.yaml"))
 }
 
 fn counted(count: usize, what: &str) -> String {

@@ -3,8 +3,9 @@
 //! The order is fixed: find the project and the feature, wait for the turn, read
 //! the work package, ask the guards, write the file once, commit it. What is to
 //! be emitted follows from what was done, and is drafted, not emitted, here. The
-//! turn is kept until the result is dropped, so that the events of one work
-//! package are recorded in the order of its moves.
+//! turn is kept until the attempt is finished, so that the events of one work
+//! package are recorded in the order of its moves; what a killed run had begun is
+//! completed first.
 //!
 //! There is no transition matrix: any lane may follow any other. A move to the
 //! lane that the work package is already in changes nothing.
@@ -21,12 +22,15 @@ mod guards;
 mod outcome;
 mod request;
 mod settle;
+mod unfinished;
 
 pub use edit::EditFailure;
-pub use error::{Failed, Known, MoveError};
+pub use error::{Known, MoveError};
 pub use guards::{Refusal, WorktreeFault};
-pub use outcome::{Committed, Moved, Note};
+pub use outcome::{Attempt, Committed, Moved, Note};
 pub use request::{AutoCommit, BadOption, Guards, Raw, Request};
+pub use unfinished::Change;
+use unfinished::{Entry, Journal};
 
 use super::feature::{self, Chosen, Feature, Hints};
 use super::file;
@@ -95,21 +99,53 @@ impl Scene {
 
 /// Moves a work package as asked.
 ///
-/// # Errors
-/// When the move is refused or fails; then nothing was changed. A failed commit
-/// is no error: the move was made, and the result says that it is not committed.
-pub fn move_task(request: &Request, place: &Place) -> Result<Moved, Box<Failed>> {
-    let mut known = Known::default();
-    attempt(request, place, &mut known).map_err(|error| Box::new(Failed { error, known }))
+/// When the outcome is an error, nothing was changed. A failed commit is no
+/// error: the move was made, and the outcome says that it is not committed.
+#[must_use]
+pub fn move_task(request: &Request, place: &Place) -> Attempt {
+    let mut telling = Telling::default();
+    let outcome = attempt(request, place, &mut telling);
+    Attempt {
+        outcome,
+        notes: telling.notes,
+        known: telling.known,
+        earlier: telling.earlier,
+        journal: telling.journal,
+    }
 }
 
-fn attempt(request: &Request, place: &Place, known: &mut Known) -> Result<Moved, MoveError> {
-    let scene = look_around(request, place, known)?;
-    let mut notes = Vec::new();
+/// What there is to tell whatever the outcome is.
+#[derive(Default)]
+struct Telling {
+    notes: Vec<Note>,
+    known: Known,
+    earlier: Vec<Change>,
+    journal: Option<Journal>,
+}
+
+fn attempt(request: &Request, place: &Place, telling: &mut Telling) -> Result<Moved, MoveError> {
+    let scene = look_around(request, place, &mut telling.known)?;
     if scene.feature.chosen == Chosen::LatestIncomplete {
-        notes.push(Note::FeatureChosen(scene.feature.slug.clone()));
+        let slug = scene.feature.slug.clone();
+        telling.notes.push(Note::FeatureChosen(slug));
     }
-    let turn = Turn::take(&scene.repository.common_dir, place.patience.turn)?;
+    let common_dir = &scene.repository.common_dir;
+    let turn = Turn::take(common_dir, place.patience.turn)?;
+    let journal = telling.journal.insert(Journal::open(common_dir, turn));
+    telling.earlier = journal.recover(&scene, place);
+    let completed = telling.earlier.iter().cloned().map(Note::Completed);
+    telling.notes.extend(completed);
+    change(request, place, &scene, journal, &mut telling.notes)
+}
+
+/// The move itself. Until the file is replaced, every way out changes nothing.
+fn change(
+    request: &Request,
+    place: &Place,
+    scene: &Scene,
+    journal: &mut Journal,
+    notes: &mut Vec<Note>,
+) -> Result<Moved, MoveError> {
     let tasks_dir = scene.feature.tasks_dir();
     file::sweep(&tasks_dir);
     let wp = WorkPackage::find(&tasks_dir, request.wp).map_err(MoveError::Wp)?;
@@ -118,18 +154,21 @@ fn attempt(request: &Request, place: &Place, known: &mut Known) -> Result<Moved,
     if is_unmerged(&git, &path)? {
         return Err(MoveError::Unmerged { path });
     }
-    let mut moved = Moved::new(&wp, request, &scene, notes, turn);
-    if wp.lane == request.to {
+    let mut moved = Moved::new(&wp, request, scene);
+    if !moved.changed() {
         return Ok(moved);
     }
     if request.guards == Guards::Asked {
-        checks::ask(request, &scene, &wp, &git, &mut moved.notes)?;
+        checks::ask(request, scene, &wp, &git, notes)?;
     }
-    let change = settle::change(request, place, &git)?;
-    let text = edit::edited(&wp.text, wp.lane, &change)?;
+    let written = settle::written(request, place, &git)?;
+    let text = edit::edited(&wp.text, wp.lane, &written)?;
+    journal
+        .begin(Entry::new(request, scene, wp.lane, &text))
+        .map_err(MoveError::Journal)?;
     file::replace(&wp.path, &wp.text, &text)?;
-    moved.committed = settle::commit(request, place, &scene, &path);
-    moved.notes.extend(checks::dependents(request, &tasks_dir));
+    moved.committed = settle::commit(request, place, scene, &path, &moved.change);
+    notes.extend(checks::dependents(request, &tasks_dir));
     Ok(moved)
 }
 

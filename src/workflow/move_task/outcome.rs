@@ -3,12 +3,13 @@
 use std::fmt;
 use std::path::PathBuf;
 
+use super::error::{Known, MoveError};
 use super::request::Request;
+use super::unfinished::{Change, Journal};
 use super::{Scene, settle};
-use crate::event::{Draft, Invalid, Lane, Payload, WpStatusChanged};
+use crate::event::{Draft, Invalid};
 use crate::workflow::feature::Slug;
 use crate::workflow::git::CommitFailure;
-use crate::workflow::turn::Turn;
 use crate::workflow::work_package::{WorkPackage, WpId};
 
 /// Whether the change was committed.
@@ -33,11 +34,13 @@ pub enum Committed {
     Failed(CommitFailure),
 }
 
-/// Something worth telling about a move that was made.
+/// Something worth telling beside the outcome.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Note {
     /// The feature was chosen among several.
     FeatureChosen(Slug),
+    /// A move that a killed run had made was completed.
+    Completed(Change),
     /// These work packages build on the one that goes to review.
     Dependents(WpId, Vec<WpId>),
     /// The branch that the workspace was made from is gone; it was compared with another.
@@ -58,6 +61,10 @@ impl fmt::Display for Note {
                     "no feature was named; took the latest incomplete one, {slug}"
                 )
             }
+            Self::Completed(Change { wp, old, new, .. }) => write!(
+                f,
+                "completed an interrupted run, which had moved {wp} from {old} to {new}"
+            ),
             Self::Dependents(id, others) => {
                 let verb = if others.len() == 1 {
                     "depends"
@@ -82,54 +89,35 @@ impl fmt::Display for Note {
 /// A move that was made, or was not needed.
 #[derive(Debug)]
 pub struct Moved {
-    /// The work package.
-    pub wp: WpId,
-    /// The lane it was in.
-    pub old: Lane,
-    /// The lane it is in.
-    pub new: Lane,
+    /// What was moved, from where to where.
+    pub change: Change,
     /// The file.
     pub path: PathBuf,
-    /// The feature.
-    pub feature: Slug,
     /// Whether the change was committed.
     pub committed: Committed,
-    /// What else there is to tell.
-    pub notes: Vec<Note>,
-    changed_by: Option<String>,
     root: PathBuf,
-    message: String,
-    /// Others wait until the events of this move are recorded.
-    _turn: Turn,
 }
 
 impl Moved {
-    pub(super) fn new(
-        wp: &WorkPackage,
-        request: &Request,
-        scene: &Scene,
-        notes: Vec<Note>,
-        turn: Turn,
-    ) -> Self {
+    pub(super) fn new(wp: &WorkPackage, request: &Request, scene: &Scene) -> Self {
         Self {
-            wp: wp.id,
-            old: wp.lane,
-            new: request.to,
+            change: Change {
+                wp: wp.id,
+                feature: scene.feature.slug.clone(),
+                old: wp.lane,
+                new: request.to,
+                by: request.agent.clone(),
+            },
             path: wp.path.clone(),
-            feature: scene.feature.slug.clone(),
             committed: Committed::NoChange,
-            notes,
-            changed_by: request.agent.clone(),
             root: scene.project.root.clone(),
-            message: settle::message(request, &scene.feature.slug),
-            _turn: turn,
         }
     }
 
     /// Whether the work package changed its lane.
     #[must_use]
     pub fn changed(&self) -> bool {
-        self.old != self.new
+        self.change.old != self.change.new
     }
 
     /// The command, for a POSIX shell, that commits the file and nothing else.
@@ -139,25 +127,44 @@ impl Moved {
         format!(
             "git -C {} commit --only -m {} -- {}",
             quoted(&self.root.to_string_lossy()),
-            quoted(&self.message),
+            quoted(&settle::message(&self.change)),
             quoted(&path.to_string_lossy())
         )
     }
+}
 
-    /// The event that tells of this move; `None` when nothing changed.
-    ///
-    /// # Errors
-    /// When a value cannot be an event's.
-    pub fn draft(&self) -> Result<Option<Draft>, Invalid> {
-        if !self.changed() {
-            return Ok(None);
+/// What came of one call.
+#[derive(Debug)]
+pub struct Attempt {
+    /// The move, or why nothing was changed.
+    pub outcome: Result<Moved, MoveError>,
+    /// What else there is to tell.
+    pub notes: Vec<Note>,
+    pub(super) known: Known,
+    /// Moves that a killed run had made and not told.
+    pub(super) earlier: Vec<Change>,
+    /// Others wait until the events are recorded; they are then recorded in order.
+    pub(super) journal: Option<Journal>,
+}
+
+impl Attempt {
+    /// The events that tell of it, in order: what a killed run did not tell, then
+    /// the move that was made, or the failure. None when nothing happened.
+    #[must_use]
+    pub fn drafts(&self, request: &Request) -> Vec<Result<Draft, Invalid>> {
+        let own = match &self.outcome {
+            Ok(moved) => moved.changed().then(|| moved.change.draft()),
+            Err(error) => Some(error.draft(Some(request), &self.known)),
+        };
+        self.earlier.iter().map(Change::draft).chain(own).collect()
+    }
+
+    /// To be called when the events are recorded, or cannot be. Without it, the
+    /// next run hands them out again.
+    pub fn finish(self) {
+        if let Some(journal) = self.journal {
+            journal.clear();
         }
-        let mut event = WpStatusChanged::new(self.wp.to_string(), self.old, self.new)
-            .feature(self.feature.as_str());
-        if let Some(agent) = &self.changed_by {
-            event = event.changed_by(agent);
-        }
-        event.into_draft().map(Some)
     }
 }
 

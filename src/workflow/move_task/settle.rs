@@ -2,12 +2,11 @@
 
 use std::path::Path;
 
-use super::edit::Change;
+use super::edit::Written;
 use super::outcome::Committed;
 use super::request::{AutoCommit, Request};
-use super::{MoveError, Place, Scene};
+use super::{Change, MoveError, Place, Scene};
 use crate::event::Lane;
-use crate::workflow::feature::Slug;
 use crate::workflow::file::read_text;
 use crate::workflow::git::{Git, commit_file, commit_hash, is_ignored, user_name};
 use crate::workflow::review::Feedback;
@@ -19,7 +18,11 @@ const MAX_FEEDBACK_BYTES: u64 = 256 * 1024;
 const UNKNOWN: &str = "unknown";
 
 /// Settles what is to be written.
-pub(super) fn change(request: &Request, place: &Place, git: &Git<'_>) -> Result<Change, MoveError> {
+pub(super) fn written(
+    request: &Request,
+    place: &Place,
+    git: &Git<'_>,
+) -> Result<Written, MoveError> {
     let needs_reviewer = request.feedback_file.is_some() || request.to == Lane::Done;
     let reviewer = match &request.reviewer {
         Some(name) => name.clone(),
@@ -34,7 +37,7 @@ pub(super) fn change(request: &Request, place: &Place, git: &Git<'_>) -> Result<
         }),
         None => None,
     };
-    Ok(Change {
+    Ok(Written {
         to: request.to,
         agent: request.agent.clone(),
         assignee: request.assignee.clone(),
@@ -58,22 +61,25 @@ fn read_feedback(path: &Path) -> Result<String, MoveError> {
 }
 
 /// Commits the written file, where that leaves everything else as it is.
-pub(super) fn commit(request: &Request, place: &Place, scene: &Scene, path: &Path) -> Committed {
+pub(super) fn commit(
+    request: &Request,
+    place: &Place,
+    scene: &Scene,
+    path: &Path,
+    change: &Change,
+) -> Committed {
     if request.commit == AutoCommit::Off {
         return Committed::NotAsked;
     }
-    let current = scene.head.branch().unwrap_or_default();
-    if let Some(target) = other_branch(scene.meta.target_branch.as_deref(), current) {
-        return Committed::OtherBranch {
-            target,
-            current: current.to_owned(),
-        };
+    if let Some(target) = other_branch(scene) {
+        let current = scene.head.branch().unwrap_or_default().to_owned();
+        return Committed::OtherBranch { target, current };
     }
     let asking = scene.git(place.patience.question);
     if matches!(is_ignored(&asking, path), Ok(true)) {
         return Committed::Ignored;
     }
-    let message = message(request, &scene.feature.slug);
+    let message = message(change);
     let git = scene.git(place.patience.commit);
     match commit_file(
         &git,
@@ -87,23 +93,23 @@ pub(super) fn commit(request: &Request, place: &Place, scene: &Scene, path: &Pat
     }
 }
 
-/// The target branch, when it is not the one that is checked out.
-fn other_branch(target: Option<&str>, current: &str) -> Option<String> {
-    let target = target.map(str::trim).filter(|target| !target.is_empty())?;
-    (target != current).then(|| target.to_owned())
+/// The feature's target branch, when it is not the one that is checked out.
+pub(super) fn other_branch(scene: &Scene) -> Option<String> {
+    let target = scene.meta.target_branch.as_deref().map(str::trim)?;
+    let is_other = !target.is_empty() && Some(target) != scene.head.branch();
+    is_other.then(|| target.to_owned())
 }
 
 /// The message that the original gives such a commit.
-pub(super) fn message(request: &Request, slug: &Slug) -> String {
-    let by = request
-        .agent
-        .as_ref()
-        .map(|agent| format!(" [{agent}]"))
-        .unwrap_or_default();
+pub(super) fn message(change: &Change) -> String {
+    let by = match &change.by {
+        Some(agent) => format!(" [{agent}]"),
+        None => String::new(),
+    };
     format!(
         "chore: Move {} to {} on spec {}{by}",
-        request.wp,
-        request.to,
-        slug.number()
+        change.wp,
+        change.new,
+        change.feature.number()
     )
 }
