@@ -11,6 +11,7 @@ use crate::event::Invalid;
 use crate::home::HomeError;
 
 mod delivery;
+mod demo;
 mod dev_server;
 mod emission;
 mod reading;

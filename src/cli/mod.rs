@@ -12,6 +12,7 @@ use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum};
 mod agent;
 mod auth;
 pub mod columns;
+mod demo;
 mod dev_server;
 pub mod emission;
 mod emit;
@@ -106,6 +107,7 @@ enum Command {
     /// Send what is waiting; see what is waiting, and why
     #[command(subcommand)]
     Sync(sync::SyncCommand),
+    Demo(demo::Arguments),
     DevServer(dev_server::Arguments),
     Emit(emit::Arguments),
     /// See, count and check the local event log
@@ -151,6 +153,7 @@ fn run(cli: Cli, mut out: Output) -> (Result<(), Failure>, Output) {
         Command::Auth(command) => auth::run(command, &mut session),
         Command::Sync(command) => sync::run(command, &mut session),
         Command::Emit(arguments) => emit::run(arguments, &mut session),
+        Command::Demo(arguments) => demo::run(&arguments, &mut session.out),
         Command::DevServer(arguments) => dev_server::run(arguments, &mut session.out),
         Command::Log(command) => log::run(command, &mut session),
     };

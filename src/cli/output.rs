@@ -74,10 +74,13 @@ impl Output {
         self.stdout = stdout_as(anstream::ColorChoice::AlwaysAnsi);
     }
 
-    /// Whether a person is watching stdout.
+    /// Whether a person is watching stdout: it is a terminal, or what it goes
+    /// through (a recorder, the demo) says with `SPEC_KITTY_FORCE_TTY` that a
+    /// person reads it in the end. Decides the layout; colour has its own rules.
     #[must_use]
     pub fn stdout_is_terminal(&self) -> bool {
-        io::stdout().is_terminal()
+        let forced = std::env::var_os("SPEC_KITTY_FORCE_TTY");
+        forced.is_some_and(|value| !value.is_empty()) || io::stdout().is_terminal()
     }
 
     /// Writes one line to stdout. Styles are dropped where colour is off.

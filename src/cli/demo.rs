@@ -1,0 +1,287 @@
+//! `demo`: the guided run, told to a person at 80 columns or to a program as
+//! one report.
+
+use std::ops::ControlFlow;
+use std::path::PathBuf;
+
+use clap::Args;
+use serde::Serialize;
+
+use crate::cli::exit::Exit;
+use crate::cli::failure::Failure;
+use crate::cli::output::{Output, visible, visible_line, width};
+use crate::cli::signals::Signals;
+use crate::demo::{self, Moment, Proof, Step};
+
+/// The columns that the story keeps to.
+const COLUMNS: usize = 79;
+
+/// See it work: a guided run in a temporary project, home and server
+///
+/// Makes a git repository with a small feature, runs real commands on it, takes
+/// the network away and brings it back, and proves at the end, from the
+/// server's own file, that every event arrived once and in order. Nothing
+/// outside a temporary directory is touched. Exit 0 says that it is proved.
+#[derive(Debug, Args)]
+pub(super) struct Arguments {
+    /// Play in DIR (new or empty) and leave the home, the project and the
+    /// server's file there
+    #[arg(long, value_name = "DIR")]
+    keep: Option<PathBuf>,
+}
+
+#[derive(Serialize)]
+struct Told<'a> {
+    kind: &'static str,
+    v: u8,
+    ok: bool,
+    #[serde(flatten)]
+    proof: &'a Proof,
+    steps: &'a [Step],
+    kept: Option<&'a PathBuf>,
+}
+
+/// Plays the demo.
+///
+/// # Errors
+/// A [`Failure`] when it could not be played or did not prove its point.
+pub(super) fn run(arguments: &Arguments, out: &mut Output) -> Result<(), Failure> {
+    let cannot = |error: &std::io::Error| {
+        let message = format!("cannot start the demo: {error}");
+        Failure::new("demo", Exit::Failed, message)
+    };
+    let signals = Signals::watch().map_err(|error| cannot(&error))?;
+    let program = std::env::current_exe().map_err(|error| cannot(&error))?;
+    let mut unwritten = None;
+    if !out.json() {
+        greet(out)?;
+    }
+    let played = demo::play(&program, arguments.keep.as_deref(), &mut |moment| {
+        let told = if out.json() {
+            Ok(())
+        } else {
+            tell(out, &moment)
+        };
+        match told {
+            Ok(()) if signals.caught().is_none() => ControlFlow::Continue(()),
+            Ok(()) => ControlFlow::Break(()),
+            Err(failure) => {
+                unwritten = Some(failure);
+                ControlFlow::Break(())
+            }
+        }
+    });
+    if let Some(exit) = signals.caught() {
+        return Err(Failure::silent(exit));
+    }
+    if let Some(failure) = unwritten {
+        return Err(failure);
+    }
+    let report = played?;
+    let holds = report.proof.holds();
+    if out.json() {
+        out.object(&Told {
+            kind: "demo",
+            v: 1,
+            ok: holds,
+            proof: &report.proof,
+            steps: &report.steps,
+            kept: arguments.keep.as_ref(),
+        })?;
+    } else {
+        conclude(out, &report.proof, arguments.keep.as_ref())?;
+    }
+    if holds {
+        Ok(())
+    } else {
+        Err(Failure::silent(Exit::Damage))
+    }
+}
+
+fn greet(out: &mut Output) -> Result<(), Failure> {
+    paragraph(
+        out,
+        "A small project, two agents, and a network that fails. It takes a few seconds and \
+         touches nothing outside a temporary directory. Each line that begins with $ is a real \
+         command; below it is what it said.",
+    )
+}
+
+fn tell(out: &mut Output, moment: &Moment<'_>) -> Result<(), Failure> {
+    match moment {
+        Moment::Scene { number, title } => {
+            let style = anstyle::Style::new().bold();
+            out.line("")?;
+            out.line(format!("{style}{number}  {title}{style:#}"))?;
+        }
+        Moment::Remark(text) => {
+            out.line("")?;
+            paragraph(out, text)?;
+        }
+        Moment::Command { words, input } => {
+            out.line("")?;
+            let cyan = anstyle::AnsiColor::Cyan.on_default();
+            for line in typed(words, *input) {
+                out.line(format!("{cyan}{line}{cyan:#}"))?;
+            }
+        }
+        Moment::Output { text, .. } => {
+            let text = visible(text);
+            for line in dedented(&text).flat_map(folded) {
+                let margin = if line.is_empty() { "" } else { "    " };
+                out.line(format!("{margin}{line}"))?;
+            }
+        }
+    }
+    out.flush()
+}
+
+fn conclude(out: &mut Output, proof: &Proof, kept: Option<&PathBuf>) -> Result<(), Failure> {
+    out.line("")?;
+    if proof.holds() {
+        let text = format!(
+            "Proved. {} events were recorded on this machine, and the server's own file holds \
+             the same {}: each exactly once, in the same order, byte for byte, although the \
+             network failed twice.",
+            proof.recorded, proof.received
+        );
+        paragraph(out, &text)?;
+    } else {
+        let text = format!(
+            "Not proved: {} events were recorded and the server's file holds {}.",
+            proof.recorded, proof.received
+        );
+        paragraph(out, &text)?;
+        for (what, ids) in [
+            ("missing", &proof.missing),
+            ("more than once", &proof.repeated),
+            ("unknown here", &proof.unknown),
+            ("altered", &proof.altered),
+        ] {
+            for id in ids {
+                out.line(format!("    {what}: {}", visible_line(id)))?;
+            }
+        }
+        if !proof.in_order {
+            out.line("    not in the order of the log")?;
+        }
+        if proof.damaged > 0 {
+            out.line(format!(
+                "    places of the log that cannot be read: {}",
+                proof.damaged
+            ))?;
+        }
+    }
+    if let Some(dir) = kept {
+        let dir = visible_line(&dir.to_string_lossy());
+        out.line("")?;
+        out.line(format!(
+            "  Kept in {dir}: home, project, server/events.ndjson."
+        ))?;
+        out.line(format!(
+            "  Look around:  spec-kitty --home {dir}/home log tail"
+        ))?;
+    }
+    Ok(())
+}
+
+/// The command as it is typed, broken between words where it is too long.
+fn typed(words: &[String], input: Option<&str>) -> Vec<String> {
+    let mut lines = Vec::new();
+    let mut line = "  $".to_owned();
+    let input = input.map(|name| format!("< {name}"));
+    for word in words.iter().chain(&input) {
+        let word = visible_line(word);
+        if width(&line) + width(&word) + 3 > COLUMNS {
+            line.push_str(" \\");
+            lines.push(std::mem::replace(&mut line, "     ".to_owned()));
+        }
+        line.push(' ');
+        line.push_str(&word);
+    }
+    lines.push(line);
+    lines
+}
+
+/// The lines of `text` without the margin that all of them have.
+fn dedented(text: &str) -> impl Iterator<Item = &str> {
+    let margin_of = |line: &str| line.len() - line.trim_start_matches(' ').len();
+    let margin = text
+        .lines()
+        .filter(|line| !line.is_empty())
+        .map(margin_of)
+        .min();
+    text.lines()
+        .map(move |line| line.get(margin.unwrap_or(0)..).unwrap_or_default())
+}
+
+/// A line of output, folded between words where it is too long.
+fn folded(line: &str) -> Vec<String> {
+    let room = COLUMNS - 4;
+    let mut lines = Vec::new();
+    let mut rest = String::new();
+    for piece in line.split_inclusive(' ') {
+        if !rest.trim().is_empty() && width(&rest) + width(piece.trim_end()) > room {
+            lines.push(std::mem::replace(&mut rest, "  ".to_owned()));
+        }
+        rest.push_str(piece);
+    }
+    lines.push(rest);
+    lines
+}
+
+/// Writes prose in lines of at most [`COLUMNS`], with a margin of two.
+fn paragraph(out: &mut Output, text: &str) -> Result<(), Failure> {
+    let mut line = " ".to_owned();
+    for word in text.split_whitespace() {
+        if width(&line) + width(word) + 1 > COLUMNS {
+            out.line(&line)?;
+            " ".clone_into(&mut line);
+        }
+        line.push(' ');
+        line.push_str(word);
+    }
+    out.line(line)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn folding_loses_no_word_and_keeps_to_the_columns() {
+        let text = "  note: WP02 depends on WP01; ".repeat(6);
+        let lines = folded(&text);
+        assert!(lines.len() > 1);
+        assert!(
+            lines
+                .iter()
+                .all(|line| width(line.trim_end()) <= COLUMNS - 4),
+            "{lines:?}"
+        );
+        let words = |text: &str| {
+            text.split_whitespace()
+                .map(str::to_owned)
+                .collect::<Vec<_>>()
+        };
+        assert_eq!(words(&lines.concat()), words(&text));
+        assert_eq!(folded(""), [""]);
+        assert_eq!(folded("  kept   as it is"), ["  kept   as it is"]);
+    }
+
+    #[test]
+    fn a_common_margin_goes_and_deeper_ones_stay() {
+        let lines: Vec<_> = dedented("  a\n\n    b\n").collect();
+        assert_eq!(lines, ["a", "", "  b"]);
+    }
+
+    #[test]
+    fn a_long_command_is_broken_between_words() {
+        let words = vec!["spec-kitty".to_owned(), "x".repeat(60), "y".repeat(60)];
+        let lines = typed(&words, Some("plan.ndjson"));
+        assert_eq!(lines.len(), 3);
+        assert!(lines[0].starts_with("  $ spec-kitty") && lines[0].ends_with('\\'));
+        assert!(lines[2].ends_with("< plan.ndjson"));
+        assert_eq!(typed(&words[..1], None), ["  $ spec-kitty"]);
+    }
+}
