@@ -135,6 +135,8 @@ pub struct Placed {
     pub ordinal: Ordinal,
     /// Its place in the segment.
     pub offset: Offset,
+    /// The bytes of its frame.
+    pub bytes: u64,
 }
 
 /// What became of one record.

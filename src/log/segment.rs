@@ -154,11 +154,16 @@ impl LogDir {
     }
 
     fn fill_and_name(&self, temporary: &Path, header: &Header) -> io::Result<Box<dyn StoredFile>> {
+        let name = &self.segment_path(header.ordinal);
         let file = self.storage.create_new(temporary)?;
-        write_all(file.as_ref(), &header.encode(), Offset(0))?;
+        let header = header.encode();
+        match write_once(file.as_ref(), &header, Offset(0)) {
+            Written::All => {}
+            Written::Short(count) => return Err(short(count, header.len())),
+            Written::Failed(error) => return Err(error),
+        }
         file.sync()?;
-        self.storage
-            .rename_new(temporary, &self.segment_path(header.ordinal))?;
+        self.storage.rename_new(temporary, name)?;
         self.storage.sync_dir(&self.path)?;
         Ok(file)
     }
@@ -184,17 +189,30 @@ pub(super) enum Access {
     Append,
 }
 
-/// Writes all of `bytes` at `offset`. A short write is an error: the caller
-/// must not go on behind debris.
-pub(super) fn write_all(file: &dyn StoredFile, bytes: &[u8], offset: Offset) -> io::Result<()> {
+/// What one write call did.
+#[derive(Debug)]
+pub(super) enum Written {
+    All,
+    /// Only so many bytes: the disk is full, or a limit is reached.
+    Short(u64),
+    /// Nobody knows how many.
+    Failed(io::Error),
+}
+
+/// Writes `bytes` at `offset` with one call. What is missing after a short
+/// write is not added: nothing may be written behind debris.
+pub(super) fn write_once(file: &dyn StoredFile, bytes: &[u8], offset: Offset) -> Written {
     match file.write_at(bytes, offset.0) {
-        Ok(count) if count == bytes.len() => Ok(()),
-        Ok(count) => Err(io::Error::new(
-            io::ErrorKind::WriteZero,
-            format!("{count} of {} bytes were written", as_u64(bytes.len())),
-        )),
-        Err(error) => Err(error),
+        Ok(count) if count == bytes.len() => Written::All,
+        Ok(count) => Written::Short(as_u64(count)),
+        Err(error) => Written::Failed(error),
     }
+}
+
+/// The error of a short write.
+pub(super) fn short(written: u64, wanted: usize) -> io::Error {
+    let text = format!("only {written} of {wanted} bytes could be written; is the disk full?");
+    io::Error::new(io::ErrorKind::StorageFull, text)
 }
 
 /// The ordinal in a file name, when that is exactly how we write it.

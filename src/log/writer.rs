@@ -10,7 +10,7 @@ use crate::log::bytes::as_u64;
 use crate::log::frame::{self, MAX_BODY_BYTES, Seed};
 use crate::log::header::{Header, HeaderRead, NodeId, Predecessor, Pressure};
 use crate::log::newest::{self, Newest};
-use crate::log::segment::write_all;
+use crate::log::segment::{Written, short, write_once};
 use crate::log::storage::{Held, StoredFile};
 use crate::position::{Lamport, Lease, Offset, Ordinal, Seq};
 
@@ -48,6 +48,8 @@ pub(super) struct Writer<'a> {
     outcomes: Vec<Outcome>,
     /// The first outcome that is not durable yet.
     unsynced_from: usize,
+    /// Where a short write ended.
+    landed: Option<Offset>,
     notes: Vec<Note>,
     last_event: Option<Vec<u8>>,
 }
@@ -73,6 +75,7 @@ impl<'a> Writer<'a> {
             count,
             outcomes: Vec::with_capacity(count),
             unsynced_from: 0,
+            landed: None,
             notes: Vec::new(),
             last_event: None,
         }
@@ -118,17 +121,20 @@ impl<'a> Writer<'a> {
         (appended, unsynced)
     }
 
-    /// Records that were only in the buffer when the call failed never reached
-    /// the file, unless the failure was the write itself.
+    /// Records that certainly never reached the file: all that were only in
+    /// the buffer, unless the failure was the write itself; after a short
+    /// write, those that it did not reach the end of.
     fn withdraw_unwritten(&mut self) {
         let Some(segment) = &self.segment else { return };
-        if self.log.gave_up_on(segment.header.ordinal) {
-            return;
-        }
+        let reached = match self.landed {
+            Some(landed) => landed,
+            None if self.log.gave_up_on(segment.header.ordinal) => return,
+            None => segment.written,
+        };
         for outcome in &mut self.outcomes {
             if let Outcome::Unknown(placed) = outcome
                 && placed.ordinal == segment.header.ordinal
-                && placed.offset >= segment.written
+                && placed.offset.plus(placed.bytes) > reached
             {
                 *outcome = Outcome::NotWritten;
             }
@@ -226,6 +232,7 @@ impl<'a> Writer<'a> {
             clock,
             ordinal: segment.header.ordinal,
             offset: segment.end,
+            bytes,
         };
         segment.end = segment.end.plus(bytes);
         segment.seq = seq;
@@ -406,15 +413,28 @@ impl<'a> Writer<'a> {
                     source,
                 })?;
         }
-        if let Err(source) = write_all(segment.file.as_ref(), &self.buffer, segment.written) {
-            self.log.give_up_on(segment.header.ordinal);
-            let offset = segment.written;
-            return Err(AppendError::Unknown {
-                action: "write",
-                path,
-                offset,
-                source,
-            });
+        let (offset, action) = (segment.written, "write");
+        match write_once(segment.file.as_ref(), &self.buffer, offset) {
+            Written::All => {}
+            Written::Short(count) => {
+                self.log.give_up_on(segment.header.ordinal);
+                self.landed = Some(offset.plus(count));
+                let source = short(count, self.buffer.len());
+                return Err(AppendError::Io {
+                    action,
+                    path,
+                    source,
+                });
+            }
+            Written::Failed(source) => {
+                self.log.give_up_on(segment.header.ordinal);
+                return Err(AppendError::Unknown {
+                    action,
+                    path,
+                    offset,
+                    source,
+                });
+            }
         }
         segment.written = segment.end;
         self.buffer.clear();
