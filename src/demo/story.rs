@@ -94,7 +94,7 @@ fn work_offline(stage: &mut Stage<'_, '_>) -> Result<(), DemoError> {
         DONE,
     )?;
     move_task(stage, "WP02", "doing", "codex")?;
-    note(stage, "WP02", "the lid may be shut")?;
+    note(stage, "WP02", "works lid down")?;
     stage.run(&["sync", "now"], Input::None, NO_ANSWER)?;
     stage.run(&["sync", "status"], Input::None, DONE)?;
     stage.run(&["log", "tail", "--undelivered"], Input::None, DONE)

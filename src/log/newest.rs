@@ -27,6 +27,9 @@ pub(super) struct Open {
 pub(super) struct Newest {
     /// The newest segment when it may be added to.
     pub(super) open: Option<Open>,
+    /// The segment that a successor would follow, when it may not be added to:
+    /// what others wrote to it must be durable before the successor exists.
+    pub(super) unsettled: Option<Box<dyn StoredFile>>,
     pub(super) notes: Vec<Note>,
     /// The highest ordinal that is taken.
     pub(super) top: Ordinal,
@@ -47,6 +50,7 @@ pub(super) fn find(log: &Log, lock_identity: u64) -> Result<Newest, AppendError>
         .map_err(failed("list", log.dir.path().to_owned()))?;
     let mut newest = Newest {
         open: None,
+        unsettled: None,
         notes: Vec::new(),
         top: ordinals.last().copied().unwrap_or_default(),
         home_id: None,
@@ -126,6 +130,8 @@ impl Newest {
         }
         if !lossy && at_home && unreadable.is_empty() {
             self.open = Some(Open { header, file, tail });
+        } else {
+            self.unsettled = Some(file);
         }
     }
 

@@ -12,13 +12,16 @@
 //! * A bad region at the end of a *final* segment (its successor recorded
 //!   where it ends) is damage.
 //! * A bad region at the end of an *open* segment is a **torn tail** when it is
-//!   shorter than its lengths say or holds an all-zero disk sector: a write
-//!   that never finished, so nobody was told that it did.
-//! * It is **damage** when a head or a trailing length spans it exactly to the
-//!   end of the file: a whole frame was there, and its number is used up.
+//!   shorter than its lengths say, or when the piece of it in some disk sector
+//!   is all zero: a write that never finished, so nobody was told that it did.
+//! * What of it was a whole frame once is **damage**, whatever follows: a head or
+//!   a trailing length still spans it, or it reaches exactly to the end of the
+//!   file. Its number is used up.
 
-use crate::log::bytes::{as_u64, as_usize};
-use crate::log::frame::{self, Fault, Frame, MAGIC, OVERHEAD_BYTES, Seed};
+use crate::log::bytes::{as_u64, as_usize, u32_at};
+use crate::log::frame::{
+    self, Fault, Frame, MAGIC, MAX_BODY_BYTES, OVERHEAD_BYTES, SENTINEL, Seed, TAIL_BYTES,
+};
 use crate::position::{Lamport, Offset, Seq};
 
 /// The unit in which disks write or lose data.
@@ -193,25 +196,30 @@ impl<'a> Scan<'a> {
         }
     }
 
-    /// The region at the end, behind which no good frame follows.
+    /// A region behind which no good frame follows.
     fn last_region(&mut self, fault: Fault) -> Region<'a> {
         let offset = self.offset(self.at);
         let rest = self.rest(self.at);
-        let bytes = as_u64(rest.len());
-        self.at = self.bytes.len();
-        self.finished = true;
-        let next = match self.end {
-            End::Final { last_seq } => last_seq.next(),
-            End::Open => match consumed_by(rest, offset, self.seq) {
-                Some(count) => self.seq.plus(count),
-                None => return Region::Torn { offset, bytes },
+        let (length, next) = match self.end {
+            End::Final { last_seq } => (rest.len(), last_seq.next()),
+            End::Open => match wreck(rest, offset, self.seq) {
+                Some((length, used_up)) => (length, self.seq.plus(used_up)),
+                None => {
+                    self.finished = true;
+                    self.at = self.bytes.len();
+                    return Region::Torn {
+                        offset,
+                        bytes: as_u64(rest.len()),
+                    };
+                }
             },
         };
+        self.at += length;
         let lost = SeqRange::before(self.seq, next);
         self.seq = self.seq.max(next);
         Region::Damage {
             offset,
-            bytes,
+            bytes: as_u64(length),
             fault,
             lost,
         }
@@ -282,58 +290,53 @@ fn find_magic(bytes: &[u8]) -> Option<usize> {
     }
 }
 
-/// How many sequence numbers the bad bytes at the end of an open segment have
-/// used up, or `None` when they are a torn tail.
-fn consumed_by(bad: &[u8], offset: Offset, next_seq: Seq) -> Option<u64> {
-    if has_zero_sector(bad, offset) {
-        return None;
-    }
-    let (skipped, last) = walk_by_heads(bad);
-    let reaches_end = match last {
-        Walk::EndsExactly => true,
-        Walk::Stopped { at } => ends_like_a_frame(bad.get(at..).unwrap_or_default()),
-    };
-    if !reaches_end {
-        return None;
-    }
-    let counted = if matches!(last, Walk::EndsExactly) {
-        skipped
-    } else {
-        skipped + 1
-    };
-    Some(
-        claimed_by_last_head(bad, next_seq)
-            .unwrap_or(counted)
-            .max(counted)
-            .max(1),
-    )
-}
-
-/// Where a walk from head to head ends.
-enum Walk {
-    EndsExactly,
-    Stopped { at: usize },
-}
-
-/// Steps over bad frames whose lengths still agree; counts them.
-fn walk_by_heads(bad: &[u8]) -> (u64, Walk) {
+/// How many of the bad bytes at the end of an open segment were whole frames
+/// once, and how many sequence numbers these have used up; `None` when the
+/// bytes begin with a torn tail.
+fn wreck(bad: &[u8], offset: Offset, next_seq: Seq) -> Option<(usize, u64)> {
     let (mut at, mut count) = (0, 0);
     loop {
         let rest = bad.get(at..).unwrap_or_default();
-        let Ok(head) = frame::head(rest) else {
-            return (count, Walk::Stopped { at });
-        };
-        let total = head.total();
-        if total == rest.len() {
-            return (count + 1, Walk::EndsExactly);
+        let here = offset.plus(as_u64(at));
+        match whole_length(rest) {
+            Some(length) if !has_zero_sector(rest.get(..length)?, here) => {
+                at += length;
+                count += 1;
+            }
+            _ if !has_zero_sector(rest, here) && ends_like_a_frame(rest) => {
+                let claimed = claimed_by_last_head(bad, next_seq).unwrap_or(0);
+                return Some((bad.len(), claimed.max(count + 1)));
+            }
+            _ => return (count > 0).then_some((at, count)),
         }
-        let whole = rest.get(..total).and_then(frame::trailing_body_bytes);
-        if whole != Some(head.body_bytes) {
-            return (count, Walk::Stopped { at });
-        }
-        at += total;
-        count += 1;
     }
+}
+
+/// The length of the frame that was at the start of `bytes`, when its head or
+/// its trailing length still tells it.
+fn whole_length(bytes: &[u8]) -> Option<usize> {
+    by_head(bytes).or_else(|| by_trailing_length(bytes))
+}
+
+/// By the head: it spans the bytes exactly, or something of the frame's end is
+/// where it says.
+fn by_head(bytes: &[u8]) -> Option<usize> {
+    let head = frame::head(bytes).ok()?;
+    let total = head.total();
+    let tail = bytes.get(..total)?.last_chunk::<TAIL_BYTES>()?;
+    let length_agrees = u32_at(tail, 0).map(u64::from) == Some(as_u64(head.body_bytes));
+    (total == bytes.len() || length_agrees || tail.ends_with(&SENTINEL)).then_some(total)
+}
+
+/// By the trailing length: the first one that points back at the start.
+fn by_trailing_length(bytes: &[u8]) -> Option<usize> {
+    let most = bytes.len().min(OVERHEAD_BYTES + MAX_BODY_BYTES);
+    (OVERHEAD_BYTES..=most).find(|end| {
+        bytes
+            .get(..*end)
+            .and_then(frame::trailing_body_bytes)
+            .is_some_and(|body_bytes| body_bytes + OVERHEAD_BYTES == *end)
+    })
 }
 
 /// The last number that the frames of a segment claim whose header, and with it
@@ -372,15 +375,20 @@ fn claimed_by_last_head(bad: &[u8], next_seq: Seq) -> Option<u64> {
         .then(|| head.seq.0.saturating_sub(next_seq.0).saturating_add(1))
 }
 
-/// Whether `bytes`, which begin at `offset` in the file, hold a whole disk
-/// sector of zeroes. No frame does: its text has none, its header few.
+/// Whether a disk sector of `bytes`, which begin at `offset` in the file, was
+/// never written: its piece is all zero.
+///
+/// The first and the last piece may be parts of a sector. A frame begins with a
+/// magic and ends with a sentinel that have no zero byte, so such a piece is
+/// never the beginning or the end of one that was written.
 fn has_zero_sector(bytes: &[u8], offset: Offset) -> bool {
-    let into_sector = offset.0 % SECTOR_BYTES;
-    let skip = as_usize((SECTOR_BYTES - into_sector) % SECTOR_BYTES);
-    let sectors = bytes.get(skip..).unwrap_or_default();
-    sectors
-        .chunks_exact(as_usize(SECTOR_BYTES))
-        .any(|sector| sector.iter().all(|byte| *byte == 0))
+    let into_sector = as_usize(offset.0 % SECTOR_BYTES);
+    let first_piece = as_usize(SECTOR_BYTES)
+        .saturating_sub(into_sector)
+        .min(bytes.len());
+    let (first, rest) = bytes.split_at_checked(first_piece).unwrap_or((bytes, &[]));
+    let zero = |piece: &[u8]| !piece.is_empty() && piece.iter().all(|byte| *byte == 0);
+    zero(first) || rest.chunks(as_usize(SECTOR_BYTES)).any(zero)
 }
 
 #[cfg(test)]

@@ -155,6 +155,52 @@ fn a_sector_that_was_never_written_makes_the_tail_torn_though_its_lengths_agree(
     assert_eq!(lost(&scan(&bytes, last)[0]), Some((10, 10)));
 }
 
+/// Two frames that a power cut took apart: the sector in which the first lies
+/// and the second begins was lost, the one in which the second ends was kept.
+/// The trailing length of the second still spans it to the end of the file, but
+/// nothing was ever confirmed. A rule that asks for a whole sector of zeroes
+/// calls this damage.
+#[test]
+fn a_tail_whose_first_sector_was_lost_is_torn_though_its_end_is_whole() {
+    let mut bytes = Vec::new();
+    for (seq, body_bytes) in [(10, 372), (11, 20), (12, 160)] {
+        let place = (Kind::Event, Seq(seq), Lamport(100));
+        let write = |out: &mut Vec<u8>| {
+            out.resize(out.len() + body_bytes, b'x');
+            Ok::<(), ()>(())
+        };
+        frame::encode(&mut bytes, place, SEED, |_| (), write).unwrap();
+    }
+    bytes[412..512].fill(0);
+    let regions = scan(&bytes, End::Open);
+    assert_eq!(seqs(&regions), [10]);
+    assert_eq!(
+        regions[1],
+        Region::Torn {
+            offset: BASE.plus(412),
+            bytes: 260
+        }
+    );
+}
+
+/// A bit rots in the last whole frame and a write behind it was torn: the frame
+/// must not vanish with the tail. Found by the simulator.
+#[test]
+fn a_damaged_frame_before_a_torn_tail_is_damage_and_the_rest_is_torn() {
+    let (bytes, starts) = frames(4);
+    for bit in starts[2] * 8..starts[3] * 8 {
+        let mut bad = bytes[..starts[3] + 20].to_vec();
+        bad[bit / 8] ^= 1 << (bit % 8);
+        let regions = scan(&bad, End::Open);
+        assert_eq!(seqs(&regions), [10, 11], "bit {bit}");
+        assert_eq!(lost(&regions[2]), Some((12, 12)), "bit {bit}: {regions:?}");
+        assert!(
+            matches!(regions[3], Region::Torn { bytes: 20, .. }),
+            "bit {bit}: {regions:?}"
+        );
+    }
+}
+
 #[test]
 fn in_a_final_segment_a_bad_or_missing_end_is_damage() {
     let (bytes, starts) = frames(3);

@@ -8,7 +8,7 @@ use crate::log::append::{
 };
 use crate::log::bytes::as_u64;
 use crate::log::frame::{self, MAX_BODY_BYTES, Seed};
-use crate::log::header::{Header, HeaderRead, NodeId, Predecessor, Pressure};
+use crate::log::header::{HEADER_BYTES, Header, HeaderRead, NodeId, Predecessor, Pressure};
 use crate::log::newest::{self, Newest};
 use crate::log::segment::{Written, short, write_once};
 use crate::log::storage::{Held, StoredFile};
@@ -280,6 +280,7 @@ impl<'a> Writer<'a> {
         };
         let newest = Newest {
             open: None,
+            unsettled: None,
             notes: Vec::new(),
             top: self.top,
             home_id: Some(segment.header.home_id),
@@ -322,7 +323,6 @@ impl<'a> Writer<'a> {
         if lease.end > Lamport::MAX_PLAUSIBLE {
             return Err(AppendError::ClockExhausted);
         }
-        let first = newest.home_id.is_none();
         let header = Header {
             ordinal: newest.top.next(),
             segment_id: log.ambient.random(),
@@ -336,10 +336,14 @@ impl<'a> Writer<'a> {
             pressure,
             created_at_us: log.ambient.now_us(),
         };
+        if let Some(file) = &newest.unsettled {
+            // When this fails, whoever wrote there was told the same.
+            let _ = file.sync();
+        }
         log.dir.remove_leftovers();
-        let file = self.create(&header, first)?;
+        let file = self.create(&header)?;
         self.top = header.ordinal;
-        let end = Offset(as_u64(crate::log::header::HEADER_BYTES));
+        let end = Offset(as_u64(HEADER_BYTES));
         self.segment = Some(Filling {
             seed: header.seed(),
             file,
@@ -352,7 +356,7 @@ impl<'a> Writer<'a> {
         Ok(())
     }
 
-    fn create(&self, header: &Header, first: bool) -> Result<Box<dyn StoredFile>, AppendError> {
+    fn create(&self, header: &Header) -> Result<Box<dyn StoredFile>, AppendError> {
         let dir = &self.log.dir;
         let failed = |path: PathBuf| {
             move |source: io::Error| AppendError::Io {
@@ -365,14 +369,6 @@ impl<'a> Writer<'a> {
         let file = dir
             .create(header, [a, b, c, d])
             .map_err(failed(dir.segment_path(header.ordinal)))?;
-        if first {
-            // The first segment is only as durable as the way to it.
-            for above in dir.path().ancestors().skip(1).take(2) {
-                dir.storage()
-                    .sync_dir(above)
-                    .map_err(failed(above.to_owned()))?;
-            }
-        }
         Ok(file)
     }
 
@@ -399,19 +395,8 @@ impl<'a> Writer<'a> {
             return Ok(());
         }
         let path = self.log.dir.segment_path(segment.header.ordinal);
-        if segment.written.0 == as_u64(crate::log::header::HEADER_BYTES) {
-            // Whoever made this segment may have stopped before its name was
-            // durable.
-            let dir = self.log.dir.path().to_owned();
-            self.log
-                .dir
-                .storage()
-                .sync_dir(&dir)
-                .map_err(|source| AppendError::Io {
-                    action: "sync",
-                    path: dir,
-                    source,
-                })?;
+        if segment.written.0 == as_u64(HEADER_BYTES) {
+            make_findable(self.log, &segment.header)?;
         }
         let (offset, action) = (segment.written, "write");
         match write_once(segment.file.as_ref(), &self.buffer, offset) {
@@ -440,6 +425,24 @@ impl<'a> Writer<'a> {
         self.buffer.clear();
         Ok(())
     }
+}
+
+/// Makes the way to a segment without frames durable. Whoever made it may have
+/// stopped before its name was, and the first frame of a home is only as
+/// durable as the home's own name and its parent's.
+fn make_findable(log: &Log, header: &Header) -> Result<(), AppendError> {
+    let above = if header.first_seq == Seq(1) { 3 } else { 1 };
+    for dir in log.dir.path().ancestors().take(above) {
+        log.dir
+            .storage()
+            .sync_dir(dir)
+            .map_err(|source| AppendError::Io {
+                action: "sync",
+                path: dir.to_owned(),
+                source,
+            })?;
+    }
+    Ok(())
 }
 
 /// A node id that no other home has.
