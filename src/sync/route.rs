@@ -70,13 +70,15 @@ impl Bindings {
         }
     }
 
-    /// Takes in one control frame; frames come in log order. A frame that
-    /// would give one account's events to another is not believed.
+    /// Takes in one control frame; in whatever order they are read, and however
+    /// often. A frame that would give one account's events to another is not
+    /// believed.
     pub(crate) fn note(&mut self, seq: Seq, body: &[u8]) {
         if let Some(Control::Bind { from, to }) = Control::decode(body)
             && (from == TargetId::SIGNED_OUT || from == to.without_team().id())
+            && let Err(place) = self.binds.binary_search_by_key(&seq, |(at, ..)| *at)
         {
-            self.binds.push((seq, from, to.id()));
+            self.binds.insert(place, (seq, from, to.id()));
         }
     }
 

@@ -28,10 +28,12 @@ pub(super) fn gap(lost: SeqRange) -> String {
 /// `0000000002.seg, byte 81,920`.
 pub(super) fn place(dir: &LogDir, damage: &Damage) -> String {
     let name = file_name(dir, damage.ordinal);
-    if damage.bytes == 0 {
-        return format!("{name}, before byte {}", grouped(damage.offset.0));
+    let at = grouped(damage.offset.0);
+    match (damage.bytes, damage.offset.0) {
+        (0, 0) => format!("before {name}"),
+        (0, _) => format!("{name}, at byte {at}"),
+        _ => format!("{name}, byte {at}"),
     }
-    format!("{name}, byte {}", grouped(damage.offset.0))
 }
 
 /// What is wrong, in words.

@@ -1,10 +1,22 @@
 //! Where an event is on its way to the server, as far as is known here.
 //!
 //! Only the view that the sender wrote is read: no lock is taken, sled is not
-//! opened. What is not known is not claimed.
+//! opened. What is not known is not claimed: a cursor counts only when the
+//! event that it names is where it says, as the sender itself would judge.
+
+use std::cell::RefCell;
+use std::collections::BTreeMap;
 
 use crate::cli::output::Output;
-use crate::state::{Ledger, Project, State};
+use crate::event::decode_body;
+use crate::log::frame::Kind;
+use crate::log::read::{Item, ReadError, Step};
+use crate::log::reader::Reader;
+use crate::log::segment::LogDir;
+use crate::position::Seq;
+use crate::state::{Cursor, Ledger, Project, State, Stream};
+use crate::sync::route::{Bindings, Route};
+use crate::target::TargetId;
 
 pub(super) use crate::state::DeliveryState;
 
@@ -21,78 +33,144 @@ pub(super) struct Delivery<'a> {
     pub(super) last_error: Option<&'a str>,
 }
 
-/// What is known of all deliveries.
+/// What is known of all deliveries from this home.
+///
+/// Events that were recorded while signed out belong to whom a later control
+/// frame says: whoever asks about an event has shown all control frames behind
+/// it before, with [`Deliveries::note`] or [`Deliveries::note_from`].
 #[derive(Debug)]
-pub(super) enum Deliveries {
-    /// The ledger; empty when nothing was ever sent.
-    Known(Box<Ledger>),
-    /// The ledger cannot be read.
-    Unknown,
+pub(super) struct Deliveries {
+    dir: LogDir,
+    /// `None` when it cannot be read; empty when nothing was ever sent.
+    ledger: Option<Ledger>,
+    bindings: Bindings,
+    /// Whether the cursors of these streams fit the log.
+    fits: RefCell<BTreeMap<(TargetId, Project), bool>>,
 }
 
 impl Deliveries {
     /// Reads the sender's view; when that cannot be read, says so on stderr.
-    pub(super) fn load(state: &State, out: &Output) -> Self {
-        match state.view() {
-            Ok(ledger) => Self::Known(Box::new(ledger.unwrap_or_default())),
+    pub(super) fn load(state: &State, dir: &LogDir, out: &Output) -> Self {
+        let ledger = match state.view() {
+            Ok(ledger) => Some(ledger.unwrap_or_default()),
             Err(error) => {
                 out.warn(format!("{error}; delivery states are not known"));
-                Self::Unknown
+                None
             }
+        };
+        Self {
+            dir: dir.clone(),
+            ledger,
+            bindings: Bindings::default(),
+            fits: RefCell::default(),
         }
     }
 
     /// Reads the view again; what cannot be read leaves everything as it was.
     pub(super) fn renew(&mut self, state: &State) {
-        if let (Self::Known(known), Ok(Some(ledger))) = (self, state.view()) {
-            **known = ledger;
+        if let (Some(known), Ok(Some(ledger))) = (&mut self.ledger, state.view()) {
+            *known = ledger;
+            self.fits.borrow_mut().retain(|_, fits| *fits);
         }
     }
 
     /// The ledger, where it can be read.
     pub(super) fn ledger(&self) -> Option<&Ledger> {
-        match self {
-            Self::Known(ledger) => Some(ledger),
-            Self::Unknown => None,
+        self.ledger.as_ref()
+    }
+
+    /// Takes in one frame, in whatever order they are read.
+    pub(super) fn note(&mut self, item: &Item<'_>) {
+        if item.kind == Kind::Control {
+            self.bindings.note(item.seq, item.body);
+        }
+    }
+
+    /// Takes in all frames from `from` on, when any of them could matter.
+    ///
+    /// # Errors
+    /// [`ReadError`] when the log cannot be read.
+    pub(super) fn note_from(&mut self, from: Seq) -> Result<(), ReadError> {
+        let ledger = self.ledger.as_ref();
+        if ledger.is_none_or(|ledger| ledger.targets().is_empty()) {
+            return Ok(());
+        }
+        let mut reader = Reader::new(self.dir.clone(), from);
+        loop {
+            match reader.step()? {
+                Step::Frame(item) => self.note(&item),
+                Step::Damage(_) => {}
+                Step::Idle => return Ok(()),
+            }
         }
     }
 
     /// What is known of this event.
     pub(super) fn of(&self, entry: &Entry<'_>) -> Delivery<'_> {
-        let Some(ledger) = self.ledger() else {
+        let pending = Delivery {
+            state: Some(DeliveryState::Pending),
+            ..Delivery::default()
+        };
+        let Some(ledger) = &self.ledger else {
             return Delivery::default();
         };
-        if entry.header.flags.opted_out() {
-            return Delivery::default();
-        }
-        let project = entry.header.project.map(Project::new);
-        let stream = match &project {
-            Some(Err(_)) => None,
-            Some(Ok(project)) => Some(Some(project)),
-            None => Some(None),
+        let (target, stream) = match self.bindings.route(entry.seq, &entry.header) {
+            Route::OptedOut | Route::Nameless => return Delivery::default(),
+            Route::Unbound | Route::NoProject { .. } => return pending,
+            Route::Stream { target, stream } => (target, stream),
         };
-        let target = ledger.target(entry.header.target);
-        let stream = stream.and_then(|project| target.and_then(|target| target.stream(project)));
-        let Some(stream) = stream else {
-            return Delivery::in_state(DeliveryState::Pending);
+        let known = ledger
+            .target(target)
+            .and_then(|at| at.stream(Some(&stream)));
+        let Some(known) = known.filter(|known| self.fits(target, stream, known)) else {
+            return pending;
         };
-        let exception = stream.exceptions().get(&entry.seq);
+        let exception = known.exceptions().get(&entry.seq);
         Delivery {
-            state: Some(stream.state_of(entry.seq)),
+            state: Some(known.state_of(entry.seq)),
             attempts: exception.map_or(0, |exception| exception.attempts),
             last_error: exception.map(|exception| exception.trouble.message()),
         }
     }
+
+    /// Whether a stream's cursor fits the log: a log that was restored from an
+    /// older copy holds other events where those were that the cursor settled.
+    fn fits(&self, target: TargetId, stream: Project, known: &Stream) -> bool {
+        let Some(cursor) = known.cursor() else {
+            return true;
+        };
+        let mut fits = self.fits.borrow_mut();
+        let judged = fits.entry((target, stream));
+        *judged.or_insert_with(|| is_at(&self.dir, cursor).unwrap_or(false))
+    }
+}
+
+/// Whether the cursor's event is in the log where the cursor says, or was
+/// before the oldest event that is retained.
+fn is_at(dir: &LogDir, cursor: &Cursor) -> Result<bool, ReadError> {
+    let first_from = |from| {
+        let mut reader = Reader::new(dir.clone(), from);
+        loop {
+            match reader.step()? {
+                Step::Damage(_) => {}
+                Step::Idle => return Ok(None),
+                Step::Frame(item) => {
+                    let id = decode_body(item.body).ok();
+                    let is_it =
+                        id.is_some_and(|(header, _)| header.event_id == cursor.event.as_str());
+                    return Ok(Some((item.seq, is_it)));
+                }
+            }
+        }
+    };
+    match first_from(cursor.seq)? {
+        None => Ok(false),
+        Some((seq, is_it)) if seq == cursor.seq => Ok(is_it),
+        Some(_) => Ok(first_from(Seq(1))?.is_some_and(|(first, _)| first > cursor.seq)),
+    }
 }
 
 impl Delivery<'_> {
-    fn in_state(state: DeliveryState) -> Self {
-        Self {
-            state: Some(state),
-            ..Self::default()
-        }
-    }
-
     /// The word for the state; `-` where there is none.
     pub(super) fn word(&self) -> &'static str {
         self.state.map_or("-", DeliveryState::as_str)

@@ -69,9 +69,9 @@ fn log_dir(session: &Session) -> LogDir {
     LogDir::new(session.home.log_dir(), Arc::new(Disk))
 }
 
-fn deliveries(session: &Session) -> Deliveries {
+fn deliveries(session: &Session, dir: &LogDir) -> Deliveries {
     let state = crate::state::State::at(session.home.state_dir());
-    Deliveries::load(&state, &session.out)
+    Deliveries::load(&state, dir, &session.out)
 }
 
 /// The event in a frame; `None` for frames that hold something else, and for

@@ -32,7 +32,8 @@ pub(super) fn run(args: &ShowArgs, session: &mut Session) -> Result<(), Failure>
         Name::Number(seq) => seq,
         Name::Id(id) => find::by_id(&dir, id)?,
     };
-    let deliveries = super::deliveries(session);
+    let mut deliveries = super::deliveries(session, &dir);
+    deliveries.note_from(seq)?;
     let out = &mut session.out;
     let form = if out.json() { Form::Json } else { Form::Full };
     let mut printer = Printer::new(form, Zone::chosen(args.utc), &dir, out);

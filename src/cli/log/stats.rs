@@ -78,7 +78,8 @@ pub(super) fn run(args: &StatsArgs, session: &mut Session) -> Result<(), Failure
     let dir = super::log_dir(session);
     let types = types::resolve(&dir, &args.which.types)?;
     let filter = args.which.filter(types, &zone.now());
-    let deliveries = super::deliveries(session);
+    let mut deliveries = super::deliveries(session, &dir);
+    deliveries.note_from(Seq(1))?;
     let mut report = Report::new(&dir)?;
     // Programs get days in UTC, wherever they run.
     let days = if json { Zone::chosen(true) } else { zone };

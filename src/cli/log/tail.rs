@@ -115,7 +115,7 @@ pub(super) fn run(args: &TailArgs, session: &mut Session) -> Result<(), Failure>
     let form = args.output.unwrap_or(usual);
     let mut tail = Tail {
         args,
-        deliveries: super::deliveries(session),
+        deliveries: super::deliveries(session, &dir),
         filter: args.which.filter(types, &zone.now()),
         printer: Printer::new(form, zone, &dir, &mut session.out),
         dir,
@@ -141,7 +141,7 @@ impl Tail<'_> {
     }
 
     /// Where to begin, so that as many events as wanted are found from there.
-    fn window(&self) -> Result<Window, Failure> {
+    fn window(&mut self) -> Result<Window, Failure> {
         let to = newest_seq(&self.dir)?.unwrap_or_default();
         let first = match self.args.after.as_deref().map(Name::of) {
             Some(Name::Number(seq)) => seq.next(),
@@ -149,8 +149,11 @@ impl Tail<'_> {
             None => Seq(1),
         };
         let from = match self.lines() {
-            Lines::All => first,
-            Lines::Last(_) if self.args.reverse => first,
+            Lines::Last(_) | Lines::All if self.args.reverse => first,
+            Lines::All => {
+                self.deliveries.note_from(first)?;
+                first
+            }
             Lines::Last(0) => to.next(),
             Lines::Last(count) => self.first_of_last(count, Window { from: first, to })?,
         };
@@ -171,7 +174,7 @@ impl Tail<'_> {
     }
 
     /// The number of the first of the last `count` events that are wanted.
-    fn first_of_last(&self, count: u64, window: Window) -> Result<Seq, Failure> {
+    fn first_of_last(&mut self, count: u64, window: Window) -> Result<Seq, Failure> {
         let mut first = window.to.next();
         let mut missing = count;
         let mut frames = NewestFirst::new(&self.dir)?;
@@ -179,6 +182,7 @@ impl Tail<'_> {
             if item.seq < window.from {
                 break;
             }
+            self.deliveries.note(&item);
             if item.seq > window.to || !self.wants(&item) {
                 continue;
             }
@@ -232,6 +236,7 @@ impl Tail<'_> {
             if item.seq < window.from {
                 break;
             }
+            self.deliveries.note(&item);
             if item.seq <= window.to {
                 self.print(&item, out)?;
             }
@@ -241,6 +246,7 @@ impl Tail<'_> {
 
     /// Prints the frame when it is an event that is wanted.
     fn print(&mut self, item: &Item<'_>, out: &mut Output) -> Result<bool, Failure> {
+        self.deliveries.note(item);
         let Some(entry) = understood(item, &self.dir, out)? else {
             return Ok(false);
         };

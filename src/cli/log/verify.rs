@@ -58,7 +58,7 @@ struct Findings {
 
 pub(super) fn run(session: &mut Session) -> Result<(), Failure> {
     let dir = super::log_dir(session);
-    let deliveries = super::deliveries(session);
+    let deliveries = super::deliveries(session, &dir);
     let mut gaps = Gaps::default();
     let findings = Findings {
         verdict: verify(dir.clone(), Writers::Possible, |item| gaps.see(item))?,

@@ -44,10 +44,8 @@ impl Report {
 
     /// For people.
     pub(super) fn page(&self, columns: usize) -> Vec<String> {
-        let mut lines = vec![
-            format!("  {}", paint(BOLD, &self.headline())),
-            String::new(),
-        ];
+        let headline = clip(&self.headline(), columns.saturating_sub(2));
+        let mut lines = vec![format!("  {}", paint(BOLD, &headline)), String::new()];
         lines.extend(self.type_lines(columns));
         if self.events > 0 {
             lines.push(String::new());
@@ -81,7 +79,7 @@ impl Report {
             ("Size", room),
         ] {
             if !text.is_empty() {
-                let text = clip(&text, columns.saturating_sub(13));
+                let text = clip(&text, columns.saturating_sub(12));
                 lines.push(format!("  {} {text}", paint(DIM, &left(label, 9))));
             }
         }

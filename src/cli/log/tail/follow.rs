@@ -14,6 +14,7 @@ use crate::cli::output::Output;
 use crate::cli::signals::Signals;
 use crate::log::read::Step;
 use crate::log::reader::Reader;
+use crate::platform;
 use crate::position::Seq;
 use crate::state::State;
 
@@ -76,6 +77,9 @@ impl Tail<'_> {
                     let idle = self.args.idle_exit;
                     if idle.is_some_and(|idle| printed_at.elapsed() >= idle) {
                         break;
+                    }
+                    if platform::stdout_reader_has_gone() {
+                        return Err(Failure::silent(Exit::Done));
                     }
                     pause.wait();
                 }

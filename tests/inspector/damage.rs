@@ -1,0 +1,163 @@
+//! Damage: named, counted, and never in the way of what is sound.
+
+use std::io::Write;
+
+use crate::support::{Bench, PROJECT, id};
+use serde_json::json;
+use spec_kitty::state::Outcome;
+
+/// Five notes in one segment, the third of them damaged.
+fn bench() -> (Bench, u64) {
+    let bench = Bench::new();
+    let placed: Vec<_> = (1..=5).map(|n| bench.note(&format!("note {n}"))).collect();
+    bench.flip(1, placed[2].offset.0 + 200);
+    (bench, placed[2].offset.0)
+}
+
+#[test]
+fn tail_shows_the_rest_and_says_what_is_missing() {
+    let (bench, offset) = bench();
+    let ran = bench.run(&["log", "tail"]);
+    assert_eq!((ran.code, ran.stdout.lines().count()), (Some(0), 4));
+    let offset = spec_kitty::cli::columns::grouped(offset);
+    assert_eq!(
+        ran.stderr,
+        format!(
+            "warning: 0000000001.seg, byte {offset}: a checksum is wrong: the bytes changed on disk; record 3 is lost; see: spec-kitty log verify\n"
+        )
+    );
+    let ran = bench.run(&["log", "tail", "-r"]);
+    assert_eq!(ran.stdout.lines().count(), 4);
+    assert_eq!(
+        ran.stderr,
+        "warning: record 3 is lost; see: spec-kitty log verify\n"
+    );
+    assert_eq!(
+        bench.prints(&["log", "tail", "-n", "2"]).lines().count(),
+        2,
+        "damage before it is not its matter"
+    );
+}
+
+#[test]
+fn verify_names_the_place_and_what_is_lost() {
+    let (bench, offset) = bench();
+    let ran = bench.run(&["--json", "log", "verify"]);
+    assert_eq!((ran.code, ran.stderr.as_str()), (Some(5), ""));
+    let report: serde_json::Value = serde_json::from_str(&ran.stdout).unwrap();
+    let bytes = report["damage"][0]["bytes"].clone();
+    assert_eq!(
+        report,
+        json!({
+            "kind": "log-verify", "v": 1, "ok": false, "segments": 1, "events": 4, "torn_bytes": 0,
+            "damage": [{"segment": 1, "offset": offset, "bytes": bytes, "reason": "bad-checksum"}],
+            "lost": [{"from_seq": 3, "to_seq": 3, "possibly_unacknowledged": true}],
+        })
+    );
+    bench.answered(PROJECT, &[(4, id(3), Outcome::Delivered)]);
+    let ran = bench.run(&["--json", "log", "verify"]);
+    assert!(
+        ran.stdout.contains(r#""possibly_unacknowledged":false"#),
+        "{}",
+        ran.stdout
+    );
+}
+
+#[test]
+fn a_person_reads_where_what_and_what_next() {
+    let (bench, offset) = bench();
+    let ran = bench.run(&["log", "verify"]);
+    assert_eq!((ran.code, ran.stderr.as_str()), (Some(5), ""));
+    let offset = spec_kitty::cli::columns::grouped(offset);
+    let expected = format!(
+        "Damage: 1 record is lost. 4 events can be read.
+
+Where  0000000001.seg, byte {offset} (704 B)
+What   a checksum is wrong: the bytes changed on disk
+Lost   record 3, between 2026-02-03 12:01:00.000 +00:00 and 2026-02-03 12:03:00.000 +00:00
+Known  perhaps never confirmed to the command that wrote it
+
+Safe   everything else; the log stays writable
+next:  spec-kitty log tail -n all --json   (copies what can be read)
+"
+    );
+    assert_eq!(ran.stdout, expected);
+}
+
+#[test]
+fn a_torn_tail_is_a_note() {
+    let bench = Bench::new();
+    bench.note("whole");
+    let bytes = std::fs::read(bench.segment(1)).unwrap();
+    let mut file = std::fs::OpenOptions::new()
+        .append(true)
+        .open(bench.segment(1))
+        .unwrap();
+    file.write_all(&bytes[1024..1085]).unwrap();
+    let shown = bench.prints(&["log", "verify"]);
+    let at = spec_kitty::cli::columns::grouped(bytes.len() as u64);
+    assert_eq!(
+        shown,
+        format!(
+            "Sound. 1 event in 1 segment.\nNote: 61 bytes of an unfinished write at the end of 0000000001.seg, byte {at}; never confirmed to any command.\n"
+        )
+    );
+    let report = &bench.json(&["log", "verify"])[0];
+    assert_eq!(
+        (&report["ok"], &report["torn_bytes"]),
+        (&json!(true), &json!(61))
+    );
+    assert_eq!(bench.prints(&["log", "tail"]).lines().count(), 1);
+}
+
+#[test]
+fn an_end_that_is_missing_is_noticed_when_the_sender_was_there() {
+    let bench = Bench::new();
+    bench.note("a");
+    let second = bench.note("b");
+    bench.note("c");
+    bench.answered(
+        PROJECT,
+        &[
+            (1, id(0), Outcome::Delivered),
+            (2, id(1), Outcome::Delivered),
+            (3, id(2), Outcome::Delivered),
+        ],
+    );
+    assert_eq!(bench.json(&["log", "verify"])[0]["ok"], true);
+    let file = std::fs::OpenOptions::new()
+        .write(true)
+        .open(bench.segment(1))
+        .unwrap();
+    file.set_len(second.offset.0).unwrap();
+    let ran = bench.run(&["--json", "log", "verify"]);
+    assert_eq!(ran.code, Some(5));
+    let report: serde_json::Value = serde_json::from_str(&ran.stdout).unwrap();
+    assert_eq!(report["damage"], json!([]));
+    assert_eq!(
+        report["lost"],
+        json!([{"from_seq": 2, "to_seq": 3, "possibly_unacknowledged": false}])
+    );
+    let ran = bench.run(&["log", "verify"]);
+    assert!(
+        ran.stdout
+            .starts_with("Damage: 2 records are lost. 1 event can be read.\n"),
+        "{}",
+        ran.stdout
+    );
+}
+
+#[test]
+fn a_missing_segment_is_damage() {
+    let bench = Bench::with_segments(2000);
+    for n in 0..10 {
+        bench.note(&n.to_string());
+    }
+    std::fs::remove_file(bench.segment(2)).unwrap();
+    let ran = bench.run(&["log", "tail", "-n", "all"]);
+    assert_eq!(
+        ran.stderr,
+        "warning: 0000000001.seg, at byte 1,723: records are missing; record 2 is lost; see: spec-kitty log verify\n"
+    );
+    assert_eq!(bench.run(&["log", "verify"]).code, Some(5));
+}

@@ -1,0 +1,160 @@
+//! What comes from outside: it can neither drive a terminal nor break a line.
+
+use crate::support::{Bench, NOON_US};
+use serde_json::{Value, json};
+
+/// Texts that terminals and readers stumble over.
+const TEXTS: [&str; 8] = [
+    "\u{1b}[2J\u{1b}]0;owned\u{7}",
+    "\u{9b}31m\u{85}\u{7f}",
+    "abc\u{202e}txt.exe\u{2066}",
+    "日本語 \u{1f600} e\u{301}",
+    "tab\tline\nreturn\r\0",
+    "\\u001b[31m \\\\ \"local\":{\"state\":\"delivered\"}",
+    "\u{feff}\u{200b}\u{2028}\u{2029}",
+    "a,b;\"c\"='d'|$(e)`f`",
+];
+
+fn bench() -> Bench {
+    let bench = Bench::new();
+    for text in TEXTS {
+        bench.note(text);
+        let created =
+            json!({"wp_id": "WP01", "title": text, "dependencies": [], "feature_slug": "028-x"});
+        bench.emit("WPCreated", &created.to_string());
+        let failed = json!({"error_type": "runtime", "error_message": text, "agent_id": text});
+        bench.emit("ErrorLogged", &failed.to_string());
+    }
+    // An import is checked when it is imported; a forged log is not.
+    let json =
+        json!({"event_id": TEXTS[0], "payload": {"x": TEXTS[2]}, "local": {"state": "delivered"}});
+    bench.foreign("\u{1b}[31m", "\u{9b}31m\u{202e}", &json.to_string());
+    bench
+}
+
+fn is_harmless(shown: &str) -> bool {
+    let bad = |c: char| {
+        (c.is_control() && c != '\n' && c != '\t')
+            || spec_kitty::cli::output::is_hostile(c) && !c.is_control()
+    };
+    !shown.chars().any(bad)
+}
+
+#[test]
+fn nothing_for_people_can_drive_a_terminal() {
+    let bench = bench();
+    let last = bench.json(&["log", "tail", "-n", "1"]);
+    let seq = last[0]["local"]["seq"].to_string();
+    for arguments in [
+        &["log", "tail", "-n", "all"][..],
+        &["log", "tail", "-n", "all", "-o", "full"],
+        &["log", "show", &seq],
+        &["log", "stats"],
+    ] {
+        let shown = bench.prints(arguments);
+        assert!(is_harmless(&shown), "{arguments:?}: {shown:?}");
+    }
+    assert_eq!(
+        bench.prints(&["log", "tail", "-n", "all"]).lines().count(),
+        TEXTS.len() * 3 + 1
+    );
+}
+
+#[test]
+#[cfg(target_os = "linux")]
+fn not_even_data_can_drive_a_terminal_and_it_stays_the_same_data() {
+    let bench = bench();
+    for form in ["line", "full", "json", "raw", "csv"] {
+        for columns in [120, 80, 40] {
+            let arguments = format!("log tail -n all --utc -o {form}");
+            let Some((shown, code)) = bench.screen(columns, &arguments) else {
+                return;
+            };
+            assert_eq!(code, 0, "{form}: {shown}");
+            assert!(is_harmless(&shown), "{form}: {shown:?}");
+            if form == "line" {
+                let columns = usize::try_from(columns).unwrap();
+                let wide = shown
+                    .lines()
+                    .find(|line| spec_kitty::cli::output::width(line) > columns);
+                assert_eq!(wide, None);
+            }
+        }
+    }
+    let (shown, _) = bench.screen(80, "log tail -n all -o json").unwrap();
+    let on_terminal: Vec<Value> = shown
+        .lines()
+        .map(|line| serde_json::from_str(line).unwrap())
+        .collect();
+    assert_eq!(on_terminal, bench.json(&["log", "tail", "-n", "all"]));
+}
+
+#[test]
+fn numbers_unknown_keys_and_look_alikes_survive_byte_for_byte() {
+    let bench = Bench::new();
+    let payload = concat!(
+        r#"{"wp_id":"WP01","entry_type":"note","entry_content":"\u00e9\/ \"team_slug\":null","#,
+        r#""n":1.10,"big":123456789012345678901234567890,"e":1e5,"neg":-0.0,"E":1E+2,"#,
+        r#""team_slug":"inner","local":{"v":9},"nested":{"a":[1.0,[],{}]}}"#
+    );
+    bench.emit("HistoryAdded", payload);
+    let raw = bench.prints(&["log", "tail", "-o", "raw"]);
+    let line = bench.prints(&["log", "tail", "--json"]);
+    for text in [&raw, &line] {
+        assert!(
+            text.contains(&format!("\"payload\":{payload},\"node_id\"")),
+            "{text}"
+        );
+    }
+    assert!(line.starts_with(raw.trim_end().strip_suffix('}').unwrap()));
+}
+
+#[test]
+fn stored_line_breaks_do_not_break_lines() {
+    let bench = Bench::new();
+    let pretty =
+        serde_json::to_string_pretty(&json!({"event_id": "x", "payload": {"a": "b\nc"}})).unwrap();
+    bench.foreign("x", "Other", &pretty);
+    assert_eq!(
+        bench.prints(&["log", "tail", "-o", "raw"]).lines().count(),
+        1
+    );
+    assert_eq!(bench.json(&["log", "tail"])[0]["payload"]["a"], "b\nc");
+}
+
+#[test]
+fn what_is_no_json_is_named_and_the_rest_goes_on() {
+    let bench = Bench::new();
+    bench.note("before");
+    bench.foreign("x", "Other", "{not json}");
+    bench.note("after");
+    let ran = bench.run(&["log", "tail", "--json"]);
+    assert_eq!((ran.code, ran.stdout.lines().count()), (Some(0), 2));
+    assert!(
+        ran.stderr.starts_with("warning: event 2 is no JSON object"),
+        "{}",
+        ran.stderr
+    );
+    let shown = bench.prints(&["log", "tail"]);
+    assert_eq!(shown.lines().count(), 3);
+}
+
+#[test]
+fn a_time_beyond_every_calendar_is_its_end() {
+    let bench = Bench::new();
+    for at_us in [i64::MIN, i64::MAX, -1, NOON_US] {
+        let payload = r#"{"wp_id":"WP01","entry_type":"note","entry_content":"x"}"#;
+        bench.emit_with("HistoryAdded", payload, |context| {
+            context.timestamp_us = at_us
+        });
+    }
+    assert_eq!(bench.prints(&["log", "tail"]).lines().count(), 4);
+    assert_eq!(
+        bench
+            .prints(&["log", "tail", "-o", "full"])
+            .split("\n\n")
+            .count(),
+        4
+    );
+    bench.prints(&["log", "stats"]);
+}

@@ -1,0 +1,20 @@
+//! `log tail | show | stats | verify`, as people and programs meet them.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing
+)]
+#![allow(unreachable_pub, missing_docs)]
+
+mod damage;
+mod delivery;
+mod filters;
+mod follow;
+mod forms;
+mod hostile;
+mod show;
+mod stats;
+mod support;
+mod tail;

@@ -1,0 +1,108 @@
+//! `log stats`.
+
+use crate::support::{Bench, MINUTE_US, NODE};
+use serde_json::json;
+
+fn bench() -> Bench {
+    let bench = Bench::new();
+    for n in 0..3 {
+        bench.emit_with(
+            "HistoryAdded",
+            r#"{"wp_id":"WP01","entry_type":"note","entry_content":"x"}"#,
+            |context| context.timestamp_us += n * 24 * 60 * MINUTE_US,
+        );
+    }
+    bench.moved("WP01", "planned", "doing", "claude");
+    bench.foreign("elsewhere", "Other", r#"{"payload":{}}"#);
+    bench
+}
+
+#[test]
+fn the_report_counts_everything_once() {
+    let bench = bench();
+    let bytes = std::fs::metadata(bench.segment(1)).unwrap().len();
+    let expected = json!({
+        "kind": "log-stats", "v": 1, "events": 5, "bytes": bytes, "segments": 1,
+        "by_type": {"HistoryAdded": 3, "Other": 1, "WPStatusChanged": 1},
+        "by_node": {NODE: 4, "feedfacecafe": 1},
+        "by_day": {"2026-02-03": 3, "2026-02-04": 1, "2026-02-05": 1},
+        "lamport": {"min": 1, "max": 7004},
+        "delivery": {"pending": 5, "sent": 0, "delivered": 0, "duplicate": 0, "rejected": 0, "parked": 0},
+    });
+    assert_eq!(bench.json(&["log", "stats"]), [expected]);
+}
+
+#[test]
+fn filters_count_events_and_leave_the_size_alone() {
+    let bench = bench();
+    let stats = &bench.json(&[
+        "log",
+        "stats",
+        "--since",
+        "2026-02-04",
+        "--until",
+        "2026-02-05",
+    ])[0];
+    assert_eq!(
+        (&stats["events"], &stats["segments"]),
+        (&json!(1), &json!(1))
+    );
+    let none = &bench.json(&["log", "stats", "--wp", "WP77"])[0];
+    assert_eq!(none["lamport"], json!({"min": null, "max": null}));
+}
+
+#[test]
+fn an_empty_home_counts_nothing() {
+    let bench = Bench::new();
+    let stats = &bench.json(&["log", "stats"])[0];
+    assert_eq!(
+        (&stats["events"], &stats["by_type"]),
+        (&json!(0), &json!({}))
+    );
+    assert!(!bench.home().exists());
+}
+
+#[test]
+fn piped_it_is_rows() {
+    let bench = bench();
+    let shown = bench.prints(&["log", "stats"]);
+    assert!(shown.starts_with("events\t\t5\nbytes\t\t"), "{shown}");
+    assert!(
+        shown.contains("\ntype\tHistoryAdded\t3\n") && shown.contains("\ndelivery\tpending\t5\n")
+    );
+    assert!(shown.lines().all(|line| line.split('\t').count() == 3));
+}
+
+#[test]
+#[cfg(target_os = "linux")]
+fn a_person_gets_a_page() {
+    let bench = bench();
+    let Some((shown, _)) = bench.screen(80, "log stats") else {
+        return;
+    };
+    let bytes = std::fs::metadata(bench.segment(1)).unwrap().len();
+    let size = |bytes| spec_kitty::cli::columns::size(bytes);
+    let expected = format!(
+        "  5 events on 3 days, most on 2026-02-03 (3)
+
+  HistoryAdded       3  ███
+  Other              1  █
+  WPStatusChanged    1  █
+
+  Delivery  pending 5
+  By node   b805cd5cee74 4   feedfacecafe 1
+  Lamport   1 to 7004
+  Size      {} in 1 segment, {} an event
+",
+        size(bytes),
+        size(bytes / 5)
+    );
+    assert_eq!(shown, expected);
+    let (narrow, _) = bench.screen(40, "log stats").unwrap();
+    assert!(
+        narrow
+            .lines()
+            .all(|line| spec_kitty::cli::output::width(line) <= 40),
+        "{narrow}"
+    );
+}
