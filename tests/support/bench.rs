@@ -10,6 +10,7 @@ use spec_kitty::config::Config;
 use spec_kitty::emitter::{self, EventEmitter};
 use spec_kitty::event::Draft;
 use spec_kitty::home::Home;
+use spec_kitty::private_file;
 use spec_kitty::sync::adopt;
 use spec_kitty::sync::pass::{self, PassError, Setting};
 use spec_kitty::sync::report::Report;
@@ -90,7 +91,7 @@ impl Bench {
             "[tokens]\naccess = \"ACCESS-0\"\nrefresh = \"REFRESH-0\"\naccess_expires_at = \"2099-01-01T00:00:00Z\"\nrefresh_expires_at = \"2099-01-01T00:00:00Z\"\n[user]\nusername = \"{user}\"\n{team}[server]\nurl = \"{}\"\n",
             server.url()
         );
-        std::fs::write(self.home.credentials_file(), text).unwrap();
+        private_file::replace(&self.home.credentials_file(), text.as_bytes()).unwrap();
     }
 
     pub fn sign_out(&self) {

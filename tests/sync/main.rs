@@ -9,6 +9,7 @@
 )]
 
 mod answers;
+mod commands;
 mod ledger;
 mod recipients;
 #[path = "../support/mod.rs"]

@@ -1,3 +1,5 @@
+//! A courier against servers that answer as told, or at random.
+
 use super::*;
 use crate::auth::http::BodyEnd;
 use crate::position::Seq;

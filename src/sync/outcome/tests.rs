@@ -1,3 +1,5 @@
+//! Each answer has one meaning; the table of them all.
+
 use super::*;
 use serde_json::json;
 
