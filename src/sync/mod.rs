@@ -18,6 +18,7 @@
 mod book;
 mod courier;
 mod feed;
+mod relay;
 mod send;
 mod work;
 

@@ -22,10 +22,11 @@ use crate::log::storage::Disk;
 use crate::position::Seq;
 use crate::state::{Project, Standing, State, StateError, Stream, Trouble, ViewError};
 use crate::sync::book::{Book, COMMIT_DEADLINE};
-use crate::sync::chunk::ChunkLimits;
-use crate::sync::courier::{Courier, Line, Stop, WAIT_BUDGET};
+use crate::sync::chunk::{Chunk, ChunkLimits};
+use crate::sync::courier::{Carried, Courier, Line, Stop, WAIT_BUDGET};
 use crate::sync::feed::{Feed, Pick, Source};
 use crate::sync::gate::account_gate;
+use crate::sync::relay::{Flow, carry_stream};
 use crate::sync::report::{Report, Stopped};
 use crate::sync::route::Bindings;
 use crate::sync::send::HttpLine;
@@ -78,6 +79,9 @@ pub enum PassError {
     /// The ledger cannot be read or written.
     #[error(transparent)]
     State(#[from] StateError),
+    /// No thread could be started.
+    #[error("cannot start a thread: {0}")]
+    Thread(std::io::Error),
     /// The view of the ledger cannot be read.
     #[error(transparent)]
     View(#[from] ViewError),
@@ -259,20 +263,23 @@ impl Pass<'_> {
         };
         let mut courier = Courier::new(line, limits, waits);
         for (stream, pick) in todo {
-            let mut feed = Feed::new(source, stream, pick.clone());
-            while let Some(chunk) = feed.next(courier.limits)? {
-                let carried = courier.carry(&chunk);
-                self.report.bytes = courier.wire_bytes;
+            let feed = Feed::new(source, stream, pick.clone());
+            let mut settle = |chunk: &Chunk, carried: &Carried, wire_bytes| {
+                self.report.bytes = wire_bytes;
                 let entered = self
                     .book
-                    .settle(stream, pick, &chunk, &carried, &mut self.report);
+                    .settle(stream, pick, chunk, carried, &mut self.report);
                 let settled = self.report.settled();
                 (self.setting.progress)(Progress { settled, total });
                 // Going on past an event without an answer would lose it.
                 if carried.stop.is_some() || entered < chunk.parcels().len() {
-                    return Ok(carried.stop);
+                    return Ok(Flow::Stop);
                 }
                 self.book.flush_now_and_then()?;
+                Ok(Flow::GoOn)
+            };
+            if let Some(stopped) = carry_stream(&mut courier, feed, &mut settle)? {
+                return Ok(stopped.0);
             }
         }
         Ok(None)

@@ -90,6 +90,7 @@ impl From<PassError> for Failure {
             PassError::View(error) => {
                 Self::new("ledger", Exit::Damage, error.to_string()).hint("spec-kitty sync status")
             }
+            PassError::Thread(_) => Self::new("internal", Exit::Failed, error.to_string()),
             PassError::Sync(_) => Self::new("log", Exit::Failed, error.to_string()),
         }
     }
