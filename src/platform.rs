@@ -7,7 +7,7 @@
 
 use std::fs::{File, Metadata, OpenOptions};
 use std::io::{self, Read};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Child;
 use std::sync::mpsc;
 use std::thread;
@@ -273,6 +273,20 @@ pub fn try_lock_exclusive(file: &File) -> io::Result<bool> {
 /// Any I/O error of the call; closing the file gives the lock back as well.
 pub fn unlock(file: &File) -> io::Result<()> {
     fs2::FileExt::unlock(file)
+}
+
+/// The path that another program printed; `None` where bytes cannot be one.
+#[must_use]
+pub fn path_from_bytes(bytes: &[u8]) -> Option<PathBuf> {
+    #[cfg(unix)]
+    {
+        use std::os::unix::ffi::OsStrExt;
+        Some(std::ffi::OsStr::from_bytes(bytes).into())
+    }
+    #[cfg(windows)]
+    {
+        std::str::from_utf8(bytes).ok().map(PathBuf::from)
+    }
 }
 
 /// Ends a child process: asked to end first, where that can be asked, so that it

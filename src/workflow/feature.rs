@@ -184,7 +184,7 @@ pub fn detect(project: &Project, cwd: &Path, hints: Hints<'_>) -> Result<Feature
                 .and_then(from_name)
                 .map(|slug| (slug, Chosen::Branch))
         })
-        .or_else(|| from_path(cwd).map(|slug| (slug, Chosen::Directory)));
+        .or_else(|| from_path(project, cwd).map(|slug| (slug, Chosen::Directory)));
     match given {
         Some((text, chosen)) => existing(project, Slug::parse(&text)?, chosen),
         None => choose(project),
@@ -202,8 +202,14 @@ fn from_name(name: &str) -> Option<String> {
     Slug::parse(slug).ok().map(|slug| slug.0)
 }
 
-fn from_path(cwd: &Path) -> Option<String> {
+/// The slug in the path of the working directory. What stands above the project
+/// says nothing about it, and a directory that is merely called like a feature
+/// counts only when there is such a feature.
+fn from_path(project: &Project, cwd: &Path) -> Option<String> {
+    let cwd = fs::canonicalize(cwd).unwrap_or_else(|_| cwd.to_owned());
     let names: Vec<&str> = cwd
+        .strip_prefix(&project.root)
+        .unwrap_or(&cwd)
         .components()
         .filter_map(|part| part.as_os_str().to_str())
         .collect();
@@ -211,9 +217,16 @@ fn from_path(cwd: &Path) -> Option<String> {
         let at = names.iter().rposition(|name| *name == parent)?;
         from_name(names.get(at + 1)?)
     };
+    let exists = |slug: &String| project.specs_dir().join(slug).is_dir();
+    let called = || {
+        names
+            .iter()
+            .rev()
+            .find_map(|name| from_name(name).filter(exists))
+    };
     after(".worktrees")
         .or_else(|| after("kitty-specs"))
-        .or_else(|| names.iter().rev().find_map(|name| from_name(name)))
+        .or_else(called)
 }
 
 fn existing(project: &Project, slug: Slug, chosen: Chosen) -> Result<Feature, FeatureError> {

@@ -133,3 +133,31 @@ fn a_directory_that_is_a_link_out_of_the_project_is_refused() {
             .contains("symbolic link")
     );
 }
+
+#[test]
+fn only_what_lies_in_the_project_says_something_about_it() {
+    let dir = tempfile::tempdir().unwrap();
+    let outer = fs::canonicalize(dir.path()).unwrap().join("042-client");
+    let root = outer.join("project");
+    for slug in ["001-a", "002-b"] {
+        fs::create_dir_all(root.join("kitty-specs").join(slug)).unwrap();
+    }
+    for place in ["docs/003-intro", "apps/001-a", ".worktrees/001-a-WP02/src"] {
+        fs::create_dir_all(root.join(place)).unwrap();
+    }
+    let place = Place {
+        _dir: dir,
+        project: Project { root: root.clone() },
+    };
+    let found = |cwd: &str| {
+        let cwd = root.join(cwd);
+        detect_in(&place, cwd.to_str().unwrap(), Hints::default()).unwrap()
+    };
+    assert_eq!(found("."), ("002-b".into(), Chosen::LatestIncomplete));
+    assert_eq!(found("docs/003-intro").1, Chosen::LatestIncomplete);
+    assert_eq!(found("apps/001-a"), ("001-a".into(), Chosen::Directory));
+    assert_eq!(
+        found(".worktrees/001-a-WP02/src"),
+        ("001-a".into(), Chosen::Directory)
+    );
+}

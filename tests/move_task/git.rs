@@ -219,3 +219,23 @@ fn variables_of_a_surrounding_git_do_not_lead_elsewhere() {
     );
     assert_eq!(other.snapshot(), before);
 }
+
+#[test]
+fn a_path_that_is_not_text_is_no_obstacle() {
+    use std::os::unix::ffi::OsStrExt;
+    let project = Project::new();
+    let odd = project
+        .root()
+        .with_file_name(std::ffi::OsStr::from_bytes(b"\xff \x1b"));
+    fs::rename(project.root(), &odd).unwrap();
+    let ran = project.move_task_in(&odd, &["WP06", "--to", "doing", "--json"]);
+    let siblings = fs::read_dir(odd.parent().unwrap()).unwrap().count();
+    fs::rename(&odd, project.root()).unwrap();
+    let ran = ran.ok();
+    assert!(ran.json()["commit"].is_string(), "{}", ran.stderr);
+    assert_eq!(project.git(&["status", "--porcelain"]), "");
+    assert_eq!(
+        siblings, 2,
+        "the project and the home, and no directory made by mistake"
+    );
+}

@@ -18,8 +18,13 @@ const MAX_OPEN_BRACKETS: usize = 64;
 #[derive(Clone, Debug, Error, PartialEq, Eq)]
 pub enum DataError {
     /// The parser refused it.
-    #[error("its front matter is not valid YAML ({0})")]
-    Syntax(String),
+    #[error("its front matter is not valid YAML: line {line} of the file: {message}")]
+    Syntax {
+        /// The line in the file, counted from 1.
+        line: usize,
+        /// What the parser says.
+        message: String,
+    },
     /// Valid YAML, but not keys and values.
     #[error("its front matter is not a mapping of keys to values")]
     NotAMapping,
@@ -68,8 +73,12 @@ impl Data {
             return Err(DataError::TooDeep);
         }
         let parsed = YamlFile::parse(front);
-        if let Some(first) = parsed.errors().into_iter().next() {
-            return Err(DataError::Syntax(first));
+        if let Some(first) = parsed.positioned_errors().first() {
+            return Err(DataError::Syntax {
+                // The front matter starts on the second line of the file.
+                line: first.start_position(front).line + 1,
+                message: first.message.clone(),
+            });
         }
         let file = parsed.tree();
         let mut documents = file.documents();
@@ -196,7 +205,11 @@ mod tests {
     fn what_is_not_a_mapping_is_refused() {
         assert_eq!(Data::parse("").unwrap(), Data::default());
         assert_eq!(Data::parse("- a\n- b\n"), Err(DataError::NotAMapping));
-        assert!(Data::parse("a: [1\n").is_err());
+        let broken = Data::parse("a: 1\nb: 2\ntitle: \"x\n").unwrap_err();
+        assert!(
+            broken.to_string().contains("line 4 of the file"),
+            "{broken}"
+        );
         assert_eq!(
             Data::parse("a: 1\nb: 2\na: 3\n"),
             Err(DataError::Twice("a".into()))

@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use super::{Git, GitError};
+use crate::platform;
 
 /// What HEAD is.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -66,20 +67,26 @@ impl Repository {
     /// # Errors
     /// When there is none, or git cannot be asked.
     pub fn find(git: &Git<'_>) -> Result<Self, GitError> {
-        let answer = git.ask(&[
+        let args = [
             "rev-parse",
             "--path-format=absolute",
             "--git-dir",
             "--git-common-dir",
             "--show-prefix",
-        ])?;
-        let mut lines = answer.split('\n');
-        let mut next = || lines.next().unwrap_or_default().to_owned();
-        Ok(Self {
-            git_dir: next().into(),
-            common_dir: next().into(),
-            prefix: next(),
-        })
+        ];
+        let answer = git.run(&args)?;
+        let mut lines = answer.stdout.split(|byte| *byte == b'\n');
+        let mut next = || lines.next().unwrap_or_default();
+        let (git_dir, common_dir, prefix) = (next(), next(), next());
+        let dir = |bytes| platform::path_from_bytes(bytes).filter(|path| path.is_dir());
+        match (answer.code, dir(git_dir), dir(common_dir)) {
+            (Some(0), Some(git_dir), Some(common_dir)) => Ok(Self {
+                git_dir,
+                common_dir,
+                prefix: String::from_utf8_lossy(prefix).into_owned(),
+            }),
+            _ => Err(answer.refused(&args)),
+        }
     }
 
     /// The operation that this work tree is in the middle of.
