@@ -356,23 +356,22 @@ fn account_name() -> Option<String> {
     None
 }
 
-/// Whether nobody will ever read what is written to stdout from now on: the
-/// other end of the pipe was closed. Known on Unix only; elsewhere the next
-/// write tells.
+/// Whether nobody will ever read what is written from now on: the other end of
+/// the pipe was closed. Known on Unix only; elsewhere the next write tells.
 #[must_use]
-pub fn stdout_reader_has_gone() -> bool {
+pub fn reader_has_gone(output: &io::Stdout) -> bool {
     #[cfg(unix)]
     {
         use rustix::event::{PollFd, PollFlags, Timespec, poll};
-        let stdout = io::stdout();
-        let mut asked = [PollFd::new(&stdout, PollFlags::empty())];
+        let mut asked = [PollFd::new(output, PollFlags::empty())];
         let at_once = Timespec::default();
         let answered = poll(&mut asked, Some(&at_once)).is_ok();
         let gone = PollFlags::ERR | PollFlags::HUP;
-        answered && asked.iter().any(|stdout| stdout.revents().intersects(gone))
+        answered && asked.iter().any(|one| one.revents().intersects(gone))
     }
     #[cfg(not(unix))]
     {
+        let _ = output;
         false
     }
 }

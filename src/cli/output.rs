@@ -10,6 +10,7 @@ use serde::Serialize;
 use unicode_width::UnicodeWidthChar;
 
 use crate::cli::failure::Failure;
+use crate::platform;
 
 /// How much is said on stderr.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -81,6 +82,12 @@ impl Output {
     pub fn stdout_is_terminal(&self) -> bool {
         let forced = std::env::var_os("SPEC_KITTY_FORCE_TTY");
         forced.is_some_and(|value| !value.is_empty()) || io::stdout().is_terminal()
+    }
+
+    /// Whether nobody will read another line. Asked before waiting for one.
+    #[must_use]
+    pub fn reader_has_gone(&self) -> bool {
+        platform::reader_has_gone(&io::stdout())
     }
 
     /// Writes one line to stdout. Styles are dropped where colour is off.

@@ -14,7 +14,6 @@ use crate::cli::output::Output;
 use crate::cli::signals::Signals;
 use crate::log::read::Step;
 use crate::log::reader::Reader;
-use crate::platform;
 use crate::position::Seq;
 use crate::state::State;
 
@@ -78,7 +77,7 @@ impl Tail<'_> {
                     if idle.is_some_and(|idle| printed_at.elapsed() >= idle) {
                         break;
                     }
-                    if platform::stdout_reader_has_gone() {
+                    if out.reader_has_gone() {
                         return Err(Failure::silent(Exit::Done));
                     }
                     pause.wait();
