@@ -16,16 +16,16 @@ use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use thiserror::Error;
+pub use crate::log::outcome::{AppendError, Appended, Note, Outcome, Placed};
+pub use crate::log::record::{Record, Refused, Stamp, Tick};
 
 use crate::log::ambient::Ambient;
-use crate::log::frame::Kind;
-use crate::log::header::{HeaderRead, NodeId, Pressure};
+use crate::log::header::{HeaderRead, NodeId};
 use crate::log::segment::{Access, LogDir};
 use crate::log::storage::{Held, StoredFile};
 use crate::log::tail::{self, Ending};
 use crate::log::writer::Writer;
-use crate::position::{Lamport, Lease, LeaseFloor, Offset, Ordinal, Seq};
+use crate::position::{Lamport, Lease, LeaseFloor, Ordinal};
 
 /// The node that a home's events are issued by, when the home is first used.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -64,183 +64,6 @@ impl LogOptions {
             node,
         }
     }
-}
-
-/// What a record needs to know to be written, decided under the writer lock.
-#[derive(Clone, Copy, Debug)]
-pub struct Stamp<'a> {
-    /// Its position.
-    pub seq: Seq,
-    /// This home's clock after it.
-    pub clock: Lamport,
-    /// The node that issues it.
-    pub node_id: NodeId,
-    /// The body of the frame before it, when that is an event of our own that
-    /// was read from the log: only for the first record of a call.
-    pub last_event: Option<&'a [u8]>,
-}
-
-/// How a record moves the clock.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Tick {
-    /// One step: an event of our own.
-    Own,
-    /// Not at all: foreign events and control frames.
-    Still,
-    /// One step beyond the larger of our clock and this received value.
-    Past(Lamport),
-}
-
-/// Why a single record was not written.
-#[derive(Clone, Debug, Error, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum Refused {
-    /// Its body is longer than a frame may hold.
-    #[error("the record takes {bytes} bytes; the limit is {limit}")]
-    TooLarge {
-        /// Its length.
-        bytes: usize,
-        /// The most a frame holds.
-        limit: usize,
-    },
-    /// The record itself says so.
-    #[error("{0}")]
-    Invalid(String),
-}
-
-/// Something to append.
-pub trait Record {
-    /// What the frame holds.
-    fn kind(&self) -> Kind;
-
-    /// How it moves the clock.
-    fn tick(&self) -> Tick;
-
-    /// Appends the body to `out`. May be called again with another stamp when
-    /// the record turns out to begin a new segment: the last call counts.
-    ///
-    /// # Errors
-    /// [`Refused`] when this record cannot be written; its neighbours are.
-    fn encode(&mut self, stamp: &Stamp<'_>, out: &mut Vec<u8>) -> Result<(), Refused>;
-}
-
-/// Where a record came to lie.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Placed {
-    /// Its position.
-    pub seq: Seq,
-    /// This home's clock after it.
-    pub clock: Lamport,
-    /// Its segment.
-    pub ordinal: Ordinal,
-    /// Its place in the segment.
-    pub offset: Offset,
-    /// The bytes of its frame.
-    pub bytes: u64,
-}
-
-/// What became of one record.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Outcome {
-    /// It is durable.
-    Recorded(Placed),
-    /// It was not written, for a reason of its own.
-    Refused(Refused),
-    /// It may or may not be in the log: a write or sync failed.
-    Unknown(Placed),
-    /// It was not written, because the call failed before.
-    NotWritten,
-}
-
-/// Something about the home that the user should be told once.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Note {
-    /// The newest segment ended in debris; writing went on in a successor.
-    Debris {
-        /// The segment.
-        ordinal: Ordinal,
-        /// How many bytes were left behind.
-        bytes: u64,
-    },
-    /// The home was copied or moved to another node, which got an id of its own.
-    NewNode {
-        /// The new id.
-        node_id: NodeId,
-    },
-    /// A segment's header is unreadable; writing went on in a successor.
-    UnreadableHeader {
-        /// The segment.
-        ordinal: Ordinal,
-    },
-}
-
-/// What an append did.
-#[derive(Debug)]
-pub struct Appended {
-    /// One outcome a record, in order.
-    pub outcomes: Vec<Outcome>,
-    /// Why it stopped, when not all of the call could be done.
-    pub failure: Option<AppendError>,
-    /// What the user should be told.
-    pub notes: Vec<Note>,
-    /// How full the log is.
-    pub pressure: Pressure,
-}
-
-/// Why an append, or the rest of one, could not be done.
-#[derive(Debug, Error)]
-#[non_exhaustive]
-pub enum AppendError {
-    /// Another process held the writer lock past the deadline.
-    #[error("another process held {} for {} ms", path.display(), waited.as_millis())]
-    Busy {
-        /// The lock.
-        path: PathBuf,
-        /// The deadline that passed.
-        waited: Duration,
-    },
-    /// The log was written by a later version of this program.
-    #[error("{} has format {version}, which a newer spec-kitty wrote", path.display())]
-    Newer {
-        /// The segment.
-        path: PathBuf,
-        /// Its format version.
-        version: u16,
-    },
-    /// The log has reached its size limit.
-    #[error("the event log has {bytes} bytes, its limit is {limit}")]
-    Full {
-        /// Its size.
-        bytes: u64,
-        /// The limit.
-        limit: u64,
-    },
-    /// The clock has reached its largest value.
-    #[error("the clock has reached its largest value, {}", Lamport::MAX_PLAUSIBLE)]
-    ClockExhausted,
-    /// Nothing of the records that are not reported otherwise was written.
-    #[error("cannot {action} {}: {source}", path.display())]
-    Io {
-        /// What was tried.
-        action: &'static str,
-        /// On which file.
-        path: PathBuf,
-        /// What the system said.
-        source: io::Error,
-    },
-    /// A write or sync failed: the records reported as unknown may or may not
-    /// be in the log.
-    #[error("cannot {action} {} at byte {offset}: {source}; the outcome is unknown", path.display())]
-    Unknown {
-        /// What was tried.
-        action: &'static str,
-        /// On which file.
-        path: PathBuf,
-        /// Where.
-        offset: Offset,
-        /// What the system said.
-        source: io::Error,
-    },
 }
 
 /// An append-only log of frames in one directory.
@@ -403,24 +226,6 @@ impl Log {
                 source,
             }),
         }
-    }
-}
-
-impl Appended {
-    fn failed(count: usize, failure: AppendError) -> Self {
-        Self {
-            outcomes: vec![Outcome::NotWritten; count],
-            failure: Some(failure),
-            notes: Vec::new(),
-            pressure: Pressure::Calm,
-        }
-    }
-
-    fn first_unknown(&self) -> Option<Offset> {
-        self.outcomes.iter().find_map(|outcome| match outcome {
-            Outcome::Unknown(placed) => Some(placed.offset),
-            _ => None,
-        })
     }
 }
 

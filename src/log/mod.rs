@@ -26,7 +26,11 @@
 //! delivered.
 
 mod bytes;
+mod filling;
 mod newest;
+mod outcome;
+mod place;
+mod record;
 mod succession;
 mod writer;
 

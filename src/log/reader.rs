@@ -13,12 +13,13 @@
 use crate::log::bytes::{as_u64, as_usize};
 use crate::log::frame::{HEAD_BYTES, Kind, Seed};
 use crate::log::header::Predecessor;
+use crate::log::place::{Fate, Place};
 use crate::log::read::{Damage, Item, ReadError, Reason, Step, Unfinished};
 use crate::log::scan::{End, Expected, Region, Scan, SeqRange};
 use crate::log::segment::{LogDir, MAX_FILE_BYTES};
-use crate::log::storage::{StoredFile, read_range};
+use crate::log::storage::read_range;
 use crate::log::succession::{Found, Passed};
-use crate::position::{Lamport, Offset, Ordinal, Seq};
+use crate::position::{Lamport, Offset, Seq};
 
 /// Reads frames in order.
 #[derive(Debug)]
@@ -31,31 +32,6 @@ pub struct Reader {
     passed: Passed,
     segments: u64,
     debris_bytes: u64,
-}
-
-/// The segment that is being read.
-#[derive(Debug)]
-pub(super) struct Place {
-    pub(super) ordinal: Ordinal,
-    pub(super) id: [u8; 16],
-    pub(super) file: Box<dyn StoredFile>,
-    /// The offset of the buffer's first byte.
-    pub(super) base: Offset,
-    /// The number of the next frame.
-    pub(super) seq: Seq,
-    pub(super) clock: Lamport,
-    pub(super) fate: Fate,
-    /// How much of the buffer was dealt with.
-    used: usize,
-    /// Whether the buffer was read again since something bad was seen in it.
-    fresh: bool,
-}
-
-/// Whether the segment may still grow.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Fate {
-    Open,
-    Final { valid_end: Offset, last_seq: Seq },
 }
 
 /// What the next bytes of the buffer are.
@@ -72,33 +48,6 @@ enum Look {
     Pending,
     /// Nothing more: the segment is read to its recorded end.
     Exhausted,
-}
-
-impl Place {
-    pub(super) fn new(
-        ordinal: Ordinal,
-        id: [u8; 16],
-        file: Box<dyn StoredFile>,
-        (seq, clock): (Seq, Lamport),
-        fate: Fate,
-    ) -> Self {
-        let base = Offset(as_u64(crate::log::header::HEADER_BYTES));
-        Self {
-            ordinal,
-            id,
-            file,
-            base,
-            seq,
-            clock,
-            fate,
-            used: 0,
-            fresh: false,
-        }
-    }
-
-    fn unread_offset(&self) -> Offset {
-        self.base.plus(as_u64(self.used))
-    }
 }
 
 impl Reader {

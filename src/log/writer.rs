@@ -3,38 +3,19 @@
 use std::io;
 use std::path::PathBuf;
 
-use crate::log::append::{
-    AppendError, Appended, Log, Note, Outcome, Placed, Record, Refused, Stamp, Tick,
-};
+use crate::log::append::Log;
 use crate::log::bytes::as_u64;
-use crate::log::frame::{self, MAX_BODY_BYTES, Seed};
+use crate::log::filling::{Filling, Roll};
+use crate::log::frame::MAX_BODY_BYTES;
 use crate::log::header::{HEADER_BYTES, Header, HeaderRead, NodeId, Predecessor, Pressure};
 use crate::log::newest::{self, Newest};
+use crate::log::outcome::{AppendError, Appended, Note, Outcome};
+use crate::log::record::{Record, Refused};
 use crate::log::segment::{Written, short, write_once};
 use crate::log::storage::{Held, StoredFile};
 use crate::position::{Lamport, Lease, Offset, Ordinal, Seq};
 
-/// The segment that is being filled. `end`, `seq` and `clock` include what is
-/// still in the buffer; `written` does not.
-struct Filling {
-    header: Header,
-    seed: Seed,
-    file: Box<dyn StoredFile>,
-    end: Offset,
-    written: Offset,
-    seq: Seq,
-    clock: Lamport,
-}
-
-/// Why a successor is started.
-#[derive(Clone, Copy)]
-enum Roll {
-    /// The segment is full, or its lease is.
-    Full,
-    /// A received clock value lies beyond the lease.
-    Past(Lamport),
-}
-
+/// One call's work under the lock.
 pub(super) struct Writer<'a> {
     log: &'a Log,
     held: Box<dyn Held>,
@@ -147,98 +128,29 @@ impl<'a> Writer<'a> {
         // A record is encoded at most twice: in what is left of this segment,
         // and at the start of the next.
         for _ in 0..3 {
-            let (needs, clock) = self.fits(record.tick());
-            if let Some(roll) = needs {
-                self.roll(roll)?;
-                continue;
-            }
-            match self.encode(record, clock)? {
-                Some(outcome) => return Ok(outcome),
-                None => self.roll(Roll::Full)?,
-            }
+            let Some(segment) = &mut self.segment else {
+                break;
+            };
+            let options = &self.log.options;
+            let roll = match segment.clock_for(record.tick(), options) {
+                Err(roll) => roll,
+                Ok(clock) => {
+                    let last_event = self.last_event.as_deref();
+                    match segment.encode(record, clock, last_event, &mut self.buffer, options) {
+                        Some(outcome) => {
+                            self.last_event = None;
+                            return Ok(outcome);
+                        }
+                        None => Roll::Full,
+                    }
+                }
+            };
+            self.roll(roll)?;
         }
         Ok(Outcome::Refused(Refused::TooLarge {
             bytes: MAX_BODY_BYTES,
             limit: MAX_BODY_BYTES,
         }))
-    }
-
-    /// The clock value that a record would get here, and why it must go into a
-    /// successor instead.
-    fn fits(&self, tick: Tick) -> (Option<Roll>, Lamport) {
-        let Some(segment) = &self.segment else {
-            return (Some(Roll::Full), Lamport(0));
-        };
-        let lease = segment.header.lease;
-        let clock = match tick {
-            Tick::Still => segment.clock,
-            Tick::Own => segment.clock.next().max(lease.start),
-            Tick::Past(remote) => segment.clock.max(remote).next().max(lease.start),
-        };
-        let frames = segment
-            .seq
-            .next()
-            .0
-            .saturating_sub(segment.header.first_seq.0);
-        let roll = match tick {
-            _ if frames >= self.log.options.segment_frames => Some(Roll::Full),
-            Tick::Past(remote) if clock > lease.end => Some(Roll::Past(remote)),
-            Tick::Own if clock > lease.end => Some(Roll::Full),
-            _ => None,
-        };
-        (roll, clock)
-    }
-
-    /// Encodes into the buffer; `None` when the segment has no room for it.
-    fn encode(
-        &mut self,
-        record: &mut dyn Record,
-        clock: Lamport,
-    ) -> Result<Option<Outcome>, AppendError> {
-        let Some(segment) = &mut self.segment else {
-            return Ok(None);
-        };
-        let seq = segment.seq.next();
-        let stamp = Stamp {
-            seq,
-            clock,
-            node_id: segment.header.node_id,
-            last_event: self.last_event.as_deref(),
-        };
-        let before = self.buffer.len();
-        let too_large = |bytes| Refused::TooLarge {
-            bytes,
-            limit: MAX_BODY_BYTES,
-        };
-        let placement = (record.kind(), seq, clock);
-        let encoded = frame::encode(
-            &mut self.buffer,
-            placement,
-            segment.seed,
-            too_large,
-            |out| record.encode(&stamp, out),
-        );
-        let bytes = match encoded {
-            Ok(bytes) => bytes,
-            Err(refused) => return Ok(Some(Outcome::Refused(refused))),
-        };
-        let has_frames = segment.seq >= segment.header.first_seq;
-        if has_frames && segment.end.plus(bytes).0 > self.log.options.segment_bytes {
-            self.buffer.truncate(before);
-            return Ok(None);
-        }
-        let placed = Placed {
-            seq,
-            clock,
-            ordinal: segment.header.ordinal,
-            offset: segment.end,
-            bytes,
-        };
-        segment.end = segment.end.plus(bytes);
-        segment.seq = seq;
-        segment.clock = clock;
-        self.last_event = None;
-        Ok(Some(Outcome::Unknown(placed)))
     }
 
     /// Makes sure that there is a segment that may be added to.
