@@ -138,39 +138,9 @@ fn tell(out: &mut Output, moment: &Moment<'_>) -> Result<(), Failure> {
 
 fn conclude(out: &mut Output, proof: &Proof, kept: Option<&PathBuf>) -> Result<(), Failure> {
     out.line("")?;
-    if proof.holds() {
-        let text = format!(
-            "Proved. {} events were recorded on this machine, and the server's own file holds \
-             the same {}: each exactly once, in the same order, byte for byte, although the \
-             network failed twice.",
-            proof.recorded, proof.received
-        );
-        paragraph(out, &text)?;
-    } else {
-        let text = format!(
-            "Not proved: {} events were recorded and the server's file holds {}.",
-            proof.recorded, proof.received
-        );
-        paragraph(out, &text)?;
-        for (what, ids) in [
-            ("missing", &proof.missing),
-            ("more than once", &proof.repeated),
-            ("unknown here", &proof.unknown),
-            ("altered", &proof.altered),
-        ] {
-            for id in ids {
-                out.line(format!("    {what}: {}", visible_line(id)))?;
-            }
-        }
-        if !proof.in_order {
-            out.line("    not in the order of the log")?;
-        }
-        if proof.damaged > 0 {
-            out.line(format!(
-                "    places of the log that cannot be read: {}",
-                proof.damaged
-            ))?;
-        }
+    paragraph(out, &verdict(proof))?;
+    for objection in objections(proof) {
+        out.line(format!("    {objection}"))?;
     }
     if let Some(dir) = kept {
         let dir = visible_line(&dir.to_string_lossy());
@@ -181,8 +151,50 @@ fn conclude(out: &mut Output, proof: &Proof, kept: Option<&PathBuf>) -> Result<(
         out.line(format!(
             "  Look around:  spec-kitty --home {dir}/home log tail"
         ))?;
+    } else {
+        out.line("")?;
+        out.line("  To keep everything and look around:  spec-kitty demo --keep DIR")?;
     }
     Ok(())
+}
+
+/// The last word, in one sentence.
+fn verdict(proof: &Proof) -> String {
+    let (recorded, received) = (proof.recorded, proof.received);
+    if proof.holds() {
+        format!(
+            "Proved. {recorded} events were recorded on this machine, and the server's own file \
+             holds the same {received}: each exactly once, in the same order, byte for byte, \
+             although the network failed twice."
+        )
+    } else {
+        format!(
+            "Not proved: {recorded} events were recorded and the server's file holds {received}."
+        )
+    }
+}
+
+/// What speaks against it, one line each; nothing when it is proved.
+fn objections(proof: &Proof) -> Vec<String> {
+    let lists = [
+        ("missing", &proof.missing),
+        ("more than once", &proof.repeated),
+        ("unknown here", &proof.unknown),
+        ("altered", &proof.altered),
+    ];
+    let mut lines: Vec<String> = lists
+        .iter()
+        .flat_map(|(what, ids)| ids.iter().map(move |id| (what, id)))
+        .map(|(what, id)| format!("{what}: {}", visible_line(id)))
+        .collect();
+    if !proof.in_order {
+        lines.push("not in the order of the log".to_owned());
+    }
+    if proof.damaged > 0 {
+        let places = proof.damaged;
+        lines.push(format!("places of the log that cannot be read: {places}"));
+    }
+    lines
 }
 
 /// The command as it is typed, broken between words where it is too long.
@@ -267,6 +279,29 @@ mod tests {
         assert_eq!(words(&lines.concat()), words(&text));
         assert_eq!(folded(""), [""]);
         assert_eq!(folded("  kept   as it is"), ["  kept   as it is"]);
+    }
+
+    #[test]
+    fn a_failed_proof_names_everything_that_speaks_against_it() {
+        let ids = |id: &str| vec![id.to_owned()];
+        let mut proof = Proof {
+            recorded: 2,
+            received: 2,
+            in_order: true,
+            ..Proof::default()
+        };
+        assert!(verdict(&proof).starts_with("Proved. 2 events"));
+        assert!(objections(&proof).is_empty());
+        proof.in_order = false;
+        proof.damaged = 1;
+        proof.missing = ids("A");
+        proof.repeated = ids("B");
+        proof.unknown = ids("C\u{1b}");
+        proof.altered = ids("D");
+        assert!(verdict(&proof).starts_with("Not proved: "));
+        let objections = objections(&proof);
+        assert_eq!(objections.len(), 6);
+        assert_eq!(objections[2], "unknown here: C␛");
     }
 
     #[test]
