@@ -26,7 +26,6 @@
 //! delivered.
 
 mod bytes;
-mod course;
 mod filling;
 mod newest;
 mod outcome;

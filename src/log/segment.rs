@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use crate::log::bytes::as_u64;
-use crate::log::header::{HEADER_BYTES, Header, HeaderRead};
+use crate::log::header::{HEADER_BYTES, Header, HeaderRead, MOST_COUNTED};
 use crate::log::storage::{Storage, StoredFile, read_range};
 use crate::position::{Offset, Ordinal};
 
@@ -220,7 +220,7 @@ fn ordinal_of(name: &str) -> Option<Ordinal> {
     let digits = name.strip_suffix(SUFFIX)?;
     let number: u64 = digits.parse().ok()?;
     let canonical = format!("{number:0ORDINAL_DIGITS$}");
-    (number > 0 && canonical == digits).then_some(Ordinal(number))
+    ((1..=MOST_COUNTED).contains(&number) && canonical == digits).then_some(Ordinal(number))
 }
 
 #[cfg(test)]
@@ -240,6 +240,7 @@ mod tests {
             ".0000000002.0a0b0c0d.tmp",
             "+000000001.seg",
             "00000000x1.seg",
+            "18446744073709551615.seg",
             "",
         ] {
             assert_eq!(ordinal_of(other), None, "{other}");
