@@ -32,8 +32,7 @@ pub(super) fn run(args: &ShowArgs, session: &mut Session) -> Result<(), Failure>
         Name::Number(seq) => seq,
         Name::Id(id) => find::by_id(&dir, id)?,
     };
-    let mut deliveries = super::deliveries(session, &dir);
-    deliveries.note_from(seq)?;
+    let deliveries = super::deliveries(session, &dir);
     let out = &mut session.out;
     let form = if out.json() { Form::Json } else { Form::Full };
     let mut printer = Printer::new(form, Zone::chosen(args.utc), &dir, out);

@@ -141,7 +141,7 @@ impl Tail<'_> {
     }
 
     /// Where to begin, so that as many events as wanted are found from there.
-    fn window(&mut self) -> Result<Window, Failure> {
+    fn window(&self) -> Result<Window, Failure> {
         let to = newest_seq(&self.dir)?.unwrap_or_default();
         let first = match self.args.after.as_deref().map(Name::of) {
             Some(Name::Number(seq)) => seq.next(),
@@ -149,11 +149,8 @@ impl Tail<'_> {
             None => Seq(1),
         };
         let from = match self.lines() {
-            Lines::Last(_) | Lines::All if self.args.reverse => first,
-            Lines::All => {
-                self.deliveries.note_from(first)?;
-                first
-            }
+            Lines::All => first,
+            Lines::Last(_) if self.args.reverse => first,
             Lines::Last(0) => to.next(),
             Lines::Last(count) => self.first_of_last(count, Window { from: first, to })?,
         };
@@ -174,10 +171,11 @@ impl Tail<'_> {
     }
 
     /// The number of the first of the last `count` events that are wanted.
-    fn first_of_last(&mut self, count: u64, window: Window) -> Result<Seq, Failure> {
+    fn first_of_last(&self, count: u64, window: Window) -> Result<Seq, Failure> {
         let mut first = window.to.next();
         let mut missing = count;
         let mut frames = NewestFirst::new(&self.dir)?;
+        self.deliveries.reads_backward();
         while let Some((item, _)) = frames.step()? {
             if item.seq < window.from {
                 break;
@@ -226,6 +224,7 @@ impl Tail<'_> {
             Lines::Last(count) => count,
         };
         let mut frames = NewestFirst::new(&self.dir)?;
+        self.deliveries.reads_backward();
         while self.printer.printed() < wanted && !self.is_done() {
             let Some((item, missing)) = frames.step()? else {
                 break;
