@@ -207,6 +207,11 @@ fn a_whole_record_that_holds_no_event_is_named() {
         "{}",
         ran.stderr
     );
+    for (form, record) in [("--json", "2"), ("--quiet", "3")] {
+        let ran = bench.run(&[form, "log", "show", record]);
+        assert_eq!((ran.code, ran.stdout.as_str()), (Some(5), ""), "{record}");
+        assert!(ran.stderr.contains("left out"), "{}", ran.stderr);
+    }
 }
 
 #[test]

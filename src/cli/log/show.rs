@@ -3,6 +3,7 @@
 use clap::Args;
 
 use crate::cli::Session;
+use crate::cli::exit::Exit;
 use crate::cli::failure::Failure;
 use crate::cli::output::visible_line;
 use crate::cli::time::Zone;
@@ -38,10 +39,17 @@ pub(super) fn run(args: &ShowArgs, session: &mut Session) -> Result<(), Failure>
     let mut printer = Printer::new(form, Zone::chosen(args.utc), &dir, out);
     at(&dir, seq, |item| {
         let Some(entry) = understood(item, &dir, out)? else {
+            if item.kind.is_event() {
+                return Err(Failure::silent(Exit::Damage));
+            }
             let text = format!("record {seq} is no event that can be shown");
             return Err(find::not_found(text, false));
         };
-        printer.event(&entry, &deliveries.of(&entry), out)
+        printer.event(&entry, &deliveries.of(&entry), out)?;
+        if printer.printed() == 0 {
+            return Err(Failure::silent(Exit::Damage));
+        }
+        Ok(())
     })
 }
 

@@ -32,6 +32,7 @@ const USUAL_LINES: u64 = 20;
 
 /// Options of `log tail`.
 #[derive(Debug, Args)]
+#[command(after_long_help = EXAMPLES)]
 pub(in crate::cli) struct TailArgs {
     /// The newest N events, or "all" [default: 20; all with --since or --after]
     #[arg(short = 'n', long, value_name = "N|all", help_heading = HOW_MUCH)]
@@ -62,6 +63,13 @@ pub(in crate::cli) struct TailArgs {
           value_parser = clap::builder::FalseyValueParser::new())]
     utc: bool,
 }
+
+const EXAMPLES: &str = "\
+Examples:
+  spec-kitty log tail -f --wp WP03           what happens to one work package
+  spec-kitty log tail --since today -u       what of today is not delivered yet
+  spec-kitty log tail -n all -o raw          every event exactly as recorded
+  spec-kitty log tail --json -n all | jq -r 'select(.local.state==\"parked\").event_id'";
 
 const HOW_MUCH: &str = "How much";
 const HOW: &str = "How";
@@ -120,6 +128,9 @@ pub(super) fn run(args: &TailArgs, session: &mut Session) -> Result<(), Failure>
         printer: Printer::new(form, zone, &dir, &mut session.out),
         dir,
     };
+    if let Some(moments) = tail.filter.moments() {
+        session.out.detail(moments);
+    }
     tail.run(&session.home.state_dir(), &mut session.out)
 }
 
