@@ -360,6 +360,32 @@ fn a_deleted_or_copied_segment_is_named_and_the_rest_is_read() {
     );
 }
 
+/// The appender passes by what the readers would pass over: what it writes must
+/// never lie behind a stranger.
+#[test]
+fn a_segment_of_another_log_does_not_lead_the_writer_away() {
+    let (dir, other) = (home(), home());
+    let log = log_at(dir.path(), small(1200));
+    placed(&log, &["a", "b"]);
+    let stranger = log_at(other.path(), small(1200));
+    (0..12).for_each(|index| drop(placed(&stranger, &[&format!("s{index}")])));
+    std::fs::copy(segment(other.path(), 2), segment(dir.path(), 2)).unwrap();
+    for text in ["c", "d", "e", "f"] {
+        let appended = append(&log, &[text]);
+        assert!(appended.failure.is_none() && appended.notes.is_empty());
+    }
+    let (frames, damage) = read_dir(dir.path());
+    assert_eq!(
+        texts(&frames),
+        ["a@1", "b@2", "c@3", "d@4", "e@5", "f@6"],
+        "{damage:?}"
+    );
+    assert_eq!(
+        damage.iter().map(|found| found.reason).collect::<Vec<_>>(),
+        [Reason::Alien]
+    );
+}
+
 #[test]
 fn a_lease_is_asked_for_only_when_a_segment_will_be_started() {
     let dir = home();

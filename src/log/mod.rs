@@ -26,6 +26,7 @@
 //! delivered.
 
 mod bytes;
+mod course;
 mod filling;
 mod newest;
 mod outcome;

@@ -139,17 +139,9 @@ impl Passed {
         }
     }
 
-    /// Whether a segment claims a place that is not its own: numbers that were
-    /// read already, or another file where the present segment is.
     fn is_alien(&self, header: &Header) -> bool {
-        let Some(expected) = self.expected else {
-            return false;
-        };
-        let predecessor = &header.predecessor;
-        let stranger = predecessor.ordinal == self.place
-            && predecessor.id != self.id
-            && predecessor.id != [0; 16];
-        header.first_seq < expected || stranger
+        self.expected
+            .is_some_and(|expected| is_alien(header, (self.place, self.id), expected))
     }
 
     fn segment(&self, ordinal: Ordinal, header: &Header, file: Box<dyn StoredFile>) -> Found {
@@ -215,6 +207,15 @@ impl Passed {
             clock: self.clock,
         }
     }
+}
+
+/// Whether a segment claims a place that is not its own behind the segment at
+/// `place`: numbers that were used already, or another file where that one is.
+pub(super) fn is_alien(header: &Header, place: (Ordinal, [u8; 16]), expected: Seq) -> bool {
+    let predecessor = &header.predecessor;
+    let stranger =
+        predecessor.ordinal == place.0 && predecessor.id != place.1 && predecessor.id != [0; 16];
+    header.first_seq < expected || stranger
 }
 
 /// The number of the first frame, when that is sound.
