@@ -1,5 +1,7 @@
 //! What the server says to a sign-in or a refresh, and what is kept of it.
 
+use std::io::{Read, Write};
+use std::net::TcpListener;
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -7,8 +9,9 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use serde_json::json;
 use spec_kitty::auth::Session;
 use spec_kitty::auth::client::{self, LoginError, RefreshError, Refusal};
-use spec_kitty::auth::http::NoAnswer;
+use spec_kitty::auth::http::{Client, NoAnswer};
 use spec_kitty::home::Home;
+use spec_kitty::server_url::ServerUrl;
 
 use crate::support::{FakeServer, Reply};
 use crate::{PASSWORD, client_of, login, refreshing, store, tokens};
@@ -307,5 +310,39 @@ fn every_credentials_file_of_the_python_tool_is_judged() {
             );
         }
         assert!(!format!("{session:?}").contains("FAKE"), "{name}");
+    }
+}
+
+#[test]
+fn a_server_without_tls_is_told_apart_from_one_that_is_away() {
+    let dir = tempfile::tempdir().unwrap();
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("https://{}", listener.local_addr().unwrap());
+    let url = ServerUrl::parse(&url).unwrap();
+    let plain = std::thread::spawn(move || {
+        let (mut stream, _) = listener.accept().unwrap();
+        let _ = stream.read(&mut [0; 4096]);
+        let _ = stream.write_all(b"HTTP/1.1 400 Bad Request\r\n\r\n");
+    });
+    let client = Client::new(&url, None, client::LIMITS).unwrap();
+    let error = client::login(&client, &store(dir.path()), "alice", &PASSWORD.into()).unwrap_err();
+    assert!(
+        matches!(error, LoginError::NoAnswer(NoAnswer::Tls { .. })),
+        "{error:?}"
+    );
+    plain.join().unwrap();
+}
+
+#[test]
+fn certificates_that_cannot_be_used_are_named() {
+    let dir = tempfile::tempdir().unwrap();
+    let url = ServerUrl::parse("https://127.0.0.1:1").unwrap();
+    let file = dir.path().join("ca.pem");
+    for text in [None, Some("no certificate")] {
+        if let Some(text) = text {
+            std::fs::write(&file, text).unwrap();
+        }
+        let error = Client::new(&url, Some(&file), client::LIMITS).unwrap_err();
+        assert!(error.to_string().contains("ca.pem"), "{error}");
     }
 }
