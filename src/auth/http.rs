@@ -211,6 +211,13 @@ impl Client {
         &self.server
     }
 
+    /// Breaks off every request in flight, from another thread; this client and
+    /// its clones are of no use afterwards. A connection that is only being
+    /// made goes on to its own deadline.
+    pub fn hang_up(&self) {
+        self.agent.clone().shutdown();
+    }
+
     /// Posts `json` to `path` of the server. The token, when given, goes into
     /// the `Authorization` header and nowhere else.
     ///

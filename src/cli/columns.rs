@@ -4,6 +4,7 @@
 //! two. Texts come in escaped already (see [`crate::cli::output::visible_line`]).
 
 use terminal_size::{Width, terminal_size};
+use unicode_width::UnicodeWidthChar;
 
 use crate::cli::output::{clip, width};
 
@@ -40,6 +41,35 @@ pub fn left(text: &str, columns: usize) -> String {
 pub fn right(text: &str, columns: usize) -> String {
     let missing = columns.saturating_sub(width(text));
     " ".repeat(missing) + text
+}
+
+/// `text` in lines of at most `columns` columns, broken between words, and
+/// within a word only when it is longer than a line.
+#[must_use]
+pub fn wrapped(text: &str, columns: usize) -> Vec<String> {
+    let columns = columns.max(1);
+    let mut lines = Vec::new();
+    let (mut line, mut used) = (String::new(), 0_usize);
+    for word in text.split(' ') {
+        if used > 0 && used.saturating_add(1 + width(word)) > columns {
+            lines.push(std::mem::take(&mut line));
+            used = 0;
+        } else if used > 0 {
+            line.push(' ');
+            used += 1;
+        }
+        for letter in word.chars() {
+            let wide = letter.width().unwrap_or(0);
+            if used > 0 && used.saturating_add(wide) > columns {
+                lines.push(std::mem::take(&mut line));
+                used = 0;
+            }
+            line.push(letter);
+            used += wide;
+        }
+    }
+    lines.push(line);
+    lines
 }
 
 /// `1,204`: digits in groups of three.
@@ -147,7 +177,23 @@ mod tests {
         }
     }
 
+    #[test]
+    fn lines_break_between_words_where_they_can() {
+        assert_eq!(wrapped("one two three", 7), ["one two", "three"]);
+        assert_eq!(wrapped("one two three", 100), ["one two three"]);
+        assert_eq!(wrapped("abcdefgh ij", 3), ["abc", "def", "gh", "ij"]);
+        assert_eq!(wrapped("", 3), [""]);
+    }
+
     proptest! {
+        #[test]
+        fn no_word_is_lost_and_no_line_is_too_wide(text in "[a-z日 ]{0,40}", columns in 2_usize..20) {
+            let lines = wrapped(&text, columns);
+            prop_assert!(lines.iter().all(|line| width(line) <= columns));
+            let without = |text: &str| text.replace(' ', "");
+            prop_assert_eq!(without(&lines.concat()), without(&text));
+        }
+
         #[test]
         fn a_column_is_as_wide_as_it_was_asked_for(text in "\\PC{0,20}", columns in 0_usize..30) {
             let padded = left(&crate::cli::output::visible_line(&text), columns);

@@ -30,8 +30,8 @@ mod status;
 pub(super) enum SyncCommand {
     /// Send everything that may be sent, at full speed
     Now(NowArgs),
-    /// Show what is delivered, what waits and why, without the network
-    Status,
+    /// Show what is delivered, what waits and why
+    Status(StatusArgs),
     /// Show the configured server, or set it
     Server(ServerArgs),
 }
@@ -42,6 +42,14 @@ pub(super) struct NowArgs {
     /// Write what was refused to this file, as JSON
     #[arg(long, value_name = "FILE")]
     report: Option<PathBuf>,
+}
+
+/// Options of `sync status`.
+#[derive(Debug, Args)]
+pub(super) struct StatusArgs {
+    /// Ask the server as well; without this the network is not touched
+    #[arg(long)]
+    probe: bool,
 }
 
 /// Options of `sync server`.
@@ -55,7 +63,7 @@ pub(super) struct ServerArgs {
 pub(super) fn run(command: SyncCommand, session: &mut Session) -> Result<(), Failure> {
     match command {
         SyncCommand::Now(args) => now(&args, session),
-        SyncCommand::Status => status::run(session),
+        SyncCommand::Status(args) => status::run(&args, session),
         SyncCommand::Server(args) => server(&args, session),
     }
 }

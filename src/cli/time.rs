@@ -52,6 +52,12 @@ impl Zone {
         self.print(timestamp_us, "%Y-%m-%d")
     }
 
+    /// `2026-02-03 12:52:10`.
+    #[must_use]
+    pub fn second(&self, timestamp_us: i64) -> String {
+        self.print(timestamp_us, "%Y-%m-%d %H:%M:%S")
+    }
+
     /// `2026-02-03 12:52:10.114 +00:00`.
     #[must_use]
     pub fn full(&self, timestamp_us: i64) -> String {

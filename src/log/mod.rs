@@ -26,8 +26,8 @@
 //! delivered.
 
 mod bytes;
+mod course;
 mod filling;
-mod misnamed;
 mod newest;
 mod outcome;
 mod place;

@@ -5,12 +5,13 @@ use std::path::PathBuf;
 
 use crate::log::append::{AppendError, Log, Note};
 use crate::log::bytes::{as_u64, as_usize};
-use crate::log::header::{HEADER_BYTES, Header, NodeId, Predecessor, Pressure};
+use crate::log::course::{Above, Behind, Course, Ends, Facts, Made, Node, Segment, Trust, decide};
+use crate::log::header::{HEADER_BYTES, Header, HeaderRead, NodeId, Predecessor, Pressure};
 use crate::log::scan;
 use crate::log::segment::{Access, MAX_FILE_BYTES, Naming};
 use crate::log::storage::{StoredFile, read_range};
+use crate::log::succession::is_alien;
 use crate::log::tail::{self, Ending, Tail};
-use crate::log::writer::{is_at_home, random_node_id, readable};
 use crate::position::{Lamport, Offset, Ordinal};
 
 /// From which share of the size limit on commands warn, in percent.
@@ -44,46 +45,65 @@ pub(super) struct Newest {
 
 /// Looks at the end of the log. Only under the writer lock.
 pub(super) fn find(log: &Log, lock_identity: u64) -> Result<Newest, AppendError> {
-    let list = || {
-        log.dir
-            .ordinals()
-            .map_err(failed("list", log.dir.path().to_owned()))
-    };
-    let mut ordinals = list()?;
+    let ordinals = log
+        .dir
+        .ordinals()
+        .map_err(failed("list", log.dir.path().to_owned()))?;
     let mut newest = Newest {
         open: None,
         unsettled: None,
         notes: Vec::new(),
-        top: log.dir.highest(&ordinals),
+        top: ordinals.last().copied().unwrap_or_default(),
         home_id: None,
         node_id: log.options.node.node_id,
         predecessor: Predecessor::default(),
         clock_floor: Lamport(0),
     };
     let mut unreadable = Vec::new();
-    let mut strangers = Vec::new();
-    while let Some(ordinal) = ordinals.pop() {
+    let mut resting = None;
+    for (index, ordinal) in ordinals.iter().copied().enumerate().rev() {
         let path = log.dir.segment_path(ordinal);
         let opened = log
             .dir
             .open(ordinal, Access::Append)
             .map_err(failed("open", path.clone()))?;
         if opened.naming == Naming::Wrong {
-            // Opening it sorted the names out: it may have hidden a segment.
-            strangers.push(ordinal);
-            ordinals = list()?;
-            ordinals.retain(|other| !strangers.contains(other) && is_below(&unreadable, *other));
             continue;
         }
-        match readable(opened.read, path.clone())? {
-            Some(header) => {
-                let tail = tail::find(opened.file.as_ref(), &header, opened.size)
-                    .map_err(failed("read", path))?;
-                newest.rest_on(log, header, opened.file, tail, lock_identity, &unreadable);
-                break;
-            }
-            None => unreadable.push((ordinal, opened.file, opened.size)),
+        let Some(header) = readable(opened.read, path.clone())? else {
+            unreadable.push((ordinal, opened.file, opened.size));
+            continue;
+        };
+        let made = if is_at_home(&header, log.options.node.facts, lock_identity) {
+            Made::Here
+        } else {
+            Made::Elsewhere
+        };
+        let older = ordinals.get(..index).unwrap_or_default();
+        if made == Made::Elsewhere && is_stranger(log, &header, older) {
+            continue;
         }
+        let tail =
+            tail::find(opened.file.as_ref(), &header, opened.size).map_err(failed("read", path))?;
+        resting = Some(Resting {
+            header,
+            file: opened.file,
+            tail,
+            made,
+        });
+        break;
+    }
+    let behind = if unreadable.is_empty() {
+        Behind::Nothing
+    } else {
+        Behind::Unreadable
+    };
+    let course = decide(Facts {
+        newest: resting.as_ref().map(|resting| resting.facts(log)),
+        behind,
+    });
+    if let Some(resting) = resting {
+        newest.rest_on(log, resting, course);
     }
     newest
         .step_over(log, &unreadable)
@@ -91,24 +111,61 @@ pub(super) fn find(log: &Log, lock_identity: u64) -> Result<Newest, AppendError>
     Ok(newest)
 }
 
-/// Whether a segment comes before those that were found unreadable.
-fn is_below(unreadable: &[Unreadable], ordinal: Ordinal) -> bool {
-    unreadable.iter().all(|(other, ..)| ordinal < *other)
+/// Whether the readers would take this segment for a stranger behind the ones
+/// before it. Asked only of one that was made elsewhere: a copied home is
+/// linked to what was before, a file that was put here by mistake is not.
+fn is_stranger(log: &Log, header: &Header, older: &[Ordinal]) -> bool {
+    let before = older.iter().rev().find_map(|ordinal| {
+        let opened = log.dir.open(*ordinal, Access::Read).ok()?;
+        match (&opened.read, opened.naming) {
+            (HeaderRead::Sound { header, .. }, Naming::Right) => {
+                let tail = tail::find(opened.file.as_ref(), header, opened.size).ok()?;
+                Some((header.clone(), tail))
+            }
+            _ => None,
+        }
+    });
+    before.is_some_and(|(before, tail)| {
+        let place = (before.ordinal, before.segment_id);
+        let predecessor = &header.predecessor;
+        (predecessor.ordinal, predecessor.id) != place
+            && is_alien(header, place, tail.last_seq.next())
+    })
 }
 
 type Unreadable = (Ordinal, Box<dyn StoredFile>, u64);
 
+/// The newest segment whose header can be read.
+struct Resting {
+    header: Header,
+    file: Box<dyn StoredFile>,
+    tail: Tail,
+    made: Made,
+}
+
+impl Resting {
+    fn facts(&self, log: &Log) -> Segment {
+        Segment {
+            ends: match self.tail.ending {
+                Ending::Clean => Ends::Clean,
+                Ending::Debris { .. } => Ends::InDebris,
+            },
+            trust: if log.gave_up_on(self.header.ordinal) {
+                Trust::GivenUp
+            } else {
+                Trust::Whole
+            },
+            made: self.made,
+        }
+    }
+}
+
 impl Newest {
     /// Takes the newest readable segment as the end of the log.
-    fn rest_on(
-        &mut self,
-        log: &Log,
-        header: Header,
-        file: Box<dyn StoredFile>,
-        tail: Tail,
-        lock_identity: u64,
-        unreadable: &[Unreadable],
-    ) {
+    fn rest_on(&mut self, log: &Log, resting: Resting, course: Course) {
+        let Resting {
+            header, file, tail, ..
+        } = resting;
         self.home_id = Some(header.home_id);
         self.node_id = header.node_id;
         self.predecessor = Predecessor {
@@ -125,22 +182,19 @@ impl Newest {
                 bytes,
             });
         }
-        // Values beyond the last frame may be known elsewhere once a frame
-        // was lost, or could have been.
-        let dead = log.gave_up_on(header.ordinal);
-        let lossy = dead || tail.ending != Ending::Clean;
-        if lossy || !unreadable.is_empty() {
-            self.clock_floor = self.clock_floor.max(header.lease.end);
+        if let Course::Succeed { above, node } = course {
+            if above == Above::Lease {
+                self.clock_floor = self.clock_floor.max(header.lease.end);
+            }
+            if node == Node::New {
+                self.node_id = random_node_id(log.ambient.random());
+                self.home_id = Some(log.ambient.random());
+                self.notes.push(Note::NewNode {
+                    node_id: self.node_id,
+                });
+            }
         }
-        let at_home = is_at_home(&header, log.options.node.facts, lock_identity);
-        if !at_home {
-            self.node_id = random_node_id(log.ambient.random());
-            self.home_id = Some(log.ambient.random());
-            self.notes.push(Note::NewNode {
-                node_id: self.node_id,
-            });
-        }
-        if !lossy && at_home && unreadable.is_empty() {
+        if course == Course::Append {
             self.open = Some(Open { header, file, tail });
         } else {
             self.unsettled = Some(file);
@@ -190,5 +244,25 @@ fn failed(action: &'static str, path: PathBuf) -> impl FnOnce(io::Error) -> Appe
         action,
         path,
         source,
+    }
+}
+
+/// A node id that no other home has.
+fn random_node_id(random: [u8; 16]) -> NodeId {
+    let [a, b, c, d, e, f, ..] = random;
+    NodeId::from_bytes([a, b, c, d, e, f])
+}
+
+/// Whether a header was made by this node for this very home.
+fn is_at_home(header: &Header, facts: [u8; 8], lock_identity: u64) -> bool {
+    header.node_facts == facts && header.lock_identity == lock_identity
+}
+
+/// What a header that was read means for an appender.
+fn readable(read: HeaderRead, path: PathBuf) -> Result<Option<Header>, AppendError> {
+    match read {
+        HeaderRead::Sound { header, .. } => Ok(Some(header)),
+        HeaderRead::Newer { version } => Err(AppendError::Newer { path, version }),
+        HeaderRead::Unreadable => Ok(None),
     }
 }

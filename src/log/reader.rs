@@ -257,7 +257,7 @@ impl Reader {
             place.used += length;
             place.seq = seq;
             place.clock = clock;
-            self.passed.expected = Some(seq);
+            self.passed.expected = self.passed.expected.max(Some(seq));
             self.passed.clock = clock;
         }
     }
@@ -329,10 +329,12 @@ impl Reader {
                 last_seq: recorded.last_seq,
             }
         } else {
-            // Segments between are missing: what is there is all there is.
+            // Segments between are missing: what is there is all there is. The
+            // numbers of those that were passed over are reported already.
+            let all_passed = self.passed.expected >= Some(next_seq);
             Fate::Final {
                 valid_end: Offset(u64::MAX),
-                last_seq: next_seq.previous(),
+                last_seq: if all_passed { place.seq } else { next_seq }.previous(),
             }
         };
         self.fill()
@@ -353,3 +355,7 @@ fn missing_before(place: &Place, lost: SeqRange) -> Damage {
         clock: place.clock,
     }
 }
+
+#[cfg(test)]
+#[path = "reader_tests.rs"]
+mod tests;

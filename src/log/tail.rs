@@ -69,6 +69,14 @@ impl Tail {
 
 /// Finds the end of the segment in `file`, which has `size` bytes.
 pub(super) fn find(file: &dyn StoredFile, header: &Header, size: u64) -> io::Result<Tail> {
+    if size < as_u64(HEADER_BYTES) {
+        // Cut inside the header: what is written behind would leave a hole.
+        let ending = Ending::Debris { bytes: 0 };
+        return Ok(Tail {
+            ending,
+            ..Tail::of_empty(header)
+        });
+    }
     let frames_bytes = size.saturating_sub(as_u64(HEADER_BYTES));
     if frames_bytes == 0 {
         return Ok(Tail::of_empty(header));

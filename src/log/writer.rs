@@ -7,7 +7,7 @@ use crate::log::append::Log;
 use crate::log::bytes::as_u64;
 use crate::log::filling::{Filling, Roll};
 use crate::log::frame::MAX_BODY_BYTES;
-use crate::log::header::{HEADER_BYTES, Header, HeaderRead, NodeId, Predecessor, Pressure};
+use crate::log::header::{HEADER_BYTES, Header, Predecessor, Pressure};
 use crate::log::newest::{self, Newest};
 use crate::log::outcome::{AppendError, Appended, Note, Outcome};
 use crate::log::record::{Record, Refused};
@@ -355,24 +355,4 @@ fn make_findable(log: &Log, header: &Header) -> Result<(), AppendError> {
             })?;
     }
     Ok(())
-}
-
-/// A node id that no other home has.
-pub(super) fn random_node_id(random: [u8; 16]) -> NodeId {
-    let [a, b, c, d, e, f, ..] = random;
-    NodeId::from_bytes([a, b, c, d, e, f])
-}
-
-/// Whether a header was made by this node for this very home.
-pub(super) fn is_at_home(header: &Header, facts: [u8; 8], lock_identity: u64) -> bool {
-    header.node_facts == facts && header.lock_identity == lock_identity
-}
-
-/// What a header that was read means for an appender.
-pub(super) fn readable(read: HeaderRead, path: PathBuf) -> Result<Option<Header>, AppendError> {
-    match read {
-        HeaderRead::Sound { header, .. } => Ok(Some(header)),
-        HeaderRead::Newer { version } => Err(AppendError::Newer { path, version }),
-        HeaderRead::Unreadable => Ok(None),
-    }
 }

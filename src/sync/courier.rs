@@ -154,6 +154,9 @@ impl<'a, L: Line> Courier<'a, L> {
         let parcels = batch.iter().filter_map(|index| chunk.parcels().get(*index));
         let ids: Vec<&str> = parcels.map(|parcel| parcel.id.as_str()).collect();
         let (answer, bytes) = self.line.post(&body);
+        if answer.is_err() && self.line.interrupted() {
+            return Some(Stop::Interrupted);
+        }
         self.wire_bytes = self.wire_bytes.saturating_add(bytes);
         let verdict = match &answer {
             Ok(answer) => {

@@ -28,6 +28,7 @@ pub mod control;
 pub mod gate;
 pub mod outcome;
 pub mod pass;
+pub mod probe;
 pub mod report;
 pub mod route;
 pub mod status;

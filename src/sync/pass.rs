@@ -8,7 +8,7 @@
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use thiserror::Error;
 
@@ -20,7 +20,7 @@ use crate::log::read::ReadError;
 use crate::log::segment::LogDir;
 use crate::log::storage::Disk;
 use crate::position::Seq;
-use crate::state::{Project, Standing, State, StateError, Stream, Trouble, ViewError};
+use crate::state::{Project, SenderLock, Standing, State, StateError, Stream, Trouble, ViewError};
 use crate::sync::book::{Book, COMMIT_DEADLINE};
 use crate::sync::chunk::{Chunk, ChunkLimits};
 use crate::sync::courier::{Carried, Courier, Line, Stop, WAIT_BUDGET};
@@ -34,6 +34,8 @@ use crate::sync::survey::Survey;
 
 /// How long a pass waits for another sender to finish.
 const SENDER_DEADLINE: Duration = Duration::from_secs(30);
+/// The pieces of that wait.
+const SENDER_TRY: Duration = Duration::from_millis(250);
 
 /// Says whether somebody wants the pass to end.
 pub type Interrupt<'a> = &'a (dyn Fn() -> bool + Sync);
@@ -111,7 +113,12 @@ pub fn run(setting: Setting<'_>) -> Result<Report, PassError> {
     if account_gate(setting.recipient, setting.sync_off).is_some() {
         return held_back(&dir, &state, setting.recipient, setting.sync_off);
     }
-    let sender = state.sender_lock(SENDER_DEADLINE)?.ok_or(PassError::Busy)?;
+    let Some(sender) = sender_lock(&state, setting.interrupt)? else {
+        return Ok(Report {
+            stopped: Some(Stopped::Interrupted),
+            ..Report::default()
+        });
+    };
     let opened = state.open_ledger(sender, COMMIT_DEADLINE)?;
     let bindings = Bindings::read(&dir)?;
     let mut book = Book::new(
@@ -145,6 +152,20 @@ pub fn run(setting: Setting<'_>) -> Result<Report, PassError> {
             Err(error)
         }
     }
+}
+
+/// Waits for the right to send; `None` when somebody wants the pass to end.
+fn sender_lock(state: &State, interrupt: Interrupt<'_>) -> Result<Option<SenderLock>, PassError> {
+    let started = Instant::now();
+    while !interrupt() {
+        if let Some(sender) = state.sender_lock(SENDER_TRY)? {
+            return Ok(Some(sender));
+        }
+        if started.elapsed() >= SENDER_DEADLINE {
+            return Err(PassError::Busy);
+        }
+    }
+    Ok(None)
 }
 
 /// The report when a gate of machine or account is closed: nothing is opened.
@@ -189,16 +210,27 @@ impl Pass<'_> {
             self.setting.config.ca_file.clone(),
             self.setting.interrupt,
         )?;
-        let stop = match self.standing_wait(&mut line) {
-            Err(stop) => Some(stop),
-            Ok(waited) => match line.ensure_fresh() {
-                Err(error) => Some(Stop::of_refresh(error)),
-                Ok(()) => self.carry_all(&mut line, WAIT_BUDGET.saturating_sub(waited), &todo)?,
-            },
-        };
+        let stop = line
+            .attended(|line| self.converse(line, &todo))
+            .map_err(PassError::Thread)??;
         self.book.close(stop.as_ref(), self.report.sent > 0)?;
         self.report.stopped = stop.map(Stopped::by);
         Ok(())
+    }
+
+    fn converse(
+        &mut self,
+        line: &mut HttpLine<'_>,
+        todo: &[(Project, Pick)],
+    ) -> Result<Option<Stop>, PassError> {
+        let waited = match self.standing_wait(line) {
+            Ok(waited) => waited,
+            Err(stop) => return Ok(Some(stop)),
+        };
+        if let Err(error) = line.ensure_fresh() {
+            return Ok(Some(Stop::of_refresh(error)));
+        }
+        self.carry_all(line, WAIT_BUDGET.saturating_sub(waited), todo)
     }
 
     /// The streams with something to send, the one that waits longest first,

@@ -6,6 +6,8 @@
 
 use std::io::Write;
 use std::path::PathBuf;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread;
 use std::time::Duration;
 
 use flate2::Compression;
@@ -54,6 +56,34 @@ impl<'a> HttpLine<'a> {
             ca_file,
             credentials,
             interrupt,
+        })
+    }
+
+    /// Runs `job` with this line, and breaks a request off as soon as somebody
+    /// wants the pass to end.
+    pub(super) fn attended<T>(
+        &mut self,
+        job: impl FnOnce(&mut Self) -> T,
+    ) -> Result<T, std::io::Error> {
+        let (client, interrupt) = (self.client.clone(), self.interrupt);
+        let finished = AtomicBool::new(false);
+        let is_over = &finished;
+        thread::scope(|scope| {
+            let watch = move || {
+                while !is_over.load(Ordering::SeqCst) {
+                    if interrupt() {
+                        client.hang_up();
+                        return;
+                    }
+                    thread::sleep(TICK);
+                }
+            };
+            thread::Builder::new()
+                .name("sync-watch".into())
+                .spawn_scoped(scope, watch)?;
+            let done = job(self);
+            finished.store(true, Ordering::SeqCst);
+            Ok(done)
         })
     }
 
@@ -110,7 +140,7 @@ impl Line for HttpLine<'_> {
     fn pause(&mut self, pause: Duration) {
         let mut left = pause;
         while !left.is_zero() && !self.interrupted() {
-            std::thread::sleep(left.min(TICK));
+            thread::sleep(left.min(TICK));
             left = left.saturating_sub(TICK);
         }
     }

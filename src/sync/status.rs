@@ -152,6 +152,16 @@ impl Status {
         })
     }
 
+    /// Takes in what the server itself said just now, instead of what the last
+    /// exchange left behind.
+    pub fn note_probe(&mut self, found: Option<Closed>) {
+        self.closed
+            .retain(|closed| !matches!(closed.gate, Gate::Server | Gate::Network));
+        self.closed.extend(found);
+        self.closed.sort_by_key(|closed| closed.gate);
+        self.closed.dedup_by_key(|closed| closed.gate);
+    }
+
     /// Whether anything here must not be believed without a look.
     #[must_use]
     pub fn disagrees(&self) -> bool {

@@ -5,7 +5,7 @@
 //! sees the old or the new file and nothing between; it keeps the mode, and it
 //! is refused when the file is no longer what was read.
 
-use std::fs::{self, File};
+use std::fs;
 use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
 
@@ -97,7 +97,7 @@ fn read_bytes(path: &Path, limit_bytes: u64) -> Result<Vec<u8>, FileError> {
         let path = path.to_owned();
         return Err(FileError::NotRegular { path, what });
     }
-    let file = File::open(path).map_err(FileError::io("open", path))?;
+    let (file, _) = platform::open_regular(path).map_err(FileError::io("open", path))?;
     let mut bytes = Vec::new();
     file.take(limit_bytes + 1)
         .read_to_end(&mut bytes)

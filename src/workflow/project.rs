@@ -3,11 +3,12 @@
 //! A worktree holds no `kitty-specs/`; its `.git` file is followed to the main
 //! repository. `SPECIFY_REPO_ROOT` wins when it names a project.
 
-use std::fs::{self, File};
-use std::io::Read;
+use std::fs;
 use std::path::{Component, Path, PathBuf};
 
 use thiserror::Error;
+
+use crate::platform;
 
 /// The directory that makes a directory a project.
 pub const MARKER: &str = ".kittify";
@@ -75,15 +76,8 @@ fn project_of(dir: &Path) -> Option<PathBuf> {
 /// file says `gitdir: MAIN/.git/worktrees/NAME`.
 fn main_repository(dir: &Path) -> Option<PathBuf> {
     let file = dir.join(".git");
-    if !fs::symlink_metadata(&file).ok()?.is_file() {
-        return None;
-    }
-    let mut text = String::new();
-    File::open(&file)
-        .ok()?
-        .take(4096)
-        .read_to_string(&mut text)
-        .ok()?;
+    let bytes = platform::read_regular(&file, 4096).ok()?;
+    let text = String::from_utf8(bytes).ok()?;
     let named = text.lines().next()?.strip_prefix("gitdir:")?.trim();
     let git_dir = fs::canonicalize(dir.join(named)).ok()?;
     let worktrees = git_dir.parent()?;

@@ -4,6 +4,7 @@ use std::io::Write;
 
 use crate::support::{Bench, PROJECT, id};
 use serde_json::json;
+use spec_kitty::log::frame::Kind;
 use spec_kitty::state::Outcome;
 
 /// Five notes in one segment, the third of them damaged.
@@ -74,14 +75,26 @@ fn a_person_reads_where_what_and_what_next() {
 
 Where  0000000001.seg, byte {offset} (704 B)
 What   a checksum is wrong: the bytes changed on disk
-Lost   record 3, between 2026-02-03 12:01:00.000 +00:00 and 2026-02-03 12:03:00.000 +00:00
+Lost   record 3
+When   between 2026-02-03 12:01:00 and 2026-02-03 12:03:00
 Known  perhaps never confirmed to the command that wrote it
 
 Safe   everything else; the log stays writable
-next:  spec-kitty log tail -n all --json   (copies what can be read)
+next:  spec-kitty log tail -n all --json
+       (copies what can be read)
 "
     );
     assert_eq!(ran.stdout, expected);
+    let Some((shown, code)) = bench.screen(40, "log verify") else {
+        return;
+    };
+    assert_eq!(code, 5);
+    assert!(
+        shown.starts_with("  Damage: 1 record is lost. 4 events can\n  be read.\n"),
+        "{shown}"
+    );
+    let too_wide = |line: &&str| spec_kitty::cli::output::width(line) > 40;
+    assert_eq!(shown.lines().find(too_wide), None);
 }
 
 #[test]
@@ -160,4 +173,51 @@ fn a_missing_segment_is_damage() {
         "warning: 0000000001.seg, at byte 1,723: records are missing; record 2 is lost; see: spec-kitty log verify\n"
     );
     assert_eq!(bench.run(&["log", "verify"]).code, Some(5));
+}
+
+#[test]
+fn a_whole_record_that_holds_no_event_is_named() {
+    let bench = Bench::new();
+    bench.note("fine");
+    let no_json = bench.foreign("x", "Other", "{not json}");
+    let no_header = bench.frame(Kind::Event, &[1, 255, 255]);
+    let ran = bench.run(&["--json", "log", "verify"]);
+    assert_eq!((ran.code, ran.stderr.as_str()), (Some(5), ""));
+    let report: serde_json::Value = serde_json::from_str(&ran.stdout).unwrap();
+    assert_eq!(
+        (&report["events"], &report["lost"]),
+        (&json!(1), &json!([]))
+    );
+    let reasons = |n: usize| {
+        (
+            &report["damage"][n]["offset"],
+            &report["damage"][n]["reason"],
+        )
+    };
+    let why = json!("unreadable-event");
+    assert_eq!(reasons(0), (&json!(no_json.offset.0), &why));
+    assert_eq!(reasons(1), (&json!(no_header.offset.0), &why));
+    let ran = bench.run(&["log", "verify"]);
+    let headline = "Damage: 2 events are not understood. 1 event can be read.\n";
+    assert!(ran.stdout.starts_with(headline), "{}", ran.stdout);
+    let ran = bench.run(&["log", "tail"]);
+    assert_eq!((ran.code, ran.stdout.lines().count()), (Some(0), 2));
+    assert!(
+        ran.stderr.contains("record 3 is left out"),
+        "{}",
+        ran.stderr
+    );
+    for (form, record) in [("--json", "2"), ("--quiet", "3")] {
+        let ran = bench.run(&[form, "log", "show", record]);
+        assert_eq!((ran.code, ran.stdout.as_str()), (Some(5), ""), "{record}");
+        assert!(ran.stderr.contains("left out"), "{}", ran.stderr);
+    }
+}
+
+#[test]
+fn what_a_newer_version_wrote_is_no_damage() {
+    let bench = Bench::new();
+    bench.frame(Kind::Event, &[2, 0, 0]);
+    let ran = bench.run(&["--json", "log", "verify"]);
+    assert_eq!((ran.code, ran.stdout.as_str()), (Some(10), ""));
 }

@@ -99,6 +99,12 @@ fn since_means_everything_since_then_and_not_the_newest_twenty() {
     }
     assert_eq!(bench.notes(&["--since", "2026-02-03"]).len(), 30);
     assert_eq!(bench.notes(&["--until", "2026-02-04"]).len(), 20);
+    let (day, next) = ("2026-02-03", "2026-02-04");
+    let ran = bench.run(&["-v", "log", "tail", "--since", day, "--until", next]);
+    assert_eq!(
+        ran.stderr,
+        "events since 2026-02-03T00:00:00.000Z and before 2026-02-04T00:00:00.000Z\n"
+    );
     assert_eq!(bench.notes(&["--since", "2026-02-03", "-n", "4"]).len(), 4);
 }
 

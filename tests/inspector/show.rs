@@ -119,7 +119,8 @@ fn a_person_gets_a_page() {
   Team       acme-corp
   Project    widgets · 44a34391-86d8-4159-abf1-e0b4d3abc746
   Git        main · 409ce863c69ac30e0cef7d21797a1f45928a0084 · acme/widgets
-  Delivery   ✗ parked after 1 try: WP01 has␊open subtasks
+  Delivery   ✗ parked after 1 try
+             WP01 has␊open subtasks
 
   Payload
     {{

@@ -114,7 +114,10 @@ fn any_lane_may_follow_any_other() {
 fn feedback_goes_with_the_way_back_and_done_means_approved() {
     let project = Project::new();
     let feedback = project.root().join("feedback.md");
-    fs::write(&feedback, "# Findings\n\n1. Fix `it`.\n").unwrap();
+    let target = project.home().with_file_name("notes.md");
+    fs::create_dir_all(target.parent().unwrap()).unwrap();
+    fs::write(&target, "\u{feff}# Findings\n\n1. Fix `it`.\n").unwrap();
+    std::os::unix::fs::symlink(&target, &feedback).unwrap();
     let ran = project.move_task_in(
         &project.feature(),
         &[

@@ -114,12 +114,20 @@ impl Bench {
     }
 
     pub fn try_sync(&self) -> Result<Report, PassError> {
+        self.run(&|| false)
+    }
+
+    pub fn sync_until(&self, interrupt: &(dyn Fn() -> bool + Sync)) -> Report {
+        self.run(interrupt).unwrap()
+    }
+
+    fn run(&self, interrupt: &(dyn Fn() -> bool + Sync)) -> Result<Report, PassError> {
         pass::run(Setting {
             home: &self.home,
             config: &self.config.sync,
             recipient: &self.recipient(),
             sync_off: false,
-            interrupt: &|| false,
+            interrupt,
             progress: &mut |_| {},
         })
     }

@@ -1,6 +1,7 @@
 //! What the server answers, and what follows from it.
 
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use serde_json::{Value, json};
 use spec_kitty::auth::{Session, Store};
@@ -309,4 +310,29 @@ fn queued_events_are_sent_again_until_the_server_says_more() {
     settled(&bench, (4, 0, 0, 0));
     bench.sync();
     settled(&bench, (0, 4, 0, 0));
+}
+
+/// A server that takes the events and never answers.
+#[test]
+fn an_interrupted_pass_ends_without_waiting_for_the_server() {
+    let asked = Arc::new(AtomicBool::new(false));
+    let (flag, done) = (Arc::clone(&asked), Arc::new(AtomicBool::new(false)));
+    let released = Arc::clone(&done);
+    let (server, _) = server(move |_, _| {
+        flag.store(true, Ordering::SeqCst);
+        while !released.load(Ordering::SeqCst) {
+            std::thread::yield_now();
+        }
+        None
+    });
+    let (bench, _) = ready(&server, 3);
+    let interrupt = || asked.load(Ordering::SeqCst);
+    let report = bench.sync_until(&interrupt);
+    assert_eq!(
+        report.stopped.map(|s| s.word().to_owned()).as_deref(),
+        Some("interrupted")
+    );
+    assert_eq!((report.sent, report.pending), (0, 3));
+    settled(&bench, (3, 0, 0, 0));
+    done.store(true, Ordering::SeqCst);
 }

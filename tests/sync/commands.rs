@@ -205,6 +205,26 @@ fn the_switch_in_the_environment_keeps_everything_here() {
 }
 
 #[test]
+fn only_a_probe_touches_the_network() {
+    let (server, _) = server(|request, _| {
+        assert_eq!(request.json(), json!({"events": []}));
+        Some(Reply::text(400, r#"{"error":"No events provided"}"#))
+    });
+    let (bench, _) = ready(&server, 1);
+    run(&bench, &["sync", "status"]);
+    assert!(server.requests().is_empty());
+    let network = |status: &Value| status["gates"][6]["open"].clone();
+    let (code, status, _) = run(&bench, &["sync", "status", "--probe"]);
+    assert_eq!((code, network(&status)), (0, json!(true)));
+    assert_eq!(server.requests().len(), 1);
+    drop(server);
+    let (code, status, _) = run(&bench, &["sync", "status", "--probe"]);
+    assert_eq!((code, network(&status)), (0, json!(false)));
+    let (_, status, _) = run(&bench, &["sync", "status"]);
+    assert_eq!(network(&status), json!(true), "a probe is not written down");
+}
+
+#[test]
 fn the_server_is_shown_and_set_and_only_a_safe_one() {
     let bench = Bench::new();
     assert_eq!(run(&bench, &["sync", "server"]).1["server"], Value::Null);

@@ -14,6 +14,7 @@ mod ledger;
 mod recipients;
 #[path = "../support/mod.rs"]
 mod support;
+mod words;
 
 use support::FakeServer;
 use support::bench::Bench;

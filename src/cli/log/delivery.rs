@@ -4,7 +4,7 @@
 //! opened. What is not known is not claimed: a cursor counts only when the
 //! event that it names is where it says, as the sender itself would judge.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
 
 use crate::cli::output::Output;
@@ -36,14 +36,16 @@ pub(super) struct Delivery<'a> {
 /// What is known of all deliveries from this home.
 ///
 /// Events that were recorded while signed out belong to whom a later control
-/// frame says: whoever asks about an event has shown all control frames behind
-/// it before, with [`Deliveries::note`] or [`Deliveries::note_from`].
+/// frame says. Whoever reads backward has met all of them before an event is
+/// asked for; for others they are looked for, once, when one could matter.
 #[derive(Debug)]
 pub(super) struct Deliveries {
     dir: LogDir,
     /// `None` when it cannot be read; empty when nothing was ever sent.
     ledger: Option<Ledger>,
-    bindings: Bindings,
+    bindings: RefCell<Bindings>,
+    /// Whether every control frame behind the events asked for is known.
+    bindings_complete: Cell<bool>,
     /// Whether the cursors of these streams fit the log.
     fits: RefCell<BTreeMap<(TargetId, Project), bool>>,
 }
@@ -61,7 +63,8 @@ impl Deliveries {
         Self {
             dir: dir.clone(),
             ledger,
-            bindings: Bindings::default(),
+            bindings: RefCell::default(),
+            bindings_complete: Cell::new(false),
             fits: RefCell::default(),
         }
     }
@@ -79,29 +82,16 @@ impl Deliveries {
         self.ledger.as_ref()
     }
 
-    /// Takes in one frame, in whatever order they are read.
-    pub(super) fn note(&mut self, item: &Item<'_>) {
-        if item.kind == Kind::Control {
-            self.bindings.note(item.seq, item.body);
-        }
+    /// From now on every frame is shown to [`Deliveries::note`], the newest
+    /// first, before anything is asked about an event before it.
+    pub(super) fn reads_backward(&self) {
+        self.bindings_complete.set(true);
     }
 
-    /// Takes in all frames from `from` on, when any of them could matter.
-    ///
-    /// # Errors
-    /// [`ReadError`] when the log cannot be read.
-    pub(super) fn note_from(&mut self, from: Seq) -> Result<(), ReadError> {
-        let ledger = self.ledger.as_ref();
-        if ledger.is_none_or(|ledger| ledger.targets().is_empty()) {
-            return Ok(());
-        }
-        let mut reader = Reader::new(self.dir.clone(), from);
-        loop {
-            match reader.step()? {
-                Step::Frame(item) => self.note(&item),
-                Step::Damage(_) => {}
-                Step::Idle => return Ok(()),
-            }
+    /// Takes in one frame, in whatever order they are read.
+    pub(super) fn note(&self, item: &Item<'_>) {
+        if item.kind == Kind::Control {
+            self.bindings.borrow_mut().note(item.seq, item.body);
         }
     }
 
@@ -114,14 +104,15 @@ impl Deliveries {
         let Some(ledger) = &self.ledger else {
             return Delivery::default();
         };
-        let (target, stream) = match self.bindings.route(entry.seq, &entry.header) {
+        if ledger.targets().is_empty() && !entry.header.flags.opted_out() {
+            return pending;
+        }
+        let (target, stream) = match self.route(entry, ledger) {
             Route::OptedOut | Route::Nameless => return Delivery::default(),
             Route::Unbound | Route::NoProject { .. } => return pending,
             Route::Stream { target, stream } => (target, stream),
         };
-        let known = ledger
-            .target(target)
-            .and_then(|at| at.stream(Some(&stream)));
+        let known = stream_of(ledger, target, &stream);
         let Some(known) = known.filter(|known| self.fits(target, stream, known)) else {
             return pending;
         };
@@ -130,6 +121,34 @@ impl Deliveries {
             state: Some(known.state_of(entry.seq)),
             attempts: exception.map_or(0, |exception| exception.attempts),
             last_error: exception.map(|exception| exception.trouble.message()),
+        }
+    }
+
+    fn route(&self, entry: &Entry<'_>, ledger: &Ledger) -> Route {
+        let known = self.bindings.borrow().route(entry.seq, &entry.header);
+        let settled = match &known {
+            Route::Stream { target, stream } => stream_of(ledger, *target, stream).is_some(),
+            Route::OptedOut | Route::Nameless => true,
+            Route::Unbound | Route::NoProject { .. } => false,
+        };
+        if settled || self.bindings_complete.get() {
+            return known;
+        }
+        self.complete_bindings(entry.seq);
+        self.bindings.borrow().route(entry.seq, &entry.header)
+    }
+
+    /// Looks for control frames from `from` to the end of the log. What cannot
+    /// be read binds nothing.
+    fn complete_bindings(&self, from: Seq) {
+        self.bindings_complete.set(true);
+        let mut reader = Reader::new(self.dir.clone(), from);
+        while let Ok(step) = reader.step() {
+            match step {
+                Step::Frame(item) => self.note(&item),
+                Step::Damage(_) => {}
+                Step::Idle => break,
+            }
         }
     }
 
@@ -143,6 +162,10 @@ impl Deliveries {
         let judged = fits.entry((target, stream));
         *judged.or_insert_with(|| is_at(&self.dir, cursor).unwrap_or(false))
     }
+}
+
+fn stream_of<'l>(ledger: &'l Ledger, target: TargetId, stream: &Project) -> Option<&'l Stream> {
+    ledger.target(target)?.stream(Some(stream))
 }
 
 /// Whether the cursor's event is in the log where the cursor says, or was

@@ -7,6 +7,7 @@
 use clap::Args;
 use jiff::Zoned;
 
+use crate::cli::time;
 use crate::event::EventHeader;
 use crate::state::DeliveryState;
 
@@ -85,6 +86,14 @@ impl Which {
 }
 
 impl Filter<'_> {
+    /// How the moments were read, for `-v`.
+    pub(super) fn moments(&self) -> Option<String> {
+        let since = self.since_us.map(|at| format!("since {}", time::utc(at)));
+        let until = self.until_us.map(|at| format!("before {}", time::utc(at)));
+        let both: Vec<_> = since.into_iter().chain(until).collect();
+        (!both.is_empty()).then(|| format!("events {}", both.join(" and ")))
+    }
+
     /// Whether the event is wanted. `delivery` is asked only when it matters.
     pub(super) fn accepts<'d>(
         &self,

@@ -1,6 +1,6 @@
 //! Everything about one event, over several lines.
 
-use crate::cli::columns::{grouped, left};
+use crate::cli::columns::{grouped, left, wrapped};
 use crate::cli::output::visible_line;
 use crate::cli::style::{BOLD, CYAN, DIM, RED, paint};
 use crate::cli::time::{self, Zone};
@@ -22,6 +22,7 @@ pub(super) fn page(
     delivery: &Delivery<'_>,
     zone: &Zone,
     dir: &LogDir,
+    columns: usize,
 ) -> Vec<String> {
     let header = &entry.header;
     let mut lines = vec![
@@ -32,11 +33,20 @@ pub(super) fn page(
         ),
         String::new(),
     ];
-    for (label, text) in facts(entry, delivery, zone, dir) {
-        lines.push(format!(
-            "  {} {text}",
-            paint(DIM, &left(label, LABEL_COLUMNS))
-        ));
+    let room = columns.saturating_sub(2 + LABEL_COLUMNS + 1);
+    let labelled =
+        |label: &str, text: &str| format!("  {} {text}", paint(DIM, &left(label, LABEL_COLUMNS)));
+    for (label, text) in facts(entry, zone, dir) {
+        let mut label = label;
+        for line in wrapped(&text, room) {
+            lines.push(labelled(label, &line));
+            label = "";
+        }
+    }
+    lines.push(labelled("Delivery", &delivered(entry, delivery)));
+    if let Some(error) = delivery.last_error {
+        let error = wrapped(&visible_line(error), room).into_iter();
+        lines.extend(error.map(|line| labelled("", &paint(RED, &line))));
     }
     lines.extend([String::new(), format!("  {}", paint(DIM, "Payload"))]);
     let payload = payload(entry);
@@ -48,12 +58,7 @@ pub(super) fn page(
     lines
 }
 
-fn facts(
-    entry: &Entry<'_>,
-    delivery: &Delivery<'_>,
-    zone: &Zone,
-    dir: &LogDir,
-) -> Vec<(&'static str, String)> {
+fn facts(entry: &Entry<'_>, zone: &Zone, dir: &LogDir) -> Vec<(&'static str, String)> {
     let header = &entry.header;
     let summary = Summary::of(entry);
     let aggregate = visible_line(header.aggregate_id);
@@ -112,7 +117,6 @@ fn facts(
             "Caused by",
             header.causation_id.map(visible_line).unwrap_or_default(),
         ),
-        ("Delivery", delivered(entry, delivery)),
     ]);
     facts.retain(|(_, text)| !text.is_empty());
     facts
@@ -126,16 +130,11 @@ fn delivered(entry: &Entry<'_>, delivery: &Delivery<'_>) -> String {
         return "not known".to_owned();
     }
     let state = format!("{} {}", glyph(delivery), delivery.word());
-    let Some(error) = delivery.last_error else {
-        return state;
-    };
-    let tries = if delivery.attempts == 1 {
-        "try"
-    } else {
-        "tries"
-    };
-    let error = paint(RED, &visible_line(error));
-    format!("{state} after {} {tries}: {error}", delivery.attempts)
+    match delivery.attempts {
+        0 => state,
+        1 => format!("{state} after 1 try"),
+        tries => format!("{state} after {tries} tries"),
+    }
 }
 
 /// For programs: one `name TAB value` a line, UTC, nothing cut.

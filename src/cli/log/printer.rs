@@ -105,7 +105,7 @@ impl Printer {
             }
             Way::Tabbed => out.line(plain::tabbed(entry, delivery))?,
             Way::Page(zone, dir) => {
-                let page = full::page(entry, delivery, zone, dir);
+                let page = full::page(entry, delivery, zone, dir, terminal_columns());
                 paragraph(page, self.printed, out)?;
             }
             Way::Fields => paragraph(full::fields(entry, delivery), self.printed, out)?,

@@ -3,6 +3,7 @@
 use clap::Args;
 
 use crate::cli::Session;
+use crate::cli::exit::Exit;
 use crate::cli::failure::Failure;
 use crate::cli::output::visible_line;
 use crate::cli::time::Zone;
@@ -32,17 +33,23 @@ pub(super) fn run(args: &ShowArgs, session: &mut Session) -> Result<(), Failure>
         Name::Number(seq) => seq,
         Name::Id(id) => find::by_id(&dir, id)?,
     };
-    let mut deliveries = super::deliveries(session, &dir);
-    deliveries.note_from(seq)?;
+    let deliveries = super::deliveries(session, &dir);
     let out = &mut session.out;
     let form = if out.json() { Form::Json } else { Form::Full };
     let mut printer = Printer::new(form, Zone::chosen(args.utc), &dir, out);
     at(&dir, seq, |item| {
         let Some(entry) = understood(item, &dir, out)? else {
+            if item.kind.is_event() {
+                return Err(Failure::silent(Exit::Damage));
+            }
             let text = format!("record {seq} is no event that can be shown");
             return Err(find::not_found(text, false));
         };
-        printer.event(&entry, &deliveries.of(&entry), out)
+        printer.event(&entry, &deliveries.of(&entry), out)?;
+        if printer.printed() == 0 {
+            return Err(Failure::silent(Exit::Damage));
+        }
+        Ok(())
     })
 }
 

@@ -29,7 +29,7 @@ pub(in crate::cli) struct StatsArgs {
     #[command(flatten)]
     which: Which,
     /// Count days in UTC, and read times so
-    #[arg(long, env = "SPEC_KITTY_UTC", value_parser = clap::builder::FalseyValueParser::new())]
+    #[arg(long, env = "SPEC_KITTY_UTC", help_heading = "How", value_parser = clap::builder::FalseyValueParser::new())]
     utc: bool,
 }
 
@@ -78,8 +78,7 @@ pub(super) fn run(args: &StatsArgs, session: &mut Session) -> Result<(), Failure
     let dir = super::log_dir(session);
     let types = types::resolve(&dir, &args.which.types)?;
     let filter = args.which.filter(types, &zone.now());
-    let mut deliveries = super::deliveries(session, &dir);
-    deliveries.note_from(Seq(1))?;
+    let deliveries = super::deliveries(session, &dir);
     let mut report = Report::new(&dir)?;
     // Programs get days in UTC, wherever they run.
     let days = if json { Zone::chosen(true) } else { zone };

@@ -32,6 +32,7 @@ const USUAL_LINES: u64 = 20;
 
 /// Options of `log tail`.
 #[derive(Debug, Args)]
+#[command(after_long_help = EXAMPLES)]
 pub(in crate::cli) struct TailArgs {
     /// The newest N events, or "all" [default: 20; all with --since or --after]
     #[arg(short = 'n', long, value_name = "N|all", help_heading = HOW_MUCH)]
@@ -62,6 +63,13 @@ pub(in crate::cli) struct TailArgs {
           value_parser = clap::builder::FalseyValueParser::new())]
     utc: bool,
 }
+
+const EXAMPLES: &str = "\
+Examples:
+  spec-kitty log tail -f --wp WP03           what happens to one work package
+  spec-kitty log tail --since today -u       what of today is not delivered yet
+  spec-kitty log tail -n all -o raw          every event exactly as recorded
+  spec-kitty log tail --json -n all | jq -r 'select(.local.state==\"parked\").event_id'";
 
 const HOW_MUCH: &str = "How much";
 const HOW: &str = "How";
@@ -120,6 +128,9 @@ pub(super) fn run(args: &TailArgs, session: &mut Session) -> Result<(), Failure>
         printer: Printer::new(form, zone, &dir, &mut session.out),
         dir,
     };
+    if let Some(moments) = tail.filter.moments() {
+        session.out.detail(moments);
+    }
     tail.run(&session.home.state_dir(), &mut session.out)
 }
 
@@ -141,7 +152,7 @@ impl Tail<'_> {
     }
 
     /// Where to begin, so that as many events as wanted are found from there.
-    fn window(&mut self) -> Result<Window, Failure> {
+    fn window(&self) -> Result<Window, Failure> {
         let to = newest_seq(&self.dir)?.unwrap_or_default();
         let first = match self.args.after.as_deref().map(Name::of) {
             Some(Name::Number(seq)) => seq.next(),
@@ -149,11 +160,8 @@ impl Tail<'_> {
             None => Seq(1),
         };
         let from = match self.lines() {
-            Lines::Last(_) | Lines::All if self.args.reverse => first,
-            Lines::All => {
-                self.deliveries.note_from(first)?;
-                first
-            }
+            Lines::All => first,
+            Lines::Last(_) if self.args.reverse => first,
             Lines::Last(0) => to.next(),
             Lines::Last(count) => self.first_of_last(count, Window { from: first, to })?,
         };
@@ -174,10 +182,11 @@ impl Tail<'_> {
     }
 
     /// The number of the first of the last `count` events that are wanted.
-    fn first_of_last(&mut self, count: u64, window: Window) -> Result<Seq, Failure> {
+    fn first_of_last(&self, count: u64, window: Window) -> Result<Seq, Failure> {
         let mut first = window.to.next();
         let mut missing = count;
         let mut frames = NewestFirst::new(&self.dir)?;
+        self.deliveries.reads_backward();
         while let Some((item, _)) = frames.step()? {
             if item.seq < window.from {
                 break;
@@ -226,6 +235,7 @@ impl Tail<'_> {
             Lines::Last(count) => count,
         };
         let mut frames = NewestFirst::new(&self.dir)?;
+        self.deliveries.reads_backward();
         while self.printer.printed() < wanted && !self.is_done() {
             let Some((item, missing)) = frames.step()? else {
                 break;

@@ -4,17 +4,21 @@
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
-use super::{resolve, target_json};
+use super::{StatusArgs, resolve, target_json};
 use crate::cli::Session;
 use crate::cli::exit::Exit;
 use crate::cli::failure::Failure;
 use crate::cli::output::visible_line;
 use crate::sync::gate::{self, Gate};
+use crate::sync::probe;
 use crate::sync::status::Status;
 
-pub(super) fn run(session: &mut Session) -> Result<(), Failure> {
-    let (_, recipient) = resolve(session)?;
-    let status = Status::take(&session.home, &recipient, gate::sync_is_off())?;
+pub(super) fn run(args: &StatusArgs, session: &mut Session) -> Result<(), Failure> {
+    let (config, recipient) = resolve(session)?;
+    let mut status = Status::take(&session.home, &recipient, gate::sync_is_off())?;
+    if args.probe && !gate::sync_is_off() {
+        status.note_probe(probe::probe(&session.home, &config.sync, &recipient)?);
+    }
     if session.out.json() {
         session.out.object(&status_json(&status))?;
     } else {

@@ -1,5 +1,6 @@
 //! Before the write: the values that go into the file. After it: the commit.
 
+use std::fs;
 use std::path::Path;
 
 use super::edit::Written;
@@ -50,8 +51,10 @@ pub(super) fn written(
     })
 }
 
+/// The user named this file, so it may be a link; the project's own files may not.
 fn read_feedback(path: &Path) -> Result<String, MoveError> {
-    let text = read_text(path, MAX_FEEDBACK_BYTES).map_err(MoveError::Feedback)?;
+    let target = fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
+    let text = read_text(&target, MAX_FEEDBACK_BYTES).map_err(MoveError::Feedback)?;
     let text = text.strip_prefix('\u{feff}').unwrap_or(&text);
     if text.trim().is_empty() {
         let path = path.to_owned();

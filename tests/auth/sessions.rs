@@ -1,66 +1,20 @@
-//! Signing in, staying signed in and signing out, against a server that
-//! answers as told.
+//! What the server says to a sign-in or a refresh, and what is kept of it.
 
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::panic,
-    clippy::indexing_slicing
-)]
-
-mod support;
-
+use std::io::{Read, Write};
+use std::net::TcpListener;
 use std::path::Path;
-use std::process::Output;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use assert_cmd::Command;
-use serde_json::{Value, json};
+use serde_json::json;
+use spec_kitty::auth::Session;
 use spec_kitty::auth::client::{self, LoginError, RefreshError, Refusal};
 use spec_kitty::auth::http::{Client, NoAnswer};
-use spec_kitty::auth::{Credentials, Session, Store};
 use spec_kitty::home::Home;
 use spec_kitty::server_url::ServerUrl;
-use support::{FakeServer, Reply};
 
-const PASSWORD: &str = "correct horse";
-
-fn tokens(n: usize) -> Value {
-    json!({"access": format!("ACCESS-{n}"), "refresh": format!("REFRESH-{n}"),
-           "access_lifetime": "900", "refresh_lifetime": 604_800, "team_slug": "acme-corp"})
-}
-
-fn client(server: &FakeServer) -> Client {
-    Client::new(
-        &ServerUrl::parse(&server.url()).unwrap(),
-        None,
-        client::LIMITS,
-    )
-    .unwrap()
-}
-
-fn login(server: &FakeServer, store: &Store) -> Result<Credentials, LoginError> {
-    client::login(
-        &client(server),
-        store,
-        "alice@example.com",
-        &PASSWORD.into(),
-    )
-}
-
-fn store(dir: &Path) -> Store {
-    Store::new(&Home::at(dir.join("home")))
-}
-
-/// Answers a sign-in with tokens, and a refresh with `reply`.
-fn refreshing(mut reply: impl FnMut() -> Reply + Send + 'static) -> FakeServer {
-    FakeServer::start(move |request| match request.path.as_str() {
-        "/api/v1/token/" => Reply::json(200, &tokens(0)),
-        "/api/v1/token/refresh/" => reply(),
-        _ => Reply::text(404, ""),
-    })
-}
+use crate::support::{FakeServer, Reply};
+use crate::{PASSWORD, client_of, login, refreshing, store, tokens};
 
 #[test]
 fn signing_in_stores_the_tokens_and_sends_the_password_only_in_the_body() {
@@ -175,7 +129,7 @@ fn every_other_answer_to_a_sign_in_is_told_apart_and_stores_nothing() {
 fn nobody_listening_is_unreachable() {
     let dir = tempfile::tempdir().unwrap();
     let server = FakeServer::start(|_| Reply::text(200, ""));
-    let client = client(&server);
+    let client = client_of(&server);
     drop(server);
     let error = client::login(&client, &store(dir.path()), "alice", &PASSWORD.into()).unwrap_err();
     assert!(
@@ -197,7 +151,7 @@ fn many_at_once_spend_one_refresh_token() {
     let used = login(&server, &store).unwrap();
     std::thread::scope(|scope| {
         let all: Vec<_> = (0..8)
-            .map(|_| scope.spawn(|| client::refresh(&client(&server), &store, &used)))
+            .map(|_| scope.spawn(|| client::refresh(&client_of(&server), &store, &used)))
             .collect();
         for one in all {
             assert!(!one.join().unwrap().unwrap().same_tokens(&used));
@@ -224,7 +178,7 @@ fn a_refused_refresh_ends_the_session_and_keeps_the_account() {
         let server = refreshing(move || Reply::text(status, body));
         let store = store(dir.path());
         let used = login(&server, &store).unwrap();
-        let error = client::refresh(&client(&server), &store, &used).unwrap_err();
+        let error = client::refresh(&client_of(&server), &store, &used).unwrap_err();
         assert!(
             matches!(error, RefreshError::Ended(_)),
             "{status} {body}: {error:?}"
@@ -234,7 +188,7 @@ fn a_refused_refresh_ends_the_session_and_keeps_the_account() {
         };
         assert_eq!(account.target(), used.account.target());
         // The dead token is not tried again.
-        let again = client::refresh(&client(&server), &store, &used).unwrap_err();
+        let again = client::refresh(&client_of(&server), &store, &used).unwrap_err();
         assert!(matches!(again, RefreshError::Ended(_)));
         assert_eq!(server.count("/api/v1/token/refresh/"), 1);
     }
@@ -263,7 +217,7 @@ fn what_says_nothing_about_the_session_does_not_end_it() {
         let server = refreshing(reply);
         let store = store(dir.path());
         let used = login(&server, &store).unwrap();
-        let error = client::refresh(&client(&server), &store, &used).unwrap_err();
+        let error = client::refresh(&client_of(&server), &store, &used).unwrap_err();
         assert!(
             matches!(error, RefreshError::Refused(_) | RefreshError::NoAnswer(_)),
             "case {number}: {error:?}"
@@ -293,7 +247,7 @@ fn a_successor_stored_by_somebody_else_is_taken() {
     });
     let store = store(dir.path());
     let used = login(&server, &store).unwrap();
-    let next = client::refresh(&client(&server), &store, &used).unwrap();
+    let next = client::refresh(&client_of(&server), &store, &used).unwrap();
     assert!(!next.same_tokens(&used));
     assert!(matches!(store.load().session, Session::Active(_)));
 }
@@ -305,200 +259,9 @@ fn a_token_goes_to_no_server_but_its_issuer() {
     let other = refreshing(|| Reply::json(200, &tokens(2)));
     let store = store(dir.path());
     let used = login(&issuer, &store).unwrap();
-    let error = client::refresh(&client(&other), &store, &used).unwrap_err();
+    let error = client::refresh(&client_of(&other), &store, &used).unwrap_err();
     assert!(matches!(error, RefreshError::Changed));
     assert!(other.requests().is_empty());
-}
-
-fn spec_kitty(home: &Path, args: &[&str], stdin: &str) -> Output {
-    Command::cargo_bin("spec-kitty")
-        .unwrap()
-        .env_clear()
-        .env("SPEC_KITTY_HOME", home)
-        .args(args)
-        .write_stdin(stdin)
-        .output()
-        .unwrap()
-}
-
-fn stdout_json(output: &Output) -> Value {
-    serde_json::from_slice(&output.stdout)
-        .unwrap_or_else(|_| panic!("not one JSON object: {output:?}"))
-}
-
-fn error_json(output: &Output) -> Value {
-    let text = String::from_utf8(output.stderr.clone()).unwrap();
-    serde_json::from_str::<Value>(text.lines().last().unwrap()).unwrap()["error"].clone()
-}
-
-#[test]
-fn the_commands_sign_in_once_say_so_and_sign_out() {
-    let dir = tempfile::tempdir().unwrap();
-    let home = dir.path().join("home");
-    let server = FakeServer::start(|_| Reply::json(200, &tokens(1)));
-    let url = server.url();
-    let login = [
-        "--json",
-        "auth",
-        "login",
-        "--server",
-        &url,
-        "-u",
-        "alice",
-        "--password-stdin",
-    ];
-
-    let before = spec_kitty(&home, &["--json", "auth", "status"], "");
-    assert_eq!(before.status.code(), Some(4));
-    assert_eq!(stdout_json(&before)["state"], "signed-out");
-    assert!(!home.exists(), "asking makes nothing");
-
-    let first = spec_kitty(&home, &login, "secret\n");
-    assert_eq!(first.status.code(), Some(0), "{first:?}");
-    assert_eq!(stdout_json(&first)["status"], "signed-in");
-    assert_eq!(server.requests()[0].json()["password"], "secret");
-
-    let again = spec_kitty(&home, &login, "secret\n");
-    assert_eq!(stdout_json(&again)["status"], "already-signed-in");
-    assert_eq!(server.requests().len(), 1, "the server is not asked again");
-    let forced = [&login[..], &["--force"]].concat();
-    assert_eq!(
-        stdout_json(&spec_kitty(&home, &forced, "secret\n"))["status"],
-        "signed-in"
-    );
-
-    let status = spec_kitty(&home, &["--json", "auth", "status"], "");
-    assert_eq!(status.status.code(), Some(0));
-    let status = stdout_json(&status);
-    assert_eq!(
-        (&status["state"], &status["team"]),
-        (&json!("signed-in"), &json!("acme-corp"))
-    );
-
-    let out = spec_kitty(&home, &["--json", "auth", "logout"], "");
-    assert_eq!(stdout_json(&out)["status"], "signed-out");
-    let out = spec_kitty(&home, &["--json", "auth", "logout"], "");
-    assert_eq!(
-        (out.status.code(), &stdout_json(&out)["status"]),
-        (Some(0), &json!("nothing-to-do"))
-    );
-}
-
-#[test]
-fn a_sign_in_that_fails_has_its_code_and_exit() {
-    let dir = tempfile::tempdir().unwrap();
-    let server = FakeServer::start(|_| Reply::text(401, "{}"));
-    let url = server.url();
-    let try_to = |args: &[&str], stdin: &str| {
-        let output = spec_kitty(
-            dir.path(),
-            &[&["--json", "auth", "login"], args].concat(),
-            stdin,
-        );
-        assert!(output.stdout.is_empty(), "{output:?}");
-        (
-            output.status.code().unwrap(),
-            error_json(&output)["code"].as_str().unwrap().to_owned(),
-        )
-    };
-    let full = ["--server", &url, "-u", "alice", "--password-stdin"];
-    assert_eq!(try_to(&full, "wrong\n"), (1, "invalid-credentials".into()));
-    assert_eq!(
-        try_to(&full, ""),
-        (2, "usage".into()),
-        "an empty password is not sent"
-    );
-    assert_eq!(
-        try_to(&["-u", "alice", "--password-stdin"], "x"),
-        (2, "usage".into())
-    );
-    assert_eq!(
-        try_to(&["--server", &url, "-u", "alice"], ""),
-        (2, "usage".into())
-    );
-    assert_eq!(
-        try_to(&["--server", &url], ""),
-        (2, "usage".into()),
-        "nobody to ask for the user"
-    );
-    assert_eq!(
-        try_to(
-            &[
-                "--server",
-                "http://example.org",
-                "-u",
-                "a",
-                "--password-stdin"
-            ],
-            "x"
-        ),
-        (2, "usage".into()),
-        "no password over plain HTTP"
-    );
-    drop(server);
-    assert_eq!(try_to(&full, "x\n"), (7, "unreachable".into()));
-}
-
-#[test]
-fn signing_in_to_another_server_than_the_configured_one_configures_it() {
-    let dir = tempfile::tempdir().unwrap();
-    let config = dir.path().join("config.toml");
-    std::fs::write(
-        &config,
-        "[sync]\nserver_url = \"https://old.example\" # ours\n",
-    )
-    .unwrap();
-    let server = FakeServer::start(|_| Reply::json(200, &tokens(1)));
-    let args = [
-        "auth",
-        "login",
-        "--server",
-        &server.url(),
-        "-u",
-        "a",
-        "--password-stdin",
-    ];
-    let output = spec_kitty(dir.path(), &args, "x");
-    assert_eq!(output.status.code(), Some(0), "{output:?}");
-    let text = std::fs::read_to_string(&config).unwrap();
-    assert_eq!(
-        text,
-        format!("[sync]\nserver_url = \"{}\" # ours\n", server.url())
-    );
-    // Configured for another server later: nothing may be sent, and it is said.
-    std::fs::write(&config, "[sync]\nserver_url = \"https://old.example\"\n").unwrap();
-    let status = spec_kitty(dir.path(), &["--json", "auth", "status"], "");
-    assert_eq!(status.status.code(), Some(4));
-    assert_eq!(stdout_json(&status)["state"], "disagreement");
-}
-
-#[test]
-fn no_output_of_any_command_shows_a_secret() {
-    let dir = tempfile::tempdir().unwrap();
-    let server = FakeServer::start(|_| Reply::json(200, &tokens(1)));
-    let url = server.url();
-    let login = [
-        "-vv",
-        "auth",
-        "login",
-        "--server",
-        &url,
-        "-u",
-        "alice",
-        "--password-stdin",
-    ];
-    let outputs = [
-        spec_kitty(dir.path(), &login, "secret\n"),
-        spec_kitty(dir.path(), &["-vv", "auth", "status"], ""),
-        spec_kitty(dir.path(), &["-vv", "--json", "auth", "status"], ""),
-        spec_kitty(dir.path(), &["-vv", "auth", "logout"], ""),
-    ];
-    for output in outputs {
-        let text = String::from_utf8([output.stdout, output.stderr].concat()).unwrap();
-        for secret in ["secret", "ACCESS-1", "REFRESH-1"] {
-            assert!(!text.contains(secret), "{text}");
-        }
-    }
 }
 
 /// Files that the Python tool wrote, or choked on; see the folder's names.
@@ -547,5 +310,39 @@ fn every_credentials_file_of_the_python_tool_is_judged() {
             );
         }
         assert!(!format!("{session:?}").contains("FAKE"), "{name}");
+    }
+}
+
+#[test]
+fn a_server_without_tls_is_told_apart_from_one_that_is_away() {
+    let dir = tempfile::tempdir().unwrap();
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("https://{}", listener.local_addr().unwrap());
+    let url = ServerUrl::parse(&url).unwrap();
+    let plain = std::thread::spawn(move || {
+        let (mut stream, _) = listener.accept().unwrap();
+        let _ = stream.read(&mut [0; 4096]);
+        let _ = stream.write_all(b"HTTP/1.1 400 Bad Request\r\n\r\n");
+    });
+    let client = Client::new(&url, None, client::LIMITS).unwrap();
+    let error = client::login(&client, &store(dir.path()), "alice", &PASSWORD.into()).unwrap_err();
+    assert!(
+        matches!(error, LoginError::NoAnswer(NoAnswer::Tls { .. })),
+        "{error:?}"
+    );
+    plain.join().unwrap();
+}
+
+#[test]
+fn certificates_that_cannot_be_used_are_named() {
+    let dir = tempfile::tempdir().unwrap();
+    let url = ServerUrl::parse("https://127.0.0.1:1").unwrap();
+    let file = dir.path().join("ca.pem");
+    for text in [None, Some("no certificate")] {
+        if let Some(text) = text {
+            std::fs::write(&file, text).unwrap();
+        }
+        let error = Client::new(&url, Some(&file), client::LIMITS).unwrap_err();
+        assert!(error.to_string().contains("ca.pem"), "{error}");
     }
 }

@@ -1,0 +1,179 @@
+//! What `log verify` tells a person: the answer in the first line, then where,
+//! what, what is lost, and what to do.
+
+use crate::cli::columns::{counted, grouped, left, size, wrapped};
+use crate::cli::log::{damage, full};
+use crate::cli::output::visible_line;
+use crate::cli::style::{BOLD, DIM, RED, paint};
+use crate::cli::time::Zone;
+use crate::log::read::Damage;
+use crate::log::segment::LogDir;
+
+use super::Findings;
+use super::witness::Stranger;
+
+/// So many places are described one by one.
+const MOST_PLACES: usize = 20;
+const LABEL_COLUMNS: usize = 6;
+
+/// A line before it is laid out.
+#[derive(Clone, Debug)]
+enum Line {
+    Empty,
+    Text(anstyle::Style, String),
+    Fact(&'static str, String),
+}
+
+impl Line {
+    fn fact(label: &'static str, text: impl Into<String>) -> Self {
+        Self::Fact(label, text.into())
+    }
+
+    fn laid_out(&self, columns: usize) -> Vec<String> {
+        match self {
+            Self::Empty => vec![String::new()],
+            Self::Text(style, text) => {
+                let lines = wrapped(text, columns).into_iter();
+                lines.map(|line| paint(*style, &line)).collect()
+            }
+            Self::Fact(label, text) => {
+                let room = columns.saturating_sub(LABEL_COLUMNS + 1);
+                let mut label = paint(BOLD, &left(label, LABEL_COLUMNS));
+                let mut lines = Vec::new();
+                for line in wrapped(text, room) {
+                    lines.push(format!("{label} {line}"));
+                    label = " ".repeat(LABEL_COLUMNS);
+                }
+                lines
+            }
+        }
+    }
+}
+
+impl Findings {
+    /// All lines, none of them wider than `columns`.
+    pub(super) fn page(&self, dir: &LogDir, zone: &Zone, columns: usize) -> Vec<String> {
+        let lines = self.lines(dir, zone);
+        lines
+            .iter()
+            .flat_map(|line| line.laid_out(columns))
+            .collect()
+    }
+
+    fn lines(&self, dir: &LogDir, zone: &Zone) -> Vec<Line> {
+        let mut lines = vec![self.headline()];
+        let damaged = self.verdict.damage.iter();
+        let damaged = damaged.map(|damage| self.damaged(damage, dir, zone));
+        let strange = self.witness.strangers().iter();
+        let strange = strange.map(|stranger| not_understood(stranger, dir));
+        let places: Vec<_> = damaged.chain(strange).collect();
+        let more = places.len().saturating_sub(MOST_PLACES);
+        for place in places.into_iter().take(MOST_PLACES) {
+            lines.push(Line::Empty);
+            lines.extend(place);
+        }
+        if more > 0 {
+            let more = grouped(u64::try_from(more).unwrap_or(u64::MAX));
+            let text = format!("and {more} places more; all of them: spec-kitty log verify --json");
+            lines.extend([Line::Empty, Line::Text(DIM, text)]);
+        }
+        if let Some(missing) = self.missing_end() {
+            lines.extend([
+                Line::Empty,
+                Line::fact("Where", "the end of the log"),
+                Line::fact("What", "the sender has dealt with more than the log holds"),
+                Line::fact("Lost", damage::records(missing)),
+            ]);
+        }
+        lines.extend(self.torn(dir));
+        if !self.is_ok() {
+            lines.extend([
+                Line::Empty,
+                Line::fact("Safe", "everything else; the log stays writable"),
+                Line::fact("next:", "spec-kitty log tail -n all --json"),
+                Line::fact("", "(copies what can be read)"),
+            ]);
+        }
+        lines
+    }
+
+    fn headline(&self) -> Line {
+        let events = counted(self.events(), "event", "events");
+        if self.is_ok() {
+            let segments = counted(self.verdict.segments, "segment", "segments");
+            let text = match self.verdict.segments {
+                0 => "Sound. There is no log yet.".to_owned(),
+                _ => format!("Sound. {events} in {segments}."),
+            };
+            return Line::Text(BOLD, text);
+        }
+        let lost: u64 = self.lost().map(|lost| lost.count()).sum();
+        let strange = self.witness.strange();
+        let lost_text = counted(lost, "record is lost", "records are lost");
+        let strange_text = counted(
+            strange,
+            "event is not understood",
+            "events are not understood",
+        );
+        let what = match (lost, strange) {
+            (0, 0) => "nothing is lost".to_owned(),
+            (_, 0) => lost_text,
+            (0, _) => strange_text,
+            _ => format!("{lost_text}, {strange_text}"),
+        };
+        Line::Text(RED, format!("Damage: {what}. {events} can be read."))
+    }
+
+    fn damaged(&self, damage: &Damage, dir: &LogDir, zone: &Zone) -> Vec<Line> {
+        let mut place = damage::place(dir, damage);
+        if damage.bytes > 0 {
+            place.push_str(&format!(" ({})", size(damage.bytes)));
+        }
+        let mut lines = vec![
+            Line::fact("Where", place),
+            Line::fact("What", damage::reason(damage.reason)),
+        ];
+        if let Some(lost) = damage.lost {
+            lines.push(Line::fact("Lost", damage::records(lost)));
+            let when = self.witness.around(lost, zone);
+            lines.extend(when.map(|when| Line::fact("When", when)));
+            let known = if self.possibly_unacknowledged(lost) {
+                "perhaps never confirmed to the command that wrote it"
+            } else {
+                "the sender had gone past it: ask the server for a copy"
+            };
+            lines.push(Line::fact("Known", known));
+        }
+        lines
+    }
+
+    fn torn(&self, dir: &LogDir) -> Option<Line> {
+        let bytes = self.verdict.torn_bytes;
+        if bytes == 0 {
+            return None;
+        }
+        let place = self.verdict.torn_at.map(|(ordinal, offset)| {
+            let name = full::file_name(dir, ordinal);
+            format!(" at the end of {name}, byte {}", grouped(offset.0))
+        });
+        let text = format!(
+            "Note: {} of an unfinished write{}; never confirmed to any command.",
+            counted(bytes, "byte", "bytes"),
+            place.unwrap_or_default()
+        );
+        Some(Line::Text(DIM, text))
+    }
+}
+
+fn not_understood(stranger: &Stranger, dir: &LogDir) -> Vec<Line> {
+    let name = full::file_name(dir, stranger.ordinal);
+    let at = grouped(stranger.offset.0);
+    let why = visible_line(&stranger.why);
+    vec![
+        Line::fact(
+            "Where",
+            format!("{name}, byte {at} (record {})", stranger.seq),
+        ),
+        Line::fact("What", format!("whole, but not to be understood: {why}")),
+    ]
+}

@@ -1,0 +1,140 @@
+//! What people read: the first line is what matters most, and it is true.
+
+use assert_cmd::Command;
+use serde_json::{Value, json};
+
+use crate::support::Reply;
+use crate::support::bench::{Bench, ids_of, server};
+use crate::{ALICE, ready};
+
+fn said(bench: &Bench, args: &[&str]) -> (String, String) {
+    let output = Command::cargo_bin("spec-kitty")
+        .unwrap()
+        .env_clear()
+        .env("SPEC_KITTY_HOME", bench.home.root())
+        // A proxy that is not there: loopback never asks one.
+        .env("HTTP_PROXY", "http://127.0.0.1:9")
+        .env("ALL_PROXY", "http://127.0.0.1:9")
+        .args(args)
+        .output()
+        .unwrap();
+    let text = |bytes| String::from_utf8(bytes).unwrap();
+    (text(output.stdout), text(output.stderr))
+}
+
+fn headline(bench: &Bench) -> String {
+    let (stdout, _) = said(bench, &["sync", "status"]);
+    stdout.lines().next().unwrap().to_owned()
+}
+
+#[test]
+fn the_status_begins_with_what_matters_most() {
+    let bench = Bench::new();
+    assert_eq!(headline(&bench), "Nothing has been recorded yet.");
+    bench.emit(&bench.project("widgets"), 2);
+    assert!(headline(&bench).starts_with("2 events are safe here and wait: nobody is signed in"));
+    let (server, _) = server(|_, _| None);
+    bench.sign_in(&server, ALICE.0, None);
+    assert!(headline(&bench).ends_with("2 events were recorded while nobody was signed in."));
+    bench.adopt();
+    assert!(headline(&bench).ends_with("alice@example.com has no team yet."));
+    bench.sign_in(&server, ALICE.0, ALICE.1);
+    bench.adopt();
+    assert_eq!(
+        headline(&bench),
+        "2 events are safe here and wait to be sent."
+    );
+    let (sent, _) = said(&bench, &["sync", "now"]);
+    assert!(
+        sent.starts_with("Sent 2 events (") && sent.ends_with("2 delivered.\n"),
+        "{sent}"
+    );
+    assert_eq!(headline(&bench), "Up to date. 2 recorded, none waiting.");
+    assert_eq!(
+        said(&bench, &["sync", "now"]).0,
+        "Up to date: nothing is waiting.\n"
+    );
+    drop(server);
+    bench.emit(&bench.project("widgets"), 1);
+    let (_, error) = said(&bench, &["sync", "now"]);
+    assert!(
+        error.starts_with("error[network]: no connection to http://127.0.0.1"),
+        "{error}"
+    );
+    assert!(
+        error.contains("1 event stays here, waiting; nothing is lost"),
+        "{error}"
+    );
+    assert!(headline(&bench).starts_with("1 event is safe here and waits: network: no connection"));
+}
+
+#[test]
+fn nothing_is_green_over_a_contradiction() {
+    let (server, _) = server(|_, _| None);
+    let (bench, _) = ready(&server, 2);
+    bench.sync();
+    let view = bench.home.state_dir().join("delivery.view");
+    let sound = std::fs::read(&view).unwrap();
+    std::fs::write(&view, b"damaged").unwrap();
+    assert!(
+        headline(&bench).starts_with("Do not trust this yet: "),
+        "{}",
+        headline(&bench)
+    );
+    std::fs::write(&view, sound).unwrap();
+    std::fs::remove_dir_all(bench.home.log_dir()).unwrap();
+    assert_eq!(
+        headline(&bench),
+        "Do not trust this yet: two counts of the backlog disagree."
+    );
+}
+
+#[test]
+fn refusals_are_told_by_category_and_lead_to_the_events() {
+    let (server, _) = server(|request, _| {
+        let refuse = |id| {
+            json!({"event_id": id, "status": "rejected", "retryable": false,
+                   "category": "schema_mismatch", "error": "no \u{1b}[31mfield"})
+        };
+        let results: Vec<Value> = ids_of(request).into_iter().map(refuse).collect();
+        Some(Reply::json(200, &json!({"results": results})))
+    });
+    let (bench, _) = ready(&server, 3);
+    let (stdout, stderr) = said(&bench, &["sync", "now"]);
+    assert!(
+        stdout.contains("3 parked.\n  schema-mismatch: 3\n"),
+        "{stdout}"
+    );
+    assert!(stderr.contains("the server refused 3 events"), "{stderr}");
+    assert!(
+        stderr.contains("next: spec-kitty log tail --state parked"),
+        "{stderr}"
+    );
+    assert!(!format!("{stdout}{stderr}").contains('\u{1b}'));
+    let (shown, _) = said(&bench, &["log", "tail", "--state", "parked"]);
+    assert_eq!(shown.matches("HistoryAdded").count(), 3, "{shown}");
+    assert_eq!(headline(&bench), "3 refused by the server for good.");
+}
+
+#[test]
+fn a_server_of_another_account_is_shown() {
+    let bench = Bench::new();
+    let (server, _) = server(|_, _| None);
+    bench.sign_in(&server, ALICE.0, ALICE.1);
+    let (stdout, stderr) = said(&bench, &["sync", "server", "https://kitty.example.org"]);
+    assert_eq!(stdout, "https://kitty.example.org\n");
+    assert!(
+        stderr.contains("nothing is sent until they agree"),
+        "{stderr}"
+    );
+    let (stdout, _) = said(&bench, &["auth", "status"]);
+    assert!(
+        stdout.contains("but told to use https://kitty.example.org"),
+        "{stdout}"
+    );
+    let (stdout, _) = said(&bench, &["auth", "logout"]);
+    assert!(
+        stdout.starts_with("Signed out of http://127.0.0.1"),
+        "{stdout}"
+    );
+}
