@@ -20,6 +20,7 @@ pub use crate::log::outcome::{AppendError, Appended, Note, Outcome, Placed};
 pub use crate::log::record::{Record, Refused, Stamp, Tick};
 
 use crate::log::ambient::Ambient;
+use crate::log::fill::Fill;
 use crate::log::header::{HeaderRead, NodeId};
 use crate::log::segment::{Access, LogDir};
 use crate::log::storage::{Held, StoredFile};
@@ -98,6 +99,17 @@ impl Log {
     #[must_use]
     pub fn options(&self) -> &LogOptions {
         &self.options
+    }
+
+    /// How full the log is.
+    ///
+    /// # Errors
+    /// Any I/O error of listing the directory; a missing one is an empty log.
+    pub fn fill(&self) -> io::Result<Fill> {
+        Ok(Fill {
+            bytes: self.dir.bytes()?,
+            limit: self.options.max_bytes,
+        })
     }
 
     /// Whether no segment exists yet, as far as can be seen.

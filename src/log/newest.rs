@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use crate::log::append::{AppendError, Log, Note};
 use crate::log::bytes::{as_u64, as_usize};
 use crate::log::course::{Above, Behind, Course, Ends, Facts, Made, Node, Segment, Trust, decide};
+use crate::log::fill::Fill;
 use crate::log::header::{HEADER_BYTES, Header, HeaderRead, NodeId, Predecessor, Pressure};
 use crate::log::scan;
 use crate::log::segment::{Access, MAX_FILE_BYTES, Naming};
@@ -13,9 +14,6 @@ use crate::log::storage::{StoredFile, read_range};
 use crate::log::succession::is_alien;
 use crate::log::tail::{self, Ending, Tail};
 use crate::position::{Lamport, Offset, Ordinal};
-
-/// From which share of the size limit on commands warn, in percent.
-const PRESSURE_PERCENT: u64 = 80;
 
 /// A segment that may be added to.
 pub(super) struct Open {
@@ -226,17 +224,14 @@ impl Newest {
 
 /// Whether the log may grow by a segment, and whether it is getting full.
 pub(super) fn check_room(log: &Log) -> Result<Pressure, AppendError> {
-    let listed = |source| failed("list", log.dir.path().to_owned())(source);
-    let mut bytes = 0_u64;
-    for ordinal in log.dir.ordinals().map_err(listed)? {
-        bytes = bytes.saturating_add(log.dir.size_of(ordinal).unwrap_or(0));
-    }
-    let limit = log.options.max_bytes;
-    if bytes >= limit {
+    let fill = log
+        .fill()
+        .map_err(failed("list", log.dir.path().to_owned()))?;
+    if fill.is_full() {
+        let Fill { bytes, limit } = fill;
         return Err(AppendError::Full { bytes, limit });
     }
-    let high = bytes.saturating_mul(100) >= limit.saturating_mul(PRESSURE_PERCENT);
-    Ok(if high { Pressure::High } else { Pressure::Calm })
+    Ok(fill.pressure())
 }
 
 fn failed(action: &'static str, path: PathBuf) -> impl FnOnce(io::Error) -> AppendError {

@@ -27,7 +27,13 @@ pub(super) struct Place {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Fate {
     Open,
-    Final { valid_end: Offset, last_seq: Seq },
+    Final {
+        valid_end: Offset,
+        last_seq: Seq,
+    },
+    /// Its file was pruned while it was read, and so was whatever recorded its
+    /// end: what can be read of it is read, and nothing behind it is missed.
+    Pruned,
 }
 
 impl Place {

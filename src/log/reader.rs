@@ -179,7 +179,7 @@ impl Reader {
 
     fn scan(&self, place: &Place) -> Scan<'_> {
         let end = match place.fate {
-            Fate::Open => End::Open,
+            Fate::Open | Fate::Pruned => End::Open,
             Fate::Final { last_seq, .. } => End::Final { last_seq },
         };
         Scan::new(
@@ -206,8 +206,8 @@ impl Reader {
         let open = place.fate == Fate::Open;
         match region {
             None if open => Look::Pending,
-            None => Look::Exhausted,
-            Some(Region::Torn { .. }) => Look::Pending,
+            Some(Region::Torn { .. }) if open => Look::Pending,
+            None | Some(Region::Torn { .. }) => Look::Exhausted,
             Some(Region::Frame { offset, frame }) => {
                 let start = place.used + HEAD_BYTES;
                 let body = (start, start + frame.body.len());
@@ -224,6 +224,9 @@ impl Reader {
             }
             // The end of an open segment is judged when it has a successor.
             Some(Region::Damage { bytes, .. }) if open && bytes == unread => Look::Pending,
+            Some(Region::Damage { bytes, .. }) if place.fate == Fate::Pruned && bytes == unread => {
+                Look::Exhausted
+            }
             // What looks bad may be half seen: look again first.
             Some(Region::Damage { .. }) if open && !place.fresh => Look::Pending,
             Some(Region::Damage {
@@ -304,7 +307,7 @@ impl Reader {
         let path = self.dir.segment_path(place.ordinal);
         let size = place.file.size().map_err(failed(path.clone()))?;
         let end = match place.fate {
-            Fate::Open => size,
+            Fate::Open | Fate::Pruned => size,
             Fate::Final { valid_end, .. } => size.min(valid_end.0),
         };
         let length = as_usize(end.saturating_sub(place.base.0)).min(MAX_FILE_BYTES);
@@ -328,6 +331,8 @@ impl Reader {
                 valid_end: recorded.valid_end,
                 last_seq: recorded.last_seq,
             }
+        } else if self.dir.is_gone(place.ordinal) {
+            Fate::Pruned
         } else {
             // Segments between are missing: what is there is all there is. The
             // numbers of those that were passed over are reported already.

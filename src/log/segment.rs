@@ -103,6 +103,36 @@ impl LogDir {
         self.storage.size_of(&self.segment_path(ordinal))
     }
 
+    /// Whether there is no file of this ordinal any more.
+    pub(super) fn is_gone(&self, ordinal: Ordinal) -> bool {
+        matches!(self.size_of(ordinal), Err(error) if error.kind() == io::ErrorKind::NotFound)
+    }
+
+    /// The bytes of all segment files. One that is pruned meanwhile counts none.
+    ///
+    /// # Errors
+    /// Any I/O error of listing the directory.
+    pub fn bytes(&self) -> io::Result<u64> {
+        let ordinals = self.ordinals()?;
+        let sizes = ordinals
+            .into_iter()
+            .filter_map(|ordinal| self.size_of(ordinal).ok());
+        Ok(sizes.fold(0, u64::saturating_add))
+    }
+
+    /// The header of the segment with this ordinal; `None` when it cannot be
+    /// read, or belongs to another segment.
+    ///
+    /// # Errors
+    /// Any I/O error, `NotFound` included.
+    pub fn header(&self, ordinal: Ordinal) -> io::Result<Option<Header>> {
+        let opened = self.open(ordinal, Access::Read)?;
+        Ok(match (opened.read, opened.naming) {
+            (HeaderRead::Sound { header, .. }, Naming::Right) => Some(header),
+            _ => None,
+        })
+    }
+
     /// Makes the newest segment durable up to what is in it now. Older ones
     /// are: each was synced before its successor was made. Whoever ships
     /// frames must call this after reading them, or a power cut could take

@@ -112,7 +112,9 @@ impl Passed {
                     None,
                 )))
             }
-            HeaderRead::Sound { header, .. } => Ok(self.segment(ordinal, &header, opened.file)),
+            HeaderRead::Sound { header, .. } => {
+                Ok(self.segment(dir, ordinal, &header, opened.file))
+            }
             HeaderRead::Unreadable => match named_by_heir(dir, ordinal, heirs) {
                 Some(named) if named.id != [0; 16] && self.reported == ordinal => {
                     Ok(self.headless(ordinal, opened.file, named))
@@ -144,10 +146,19 @@ impl Passed {
             .is_some_and(|expected| is_alien(header, (self.place, self.id), expected))
     }
 
-    fn segment(&self, ordinal: Ordinal, header: &Header, file: Box<dyn StoredFile>) -> Found {
+    fn segment(
+        &self,
+        dir: &LogDir,
+        ordinal: Ordinal,
+        header: &Header,
+        file: Box<dyn StoredFile>,
+    ) -> Found {
+        // Pruning removes the oldest first: where the segment that is being
+        // read is gone, those behind it were pruned and are not missing.
         let lost = self
             .expected
-            .and_then(|seq| SeqRange::before(seq, header.first_seq));
+            .and_then(|seq| SeqRange::before(seq, header.first_seq))
+            .filter(|_| !dir.is_gone(self.place));
         let start = (header.first_seq, header.predecessor.last_clock);
         let place = Place::new(ordinal, header.segment_id, file, start, Fate::Open);
         Found::Segment {
