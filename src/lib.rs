@@ -26,6 +26,7 @@ pub mod log;
 pub mod platform;
 pub mod position;
 pub mod private_file;
+pub mod retention;
 pub mod server_url;
 pub mod state;
 pub mod sync;

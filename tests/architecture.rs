@@ -31,21 +31,6 @@ const ROOMS: &[(&str, &[&str])] = &[
         ],
     ),
     (
-        "emitter",
-        &[
-            "auth",
-            "config",
-            "event",
-            "home",
-            "log",
-            "platform",
-            "position",
-            "private_file",
-            "state",
-            "target",
-        ],
-    ),
-    (
         "sync",
         &[
             "auth",
@@ -56,6 +41,26 @@ const ROOMS: &[(&str, &[&str])] = &[
             "platform",
             "position",
             "server_url",
+            "state",
+            "target",
+        ],
+    ),
+    (
+        "retention",
+        &["event", "log", "position", "state", "sync", "target"],
+    ),
+    (
+        "emitter",
+        &[
+            "auth",
+            "config",
+            "event",
+            "home",
+            "log",
+            "platform",
+            "position",
+            "private_file",
+            "retention",
             "state",
             "target",
         ],

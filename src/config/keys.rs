@@ -127,6 +127,15 @@ pub const KEYS: &[Key] = &[
     },
     Key {
         section: "log",
+        name: "retention_days",
+        kind: Kind::Number {
+            min: 0,
+            max: 36_500,
+        },
+        about: "how many days delivered events stay before they may be pruned",
+    },
+    Key {
+        section: "log",
         name: "segment_bytes",
         kind: Kind::Number {
             min: 4 * 1024,

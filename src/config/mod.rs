@@ -22,6 +22,8 @@ mod keys;
 pub use edit::{SetError, set};
 pub use keys::{KEYS, Key, Kind};
 
+const DAY_SECONDS: u64 = 24 * 60 * 60;
+
 /// The most bytes a configuration file may have.
 pub const MAX_FILE_BYTES: u64 = 256 * 1024;
 
@@ -71,6 +73,9 @@ pub struct LogConfig {
     pub max_bytes: u64,
     /// `max_pending_events`: how many events may wait.
     pub max_pending_events: u64,
+    /// `retention_days`: how long delivered events stay, counted from the end of
+    /// their segment. At 80 % of `max_bytes` they may go before.
+    pub retention: Duration,
     /// `segment_bytes`: the size at which a segment is full.
     pub segment_bytes: u64,
 }
@@ -80,6 +85,7 @@ impl Default for LogConfig {
         Self {
             max_bytes: 1 << 30,
             max_pending_events: 1_000_000,
+            retention: Duration::from_secs(30 * DAY_SECONDS),
             segment_bytes: 8 * 1024 * 1024,
         }
     }
@@ -208,6 +214,9 @@ impl Config {
             ("sync", "ca_file", Value::File(path)) => sync.ca_file = path,
             ("log", "max_bytes", Value::Number(n)) => log.max_bytes = n,
             ("log", "max_pending_events", Value::Number(n)) => log.max_pending_events = n,
+            ("log", "retention_days", Value::Number(n)) => {
+                log.retention = Duration::from_secs(n.saturating_mul(DAY_SECONDS));
+            }
             ("log", "segment_bytes", Value::Number(n)) => log.segment_bytes = n,
             // `sync.max_queue_size` is checked and belongs to the Python tool.
             _ => {}

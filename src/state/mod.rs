@@ -232,6 +232,16 @@ impl State {
         view::read(&view::path_in(&self.dir))
     }
 
+    /// Makes the view durable, if there is one. It is synced when it is written,
+    /// but before something goes for good because of it nobody should rely on
+    /// another process having come to the end of that.
+    ///
+    /// # Errors
+    /// [`ViewError::Io`] when it cannot be synced.
+    pub fn settle_view(&self) -> Result<(), ViewError> {
+        view::settle(&self.dir)
+    }
+
     /// The counters of events that could not be recorded.
     #[must_use]
     pub fn failures(&self) -> Failures {

@@ -109,6 +109,24 @@ pub(super) fn read(path: &Path) -> Result<Option<Ledger>, ViewError> {
     }
 }
 
+/// Makes the view in `state_dir` durable, whoever wrote it: what is found there
+/// after a power cut is what was read now, or newer.
+pub(super) fn settle(state_dir: &Path) -> Result<(), ViewError> {
+    let path = path_in(state_dir);
+    let synced = File::open(&path)
+        .and_then(|file| file.sync_all())
+        .and_then(|()| platform::sync_dir(state_dir));
+    match synced {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+        Err(source) => Err(ViewError::Io {
+            action: "sync",
+            path,
+            source,
+        }),
+        Ok(()) => Ok(()),
+    }
+}
+
 /// Reads a regular file up to a byte beyond the limit, which [`decode`] refuses.
 fn read_bounded(path: &Path) -> io::Result<Vec<u8>> {
     if !fs::metadata(path)?.is_file() {

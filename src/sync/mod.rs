@@ -25,6 +25,7 @@ mod work;
 pub mod adopt;
 pub mod chunk;
 pub mod control;
+pub mod fit;
 pub mod gate;
 pub mod outcome;
 pub mod pass;

@@ -5,16 +5,15 @@
 //! event that it names is where it says, as the sender itself would judge.
 
 use std::cell::{Cell, RefCell};
-use std::collections::BTreeMap;
 
 use crate::cli::output::Output;
-use crate::event::decode_body;
 use crate::log::frame::Kind;
-use crate::log::read::{Item, ReadError, Step};
+use crate::log::read::{Item, Step};
 use crate::log::reader::Reader;
 use crate::log::segment::LogDir;
 use crate::position::Seq;
-use crate::state::{Cursor, Ledger, Project, State, Stream};
+use crate::state::{Ledger, Project, State, Stream};
+use crate::sync::fit::Fits;
 use crate::sync::route::{Bindings, Route};
 use crate::target::TargetId;
 
@@ -46,8 +45,7 @@ pub(super) struct Deliveries {
     bindings: RefCell<Bindings>,
     /// Whether every control frame behind the events asked for is known.
     bindings_complete: Cell<bool>,
-    /// Whether the cursors of these streams fit the log.
-    fits: RefCell<BTreeMap<(TargetId, Project), bool>>,
+    fits: Fits,
 }
 
 impl Deliveries {
@@ -65,7 +63,7 @@ impl Deliveries {
             ledger,
             bindings: RefCell::default(),
             bindings_complete: Cell::new(false),
-            fits: RefCell::default(),
+            fits: Fits::new(dir.clone()),
         }
     }
 
@@ -73,7 +71,7 @@ impl Deliveries {
     pub(super) fn renew(&mut self, state: &State) {
         if let (Some(known), Ok(Some(ledger))) = (&mut self.ledger, state.view()) {
             *known = ledger;
-            self.fits.borrow_mut().retain(|_, fits| *fits);
+            self.fits.renew();
         }
     }
 
@@ -113,7 +111,7 @@ impl Deliveries {
             Route::Stream { target, stream } => (target, stream),
         };
         let known = stream_of(ledger, target, &stream);
-        let Some(known) = known.filter(|known| self.fits(target, stream, known)) else {
+        let Some(known) = known.filter(|known| self.fits.fits(target, &stream, known)) else {
             return pending;
         };
         let exception = known.exceptions().get(&entry.seq);
@@ -151,46 +149,10 @@ impl Deliveries {
             }
         }
     }
-
-    /// Whether a stream's cursor fits the log: a log that was restored from an
-    /// older copy holds other events where those were that the cursor settled.
-    fn fits(&self, target: TargetId, stream: Project, known: &Stream) -> bool {
-        let Some(cursor) = known.cursor() else {
-            return true;
-        };
-        let mut fits = self.fits.borrow_mut();
-        let judged = fits.entry((target, stream));
-        *judged.or_insert_with(|| is_at(&self.dir, cursor).unwrap_or(false))
-    }
 }
 
 fn stream_of<'l>(ledger: &'l Ledger, target: TargetId, stream: &Project) -> Option<&'l Stream> {
     ledger.target(target)?.stream(Some(stream))
-}
-
-/// Whether the cursor's event is in the log where the cursor says, or was
-/// before the oldest event that is retained.
-fn is_at(dir: &LogDir, cursor: &Cursor) -> Result<bool, ReadError> {
-    let first_from = |from| {
-        let mut reader = Reader::new(dir.clone(), from);
-        loop {
-            match reader.step()? {
-                Step::Damage(_) => {}
-                Step::Idle => return Ok(None),
-                Step::Frame(item) => {
-                    let id = decode_body(item.body).ok();
-                    let is_it =
-                        id.is_some_and(|(header, _)| header.event_id == cursor.event.as_str());
-                    return Ok(Some((item.seq, is_it)));
-                }
-            }
-        }
-    };
-    match first_from(cursor.seq)? {
-        None => Ok(false),
-        Some((seq, is_it)) if seq == cursor.seq => Ok(is_it),
-        Some(_) => Ok(first_from(Seq(1))?.is_some_and(|(first, _)| first > cursor.seq)),
-    }
 }
 
 impl Delivery<'_> {
