@@ -58,11 +58,15 @@ impl Ambient for Fixed {
 struct FixedLock;
 
 #[derive(Debug)]
-struct FixedHeld(#[allow(dead_code)] Box<dyn Held>);
+struct FixedHeld(Box<dyn Held>);
 
 impl Held for FixedHeld {
     fn identity(&self) -> u64 {
         0x1122_3344
+    }
+
+    fn is_current(&self) -> bool {
+        self.0.is_current()
     }
 }
 

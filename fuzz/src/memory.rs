@@ -136,4 +136,8 @@ impl Held for MemoryLock {
     fn identity(&self) -> u64 {
         LOCK_IDENTITY
     }
+
+    fn is_current(&self) -> bool {
+        true
+    }
 }

@@ -14,7 +14,7 @@ use crate::log::frame::{self, Frame, HEAD_BYTES, Kind, OVERHEAD_BYTES, Seed, TAI
 use crate::log::header::{HEADER_BYTES, Header, HeaderRead, Predecessor};
 use crate::log::read::{Item, ReadError};
 use crate::log::scan::{End, Expected, Region, Scan};
-use crate::log::segment::{Access, LogDir, MAX_FILE_BYTES, Naming, Opened};
+use crate::log::segment::{Access, LogDir, Look, MAX_FILE_BYTES, Naming, Opened};
 use crate::log::storage::{StoredFile, read_range};
 use crate::position::{Lamport, Offset, Ordinal, Seq};
 
@@ -27,6 +27,8 @@ pub struct Backward {
     dir: LogDir,
     /// Segments that were not entered yet, oldest first.
     ordinals: Vec<Ordinal>,
+    /// All segments from here on are dealt with.
+    below: Ordinal,
     place: Option<Place>,
     /// What the segment entered last said of the one before it.
     predecessor: Option<Predecessor>,
@@ -84,6 +86,7 @@ impl Backward {
         Ok(Self {
             dir,
             ordinals,
+            below: Ordinal(u64::MAX),
             place: None,
             predecessor: None,
             buffer: Vec::new(),
@@ -129,7 +132,12 @@ impl Backward {
 
     /// Goes to the end of the newest segment that was not read yet.
     fn enter(&mut self) -> Result<bool, ReadError> {
-        while let Some(ordinal) = self.ordinals.pop() {
+        loop {
+            self.find_missing()?;
+            let Some(ordinal) = self.ordinals.pop() else {
+                return Ok(false);
+            };
+            self.below = ordinal;
             let path = self.dir.segment_path(ordinal);
             let opened = match self.dir.open(ordinal, Access::Read) {
                 Err(error) if error.kind() == io::ErrorKind::NotFound => continue,
@@ -145,14 +153,15 @@ impl Backward {
                         version: *version,
                     });
                 }
-                HeaderRead::Sound { header, .. } if opened.naming == Naming::Right => {
+                HeaderRead::Sound { header, .. } if opened.naming != Naming::Wrong => {
                     let header = header.clone();
                     self.predecessor = Some(header.predecessor);
                     self.place = Some(Place::at_end(ordinal, &header, opened, recorded));
                     self.buffer.clear();
                     return Ok(true);
                 }
-                _ => {
+                HeaderRead::Sound { .. } => self.look_again()?,
+                HeaderRead::Unreadable => {
                     let Some(recorded) = recorded.filter(|recorded| recorded.id != [0; 16]) else {
                         continue;
                     };
@@ -162,7 +171,31 @@ impl Backward {
                 }
             }
         }
-        Ok(false)
+    }
+
+    /// When the segment that comes now is not in its place, it may be under
+    /// another name.
+    fn find_missing(&mut self) -> Result<(), ReadError> {
+        let Some(missing) = self.predecessor.map(|predecessor| predecessor.ordinal) else {
+            return Ok(());
+        };
+        if missing.0 == 0 || self.ordinals.last().is_some_and(|last| *last >= missing) {
+            return Ok(());
+        }
+        self.dir
+            .sort_out_names(Look::Once)
+            .map_err(ReadError::io("list", self.dir.path().to_owned()))?;
+        self.look_again()
+    }
+
+    /// Lists the segments anew, because names were sorted out.
+    fn look_again(&mut self) -> Result<(), ReadError> {
+        self.ordinals = self
+            .dir
+            .ordinals()
+            .map_err(ReadError::io("list", self.dir.path().to_owned()))?;
+        self.ordinals.retain(|ordinal| *ordinal < self.below);
+        Ok(())
     }
 }
 

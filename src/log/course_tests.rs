@@ -88,6 +88,7 @@ fn rows_of(facts: Facts) -> Vec<&'static str> {
             "older header unreadable, known",
             "older header unreadable, unknown",
             "alien file",
+            "wrong name",
             "segment missing",
             "end missing",
             "beginning pruned",
@@ -133,6 +134,7 @@ fn rows_of_damage(reason: Reason) -> &'static [&'static str] {
         Reason::HeaderCopy => &["one header copy bad"],
         Reason::Missing => &["segment missing"],
         Reason::Alien => &["alien file"],
+        Reason::Misnamed => &["wrong name"],
     }
 }
 
@@ -232,6 +234,7 @@ fn the_table_has_a_row_for_every_verdict_and_no_other_rows() {
         Reason::HeaderCopy,
         Reason::Missing,
         Reason::Alien,
+        Reason::Misnamed,
     ]);
     known.extend(reasons.flat_map(rows_of_damage));
     known.extend(rows_of_end(None));

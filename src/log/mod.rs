@@ -28,6 +28,7 @@
 mod bytes;
 mod course;
 mod filling;
+mod misnamed;
 mod newest;
 mod outcome;
 mod place;

@@ -43,29 +43,36 @@ pub(super) struct Newest {
 
 /// Looks at the end of the log. Only under the writer lock.
 pub(super) fn find(log: &Log, lock_identity: u64) -> Result<Newest, AppendError> {
-    let ordinals = log
-        .dir
-        .ordinals()
-        .map_err(failed("list", log.dir.path().to_owned()))?;
+    let list = || {
+        log.dir
+            .ordinals()
+            .map_err(failed("list", log.dir.path().to_owned()))
+    };
+    let mut ordinals = list()?;
     let mut newest = Newest {
         open: None,
         unsettled: None,
         notes: Vec::new(),
-        top: ordinals.last().copied().unwrap_or_default(),
+        top: log.dir.highest(&ordinals),
         home_id: None,
         node_id: log.options.node.node_id,
         predecessor: Predecessor::default(),
         clock_floor: Lamport(0),
     };
     let mut unreadable = Vec::new();
+    let mut strangers = Vec::new();
     let mut resting = None;
-    for (index, ordinal) in ordinals.iter().copied().enumerate().rev() {
+    while let Some(ordinal) = ordinals.pop() {
         let path = log.dir.segment_path(ordinal);
         let opened = log
             .dir
             .open(ordinal, Access::Append)
             .map_err(failed("open", path.clone()))?;
         if opened.naming == Naming::Wrong {
+            // Opening it sorted the names out: it may have hidden a segment.
+            strangers.push(ordinal);
+            ordinals = list()?;
+            ordinals.retain(|other| !strangers.contains(other) && is_below(&unreadable, *other));
             continue;
         }
         let Some(header) = readable(opened.read, path.clone())? else {
@@ -77,8 +84,7 @@ pub(super) fn find(log: &Log, lock_identity: u64) -> Result<Newest, AppendError>
         } else {
             Made::Elsewhere
         };
-        let older = ordinals.get(..index).unwrap_or_default();
-        if made == Made::Elsewhere && is_stranger(log, &header, older) {
+        if made == Made::Elsewhere && is_stranger(log, &header, &ordinals) {
             continue;
         }
         let tail =
@@ -116,7 +122,7 @@ fn is_stranger(log: &Log, header: &Header, older: &[Ordinal]) -> bool {
     let before = older.iter().rev().find_map(|ordinal| {
         let opened = log.dir.open(*ordinal, Access::Read).ok()?;
         match (&opened.read, opened.naming) {
-            (HeaderRead::Sound { header, .. }, Naming::Right) => {
+            (HeaderRead::Sound { header, .. }, Naming::Right | Naming::Misnamed) => {
                 let tail = tail::find(opened.file.as_ref(), header, opened.size).ok()?;
                 Some((header.clone(), tail))
             }
@@ -129,6 +135,11 @@ fn is_stranger(log: &Log, header: &Header, older: &[Ordinal]) -> bool {
         (predecessor.ordinal, predecessor.id) != place
             && is_alien(header, place, tail.last_seq.next())
     })
+}
+
+/// Whether a segment comes before those that were found unreadable.
+fn is_below(unreadable: &[Unreadable], ordinal: Ordinal) -> bool {
+    unreadable.iter().all(|(other, ..)| ordinal < *other)
 }
 
 type Unreadable = (Ordinal, Box<dyn StoredFile>, u64);

@@ -73,6 +73,8 @@ pub enum Reason {
     Missing,
     /// A file that does not belong here: a copy, or from another log.
     Alien,
+    /// A segment of this log whose file has another one's name; nothing is lost.
+    Misnamed,
 }
 
 impl Reason {
@@ -89,6 +91,7 @@ impl Reason {
             Self::HeaderCopy => "header-copy",
             Self::Missing => "missing",
             Self::Alien => "alien",
+            Self::Misnamed => "misnamed",
         }
     }
 }

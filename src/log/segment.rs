@@ -3,14 +3,17 @@
 //! A segment is never renamed, truncated or reused. It appears with its header
 //! already durable: temporary file, header, sync, rename to a name that must be
 //! free, sync of the directory. A leftover temporary file is an interrupted
-//! creation and means nothing.
+//! creation and means nothing. A segment whose file somebody else renamed is
+//! found by its header: see [`super::misnamed`].
 
+use std::collections::BTreeMap;
 use std::io;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use crate::log::bytes::as_u64;
 use crate::log::header::{HEADER_BYTES, Header, HeaderRead, MOST_COUNTED};
+use crate::log::misnamed::{self, Seen};
 use crate::log::storage::{Storage, StoredFile, read_range};
 use crate::position::{Offset, Ordinal};
 
@@ -28,6 +31,16 @@ pub(super) const MAX_FILE_BYTES: usize = 96 * 1024 * 1024;
 pub struct LogDir {
     path: PathBuf,
     storage: Arc<dyn Storage>,
+    names: Arc<Mutex<Names>>,
+}
+
+/// What is known of wrong names.
+#[derive(Debug, Default)]
+struct Names {
+    /// The files that were looked at.
+    files: Vec<Ordinal>,
+    /// The segments that other files hold than their names say.
+    misnamed: BTreeMap<Ordinal, Ordinal>,
 }
 
 /// A segment file that was opened, and what its header says.
@@ -43,7 +56,9 @@ pub(super) struct Opened {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Naming {
     Right,
-    /// A copy under another name: not that segment.
+    /// It is the segment that was asked for, in another one's file.
+    Misnamed,
+    /// A copy under another name, or another log's: not that segment.
     Wrong,
 }
 
@@ -54,6 +69,7 @@ impl LogDir {
         Self {
             path: path.into(),
             storage,
+            names: Arc::default(),
         }
     }
 
@@ -63,11 +79,21 @@ impl LogDir {
         &self.path
     }
 
-    /// The file of the segment with this ordinal.
+    /// The file of the segment with this ordinal: the one with its name, unless
+    /// it turned out that another one holds it.
     #[must_use]
     pub fn segment_path(&self, ordinal: Ordinal) -> PathBuf {
+        let file = self.names().misnamed.get(&ordinal).copied();
+        self.path_named(file.unwrap_or(ordinal))
+    }
+
+    fn path_named(&self, file: Ordinal) -> PathBuf {
         self.path
-            .join(format!("{:0ORDINAL_DIGITS$}{SUFFIX}", ordinal.0))
+            .join(format!("{:0ORDINAL_DIGITS$}{SUFFIX}", file.0))
+    }
+
+    fn names(&self) -> MutexGuard<'_, Names> {
+        self.names.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// The writer lock.
@@ -80,19 +106,68 @@ impl LogDir {
         self.storage.as_ref()
     }
 
-    /// The ordinals of all segment files, ascending. A missing directory is an
-    /// empty log.
+    /// The ordinals of all segments, ascending, strangers included. A missing
+    /// directory is an empty log.
     ///
     /// # Errors
     /// Any other I/O error of listing the directory.
     pub fn ordinals(&self) -> io::Result<Vec<Ordinal>> {
+        let files = self.files()?;
+        if self.names().misnamed.is_empty() {
+            return Ok(files);
+        }
+        self.sort_out_names(Look::Once)?;
+        let names = self.names();
+        let misplaced = |file: &Ordinal| names.misnamed.values().any(|other| other == file);
+        let mut ordinals: Vec<_> = names.misnamed.keys().copied().collect();
+        ordinals.extend(files.into_iter().filter(|file| !misplaced(file)));
+        ordinals.sort_unstable();
+        ordinals.dedup();
+        Ok(ordinals)
+    }
+
+    /// The numbers in the names of all segment files, ascending.
+    fn files(&self) -> io::Result<Vec<Ordinal>> {
         let names = match self.storage.list(&self.path) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
             other => other?,
         };
-        let mut ordinals: Vec<_> = names.iter().filter_map(|name| ordinal_of(name)).collect();
-        ordinals.sort_unstable();
-        Ok(ordinals)
+        let mut files: Vec<_> = names.iter().filter_map(|name| ordinal_of(name)).collect();
+        files.sort_unstable();
+        Ok(files)
+    }
+
+    /// The highest number that a file has, when these are the segments.
+    pub(super) fn highest(&self, ordinals: &[Ordinal]) -> Ordinal {
+        let names = self.names();
+        let files = names.misnamed.values().chain(ordinals.last());
+        files.max().copied().unwrap_or_default()
+    }
+
+    /// Looks at the headers of all files for segments under wrong names. Asked
+    /// for when a name is wrong or a segment is missing; from then on they are
+    /// found where they are.
+    pub(super) fn sort_out_names(&self, look: Look) -> io::Result<()> {
+        let files = self.files()?;
+        if look == Look::Once && self.names().files == files {
+            return Ok(());
+        }
+        let mut seen = Vec::new();
+        for file in &files {
+            // What cannot be opened is found out about in its own place.
+            if let Ok(opened) = self.open_file(*file, *file, Access::Read)
+                && let HeaderRead::Sound { header, .. } = opened.read
+            {
+                seen.push(Seen {
+                    file: *file,
+                    header,
+                    size: opened.size,
+                });
+            }
+        }
+        let misnamed = misnamed::sort_out(&seen);
+        *self.names() = Names { files, misnamed };
+        Ok(())
     }
 
     /// The length of a segment's file in bytes.
@@ -141,28 +216,50 @@ impl LogDir {
     /// # Errors
     /// Any I/O error of listing, opening or syncing.
     pub fn sync_newest(&self) -> io::Result<()> {
-        match self.ordinals()?.last() {
-            Some(newest) => self.storage.open_read(&self.segment_path(*newest))?.sync(),
-            None => Ok(()),
+        let Some(newest) = self.ordinals()?.last().copied() else {
+            return Ok(());
+        };
+        let opened = self.open(newest, Access::Read)?;
+        if opened.naming == Naming::Wrong {
+            for ordinal in self.ordinals()? {
+                self.open(ordinal, Access::Read)?.file.sync()?;
+            }
+        }
+        opened.file.sync()
+    }
+
+    /// Opens the segment with this ordinal.
+    pub(super) fn open(&self, ordinal: Ordinal, access: Access) -> io::Result<Opened> {
+        let file = |dir: &Self| dir.names().misnamed.get(&ordinal).copied();
+        let opened = self.open_file(file(self).unwrap_or(ordinal), ordinal, access)?;
+        if opened.naming != Naming::Wrong {
+            return Ok(opened);
+        }
+        self.sort_out_names(Look::Again)?;
+        match file(self) {
+            Some(file) => self.open_file(file, ordinal, access),
+            None => Ok(opened),
         }
     }
 
-    pub(super) fn open(&self, ordinal: Ordinal, access: Access) -> io::Result<Opened> {
-        let path = self.segment_path(ordinal);
-        let file = match access {
+    /// Opens the file with this number in its name as the segment `ordinal`.
+    fn open_file(&self, file: Ordinal, ordinal: Ordinal, access: Access) -> io::Result<Opened> {
+        let path = self.path_named(file);
+        let stored = match access {
             Access::Read => self.storage.open_read(&path)?,
             Access::Append => self.storage.open_write(&path)?,
         };
-        let size = file.size()?;
+        let size = stored.size()?;
         let mut head = Vec::new();
-        read_range(file.as_ref(), 0, HEADER_BYTES, &mut head)?;
+        read_range(stored.as_ref(), 0, HEADER_BYTES, &mut head)?;
         let read = Header::decode(&head);
         let naming = match &read {
             HeaderRead::Sound { header, .. } if header.ordinal != ordinal => Naming::Wrong,
+            _ if file != ordinal => Naming::Misnamed,
             _ => Naming::Right,
         };
         Ok(Opened {
-            file,
+            file: stored,
             read,
             naming,
             size,
@@ -184,7 +281,7 @@ impl LogDir {
     }
 
     fn fill_and_name(&self, temporary: &Path, header: &Header) -> io::Result<Box<dyn StoredFile>> {
-        let name = &self.segment_path(header.ordinal);
+        let name = &self.path_named(header.ordinal);
         let file = self.storage.create_new(temporary)?;
         let header = header.encode();
         match write_once(file.as_ref(), &header, Offset(0)) {
@@ -210,6 +307,14 @@ impl LogDir {
             }
         }
     }
+}
+
+/// Whether a look at all headers is worth repeating.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Look {
+    /// Not while the files have the same names.
+    Once,
+    Again,
 }
 
 /// What a segment is opened for.

@@ -9,7 +9,7 @@
 use std::fmt;
 use std::fs::File;
 use std::io;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use crate::platform;
@@ -110,6 +110,10 @@ pub trait StoredFile: fmt::Debug + Send {
 pub trait Held: fmt::Debug + Send {
     /// The identity of the locked file (its inode on Unix).
     fn identity(&self) -> u64;
+
+    /// Whether the path still names the locked file. When it does not (somebody
+    /// removed or replaced the file), another process may hold a lock as well.
+    fn is_current(&self) -> bool;
 }
 
 /// The real file system.
@@ -188,6 +192,7 @@ impl Storage for Disk {
         }
         Ok(Some(Box::new(DiskLock {
             _file: file,
+            path: path.to_owned(),
             identity,
         })))
     }
@@ -218,12 +223,17 @@ impl StoredFile for DiskFile {
 struct DiskLock {
     /// Closing the descriptor gives the lock back.
     _file: File,
+    path: PathBuf,
     identity: u64,
 }
 
 impl Held for DiskLock {
     fn identity(&self) -> u64 {
         self.identity
+    }
+
+    fn is_current(&self) -> bool {
+        platform::path_identity(&self.path).ok() == Some(self.identity)
     }
 }
 

@@ -12,7 +12,7 @@ use crate::log::header::{COPY_BYTES, HEADER_BYTES, Header, HeaderRead, Predecess
 use crate::log::place::{Fate, Place};
 use crate::log::read::{Damage, ReadError, Reason};
 use crate::log::scan::SeqRange;
-use crate::log::segment::{Access, LogDir, Naming, Opened};
+use crate::log::segment::{Access, LogDir, Look, Naming, Opened};
 use crate::log::storage::{StoredFile, read_range};
 use crate::position::{Lamport, Offset, Ordinal, Seq};
 
@@ -55,30 +55,50 @@ impl Passed {
 
     /// What comes after the segment that is being read.
     pub(super) fn next(&mut self, dir: &LogDir, from: Seq) -> Result<Found, ReadError> {
-        let listed = dir
-            .ordinals()
-            .map_err(ReadError::io("list", dir.path().to_owned()))?;
+        loop {
+            let listed = list(dir)?;
+            let later = self.later(dir, &listed, from);
+            let Some((index, opened)) = first_there(dir, &later)? else {
+                return Ok(Found::Nothing);
+            };
+            let Some((ordinal, heirs)) = later.get(index..).and_then(<[_]>::split_first) else {
+                return Ok(Found::Nothing);
+            };
+            if self.is_doubtful(&opened, from) {
+                dir.sort_out_names(Look::Once)
+                    .map_err(ReadError::io("list", dir.path().to_owned()))?;
+                if list(dir)? != listed {
+                    continue;
+                }
+            }
+            return self.judge(dir, *ordinal, opened, heirs);
+        }
+    }
+
+    /// The segments that were not dealt with yet.
+    fn later(&self, dir: &LogDir, listed: &[Ordinal], from: Seq) -> Vec<Ordinal> {
         let first_look = self.place.0 == 0 && self.done.0 == 0;
         let start = if first_look {
-            start_for(dir, &listed, from)
+            start_for(dir, listed, from)
         } else {
             Ordinal(0)
         };
         let after = self.place.max(self.done);
-        let later: Vec<_> = listed
-            .into_iter()
-            .filter(|ordinal| *ordinal > after && *ordinal >= start)
-            .collect();
-        for (index, ordinal) in later.iter().enumerate() {
-            let opened = match dir.open(*ordinal, Access::Read) {
-                // Pruned between the listing and now.
-                Err(error) if error.kind() == io::ErrorKind::NotFound => continue,
-                other => other.map_err(ReadError::io("open", dir.segment_path(*ordinal)))?,
-            };
-            let heirs = later.get(index + 1..).unwrap_or_default();
-            return self.judge(dir, *ordinal, opened, heirs);
+        let is_later = |ordinal: &Ordinal| *ordinal > after && *ordinal >= start;
+        listed.iter().copied().filter(is_later).collect()
+    }
+
+    /// Whether there may be segments under wrong names: this one's is, or one
+    /// that comes before it is missing.
+    fn is_doubtful(&self, opened: &Opened, from: Seq) -> bool {
+        match &opened.read {
+            _ if opened.naming == Naming::Wrong => true,
+            HeaderRead::Sound { header, .. } => {
+                let wanted = self.place.0 > 0 || from < header.first_seq;
+                wanted && header.predecessor.ordinal > self.place
+            }
+            _ => false,
         }
-        Ok(Found::Nothing)
     }
 
     fn judge(
@@ -97,6 +117,19 @@ impl Passed {
                 if opened.naming == Naming::Wrong || self.is_alien(&header) =>
             {
                 Ok(self.pass_over(ordinal, opened.size, Reason::Alien, None))
+            }
+            HeaderRead::Sound { .. }
+                if opened.naming == Naming::Misnamed && self.reported != ordinal =>
+            {
+                self.reported = ordinal;
+                let (reason, bytes) = (Reason::Misnamed, opened.size);
+                Ok(Found::Damage(self.damage(
+                    ordinal,
+                    Offset(0),
+                    bytes,
+                    reason,
+                    None,
+                )))
             }
             HeaderRead::Sound {
                 damaged_copy: Some(offset),
@@ -229,6 +262,24 @@ pub(super) fn is_alien(header: &Header, place: (Ordinal, [u8; 16]), expected: Se
     header.first_seq < expected || stranger
 }
 
+fn list(dir: &LogDir) -> Result<Vec<Ordinal>, ReadError> {
+    dir.ordinals()
+        .map_err(ReadError::io("list", dir.path().to_owned()))
+}
+
+/// The first of these segments that is still there.
+fn first_there(dir: &LogDir, ordinals: &[Ordinal]) -> Result<Option<(usize, Opened)>, ReadError> {
+    for (index, ordinal) in ordinals.iter().enumerate() {
+        match dir.open(*ordinal, Access::Read) {
+            // Pruned between the listing and now.
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+            Err(error) => return Err(ReadError::io("open", dir.segment_path(*ordinal))(error)),
+            Ok(opened) => return Ok(Some((index, opened))),
+        }
+    }
+    Ok(None)
+}
+
 /// The number of the first frame, when that is sound.
 fn first_seq_of(file: &dyn StoredFile, named: &Predecessor) -> Option<Seq> {
     let mut bytes = Vec::new();
@@ -265,7 +316,7 @@ fn start_for(dir: &LogDir, ordinals: &[Ordinal], from: Seq) -> Ordinal {
 fn header_of(dir: &LogDir, ordinal: Ordinal) -> Option<Header> {
     let opened = dir.open(ordinal, Access::Read).ok()?;
     match opened.read {
-        HeaderRead::Sound { header, .. } if opened.naming == Naming::Right => Some(header),
+        HeaderRead::Sound { header, .. } if opened.naming != Naming::Wrong => Some(header),
         _ => None,
     }
 }

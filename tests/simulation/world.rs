@@ -283,6 +283,7 @@ impl Storage for Process {
             machine.lock_holder = Some(self.number);
             return Ok(Some(Box::new(SimLock {
                 process: self.clone(),
+                path: path.to_owned(),
                 identity,
             })));
         }
@@ -292,12 +293,18 @@ impl Storage for Process {
 #[derive(Debug)]
 struct SimLock {
     process: Process,
+    path: PathBuf,
     identity: u64,
 }
 
 impl Held for SimLock {
     fn identity(&self) -> u64 {
         self.identity
+    }
+
+    fn is_current(&self) -> bool {
+        let machine = self.process.world.machine();
+        machine.disk.lookup(&self.path) == Some(self.identity)
     }
 }
 

@@ -48,6 +48,7 @@ pub(super) const fn reason(reason: Reason) -> &'static str {
         Reason::HeaderCopy => "one of two copies of the header is unreadable; nothing is lost",
         Reason::Missing => "records are missing",
         Reason::Alien => "the file does not belong to this log",
+        Reason::Misnamed => "the file has another segment's name; nothing is lost",
     }
 }
 
