@@ -236,7 +236,9 @@ impl Walk<'_> {
                     }
                     match damage.reason {
                         Reason::HeaderCopy => {}
-                        Reason::Alien => return Ok(self.stopped_at_the_oldest(Keep::Alien)),
+                        Reason::Alien | Reason::Misnamed => {
+                            return Ok(self.stopped_at_the_oldest(Keep::Alien));
+                        }
                         Reason::Bytes(_) | Reason::UnreadableHeader | Reason::Missing => {
                             self.holding.damaged = true;
                         }
