@@ -13,6 +13,8 @@ fn spec_kitty(home: &Path, args: &[&str], stdin: &str) -> Output {
     Command::cargo_bin("spec-kitty")
         .unwrap()
         .env_clear()
+        // Coverage is counted in child processes too.
+        .envs(std::env::var_os("LLVM_PROFILE_FILE").map(|to| ("LLVM_PROFILE_FILE", to)))
         .env("SPEC_KITTY_HOME", home)
         .args(args)
         .write_stdin(stdin)

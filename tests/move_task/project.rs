@@ -170,6 +170,8 @@ impl Project {
     pub fn surround(&self, command: &mut Command) {
         command
             .env_clear()
+            // Coverage is counted in child processes too.
+            .envs(std::env::var_os("LLVM_PROFILE_FILE").map(|to| ("LLVM_PROFILE_FILE", to)))
             .env("PATH", std::env::var_os("PATH").unwrap_or_default())
             .env("HOME", self.dir.path().join("home"))
             .env("GIT_CONFIG_GLOBAL", "/dev/null")

@@ -16,6 +16,8 @@ fn spec_kitty(bench: &Bench, directory: &Path, args: &[&str], stdin: &str) -> Ou
     Command::cargo_bin("spec-kitty")
         .unwrap()
         .env_clear()
+        // Coverage is counted in child processes too.
+        .envs(std::env::var_os("LLVM_PROFILE_FILE").map(|to| ("LLVM_PROFILE_FILE", to)))
         .env("SPEC_KITTY_HOME", bench.home.root())
         .current_dir(directory)
         .args(args)
@@ -195,6 +197,8 @@ fn the_switch_in_the_environment_keeps_everything_here() {
     let output = Command::cargo_bin("spec-kitty")
         .unwrap()
         .env_clear()
+        // Coverage is counted in child processes too.
+        .envs(std::env::var_os("LLVM_PROFILE_FILE").map(|to| ("LLVM_PROFILE_FILE", to)))
         .env("SPEC_KITTY_HOME", bench.home.root())
         .env("SPEC_KITTY_SYNC_DISABLE", "1")
         .args(["--json", "sync", "now"])

@@ -11,6 +11,8 @@ fn said(bench: &Bench, args: &[&str]) -> (String, String) {
     let output = Command::cargo_bin("spec-kitty")
         .unwrap()
         .env_clear()
+        // Coverage is counted in child processes too.
+        .envs(std::env::var_os("LLVM_PROFILE_FILE").map(|to| ("LLVM_PROFILE_FILE", to)))
         .env("SPEC_KITTY_HOME", bench.home.root())
         // A proxy that is not there: loopback never asks one.
         .env("HTTP_PROXY", "http://127.0.0.1:9")
