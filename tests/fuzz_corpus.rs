@@ -59,6 +59,49 @@ const PAYLOADS: &[&str] = &[
     r#"{"wp_id":"WP02","dependency_wp_id":"WP01","resolution_type":"completed"}"#,
 ];
 
+const RESULTS: &str = r#"{"results":[{"event_id":"01KGHD00000000000000000001","status":"success"},{"event_id":"01KGHD00000000000000000002","status":"rejected","error":"no","error_category":"schema_mismatch","retryable":false},{"event_id":"not-a-ulid","status":"duplicate"}]}"#;
+
+const DETAILS: &str = r#"{"error":"bad","details":[{"event_id":"01KGHD00000000000000000002","index":1,"error":"no"}]}"#;
+
+const LIMITS: &str = r#"{"error":"sync_batch_too_large","limits":{"max_events_per_batch":100,"max_decompressed_bytes_per_batch":65536}}"#;
+
+const WORK_PACKAGE: &str = "---
+work_package_id: \"WP01\"
+title: 'Lay the foundations'
+lane: planned  # where it stands
+dependencies: []
+agent: \"\"
+history:
+- timestamp: \"2026-02-03T12:00:00Z\"
+  lane: planned
+---
+# WP01
+
+## Review Feedback
+
+*none*
+
+---
+
+## Activity Log
+
+- 2026-02-03T12:00:00Z – system – lane=planned – Prompt created
+";
+
+const TASKS: &str = "# Tasks
+
+## Work Package WP01: Lay the foundations
+- [x] T001 Dig
+- [ ] T002 Pour
+
+```md
+- [ ] T009 an example
+```
+
+### WP02 - Build
+* [ ] T003 Build
+";
+
 /// The seeds of a target: names and bytes.
 fn seeds(target: &str) -> Vec<(String, Vec<u8>)> {
     let (one, two) = (golden(1), golden(2));
@@ -116,6 +159,33 @@ fn seeds(target: &str) -> Vec<(String, Vec<u8>)> {
                 ],
             ),
             named("raw", &[&[1, 129], &(two.len() as u16).to_le_bytes(), &two]),
+        ],
+        "batch_response" => {
+            let answer = |status: u16, retry: &str, body: &str| {
+                let head = [&[0], &status.to_le_bytes()[..], &[retry.len() as u8]].concat();
+                [&head, retry.as_bytes(), body.as_bytes()].concat()
+            };
+            vec![
+                ("results".to_owned(), answer(200, "", RESULTS)),
+                ("details".to_owned(), answer(400, "", DETAILS)),
+                ("limits".to_owned(), answer(413, "", LIMITS)),
+                (
+                    "wait".to_owned(),
+                    answer(429, "Sun, 06 Nov 1994 08:49:37 GMT", "{}"),
+                ),
+                ("html".to_owned(), answer(503, "120", "<html>later</html>")),
+            ]
+        }
+        "front_matter" => vec![
+            named("plain", &[&[5], b"doing", WORK_PACKAGE.as_bytes()]),
+            named(
+                "crlf",
+                &[&[4], b"a: b", WORK_PACKAGE.replace('\n', "\r\n").as_bytes()],
+            ),
+        ],
+        "task_files" => vec![
+            named("work-package", &[&[5], b"begun", WORK_PACKAGE.as_bytes()]),
+            named("tasks", &[&[0], TASKS.as_bytes()]),
         ],
         other => panic!("{other} has no seeds"),
     }

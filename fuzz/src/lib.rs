@@ -8,25 +8,31 @@
 //! pass. So the first byte of an input can ask for the checksums to be made
 //! right first: then what lies behind them is fuzzed too.
 
+pub mod batch_response;
 pub mod draft_json;
 pub mod event_body;
 pub mod frame_decode;
+pub mod front_matter;
 pub mod header_decode;
 mod input;
 mod memory;
 pub mod reader_dir;
 mod script;
 pub mod segment_scan;
+pub mod task_files;
 
 /// The name of a target and its function.
 pub type Target = (&'static str, fn(&[u8]));
 
 /// Every target.
 pub const TARGETS: &[Target] = &[
+    ("batch_response", batch_response::run),
     ("draft_json", draft_json::run),
     ("event_body", event_body::run),
     ("frame_decode", frame_decode::run),
+    ("front_matter", front_matter::run),
     ("header_decode", header_decode::run),
     ("reader_dir", reader_dir::run),
     ("segment_scan", segment_scan::run),
+    ("task_files", task_files::run),
 ];

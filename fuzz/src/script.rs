@@ -33,6 +33,8 @@ pub(super) struct Script {
     /// and damage that no checksum survives.
     pub(super) honest: bool,
     pub(super) append: bool,
+    /// Differs between any two inputs, so that no checksum can be learned.
+    salt: u32,
 }
 
 /// What one segment leaves for the next.
@@ -56,6 +58,7 @@ impl Script {
             written: Vec::new(),
             honest: true,
             append: input.byte() & 1 == 1,
+            salt: crc32fast::hash(data),
         };
         let mut last = Last {
             ordinal: Ordinal(0),
@@ -86,9 +89,11 @@ impl Script {
     fn segment(&mut self, input: &mut Input<'_>, last: &mut Last) {
         let ordinal = last.ordinal.next();
         let number = u8::try_from(ordinal.0 & 0xff).unwrap_or(0);
+        let mut segment_id = [number; 16];
+        segment_id[..4].copy_from_slice(&self.salt.to_le_bytes());
         let mut header = Header {
             ordinal,
-            segment_id: [number; 16],
+            segment_id,
             home_id: [9; 16],
             node_id: node_id(),
             node_facts: FACTS,
@@ -179,7 +184,7 @@ fn put_frame(out: &mut Vec<u8>, (seq, clock): (Seq, Lamport), seed: Seed, body: 
     written.expect("a short frame can be written");
 }
 
-/// Damage that a checksum notices: flipped bits, cuts, zeroes, inserted bytes.
+/// Damage as disks do it: flipped bits, cuts, zeroes, other bytes.
 fn damage(input: &mut Input<'_>, bytes: &mut Vec<u8>) {
     for _ in 0..input.byte() % 4 {
         let at = usize::from(input.u16()) % (bytes.len() + 1);
@@ -196,9 +201,9 @@ fn damage(input: &mut Input<'_>, bytes: &mut Vec<u8>) {
                 bytes[at..end].fill(0);
             }
             _ => {
-                let rest = bytes.split_off(at);
-                bytes.extend_from_slice(input.take(usize::from(what)));
-                bytes.extend_from_slice(&rest);
+                let news = input.take(usize::from(what));
+                let end = bytes.len().min(at + news.len());
+                bytes[at..end].copy_from_slice(&news[..end - at]);
             }
         }
     }
