@@ -1,0 +1,71 @@
+//! The Markdown of tasks.md and of work packages. Input: the length of a note
+//! (1 byte), the note, then the text of the file.
+//!
+//! Promised: no panic; a subtask is found in one section only or in none; an
+//! activity entry that is appended is read back, and no line is lost; feedback
+//! that is inserted twice stands there once.
+
+use spec_kitty::workflow::activity::{Entry, append, entries};
+use spec_kitty::workflow::review::{Feedback, insert};
+use spec_kitty::workflow::tasks_md::subtasks;
+
+use super::input::Input;
+
+/// Reads and edits the text and holds the results to the promises.
+pub fn run(data: &[u8]) {
+    let mut input = Input(data);
+    let length = usize::from(input.byte());
+    let (Ok(note), Ok(text)) = (
+        std::str::from_utf8(input.take(length)),
+        std::str::from_utf8(input.0),
+    ) else {
+        return;
+    };
+    let boxes = text.matches('[').count();
+    for wp in ["WP01", "WP02"] {
+        let found = subtasks(text, wp).unwrap_or_default();
+        assert!(found.len() <= boxes, "more subtasks than boxes");
+    }
+    activity(text, note);
+    feedback(text, note);
+}
+
+fn activity(body: &str, note: &str) {
+    let entry = Entry {
+        timestamp: "2026-02-04T11:41:17Z".to_owned(),
+        agent: "claude".to_owned(),
+        shell_pid: String::new(),
+        lane: "doing".to_owned(),
+        note: note.to_owned(),
+    };
+    let Ok(after) = append(body, &entry, "\n") else {
+        return;
+    };
+    let found = entries(&after);
+    assert!(found.contains(&entry), "the entry is not read back");
+    assert_eq!(
+        found.len(),
+        entries(body).len() + 1,
+        "another entry came or went"
+    );
+    let mut lines = after.lines();
+    assert!(
+        body.lines().all(|line| lines.any(|other| other == line)),
+        "a line was lost"
+    );
+}
+
+fn feedback(body: &str, text: &str) {
+    let feedback = Feedback {
+        reviewer: "ada".to_owned(),
+        date: "2026-02-04".to_owned(),
+        text: text.to_owned(),
+    };
+    let once = insert(body, &feedback, "\n");
+    let twice = insert(&once, &feedback, "\n");
+    let signed = |body: &str| body.matches("**Reviewed by**: ada").count();
+    assert!(
+        signed(&twice) <= signed(&once).max(1),
+        "the old feedback was not replaced"
+    );
+}
