@@ -32,3 +32,8 @@ pub mod state;
 pub mod sync;
 pub mod target;
 pub mod workflow;
+
+/// Holds the example in the README to the library.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

@@ -9,9 +9,12 @@ use std::fs::{File, Metadata, OpenOptions};
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 use std::process::Child;
-use std::sync::mpsc;
 use std::thread;
 use std::time::{Duration, Instant};
+
+mod lock;
+
+pub use lock::{lock_exclusive, try_lock_exclusive, unlock};
 
 /// Creates one private directory (mode 0700 where modes exist).
 ///
@@ -72,6 +75,26 @@ pub fn open_to_others(metadata: &std::fs::Metadata) -> bool {
         let _ = metadata;
         false
     }
+}
+
+/// Takes what rights group and others have off a file or directory. Windows
+/// files inherit the rights of the profile's directory.
+///
+/// # Errors
+/// Any I/O error, `NotFound` included.
+pub fn close_to_others(path: &Path) -> io::Result<()> {
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::PermissionsExt;
+        let metadata = std::fs::symlink_metadata(path)?;
+        let mode = metadata.permissions().mode();
+        if !metadata.is_symlink() && mode & 0o077 != 0 {
+            std::fs::set_permissions(path, std::fs::Permissions::from_mode(mode & 0o700))?;
+        }
+    }
+    #[cfg(windows)]
+    let _ = path;
+    Ok(())
 }
 
 /// Makes `options` refuse a path that ends in a symbolic link, where the system
@@ -216,63 +239,6 @@ pub fn rename_new(from: &Path, to: &Path) -> io::Result<()> {
         return Err(io::ErrorKind::AlreadyExists.into());
     }
     std::fs::rename(from, to)
-}
-
-/// Takes the exclusive advisory lock of `file`, waiting at most `deadline`.
-///
-/// The kernel queues the waiters, so the wait is as fair as `flock` is. The
-/// waiting is done by a thread on a duplicate of the same open file: when the
-/// deadline passes first, that thread gives the lock back as soon as it gets
-/// it, so an abandoned wait never holds up anybody else.
-///
-/// Returns `None` when the deadline passed.
-///
-/// # Errors
-/// Any I/O error other than contention.
-pub fn lock_exclusive(file: File, deadline: Duration) -> io::Result<Option<File>> {
-    match try_lock_exclusive(&file) {
-        Ok(true) => return Ok(Some(file)),
-        Ok(false) => {}
-        Err(error) => return Err(error),
-    }
-    if deadline.is_zero() {
-        return Ok(None);
-    }
-    let (sender, receiver) = mpsc::sync_channel::<io::Result<File>>(0);
-    thread::Builder::new()
-        .name("log-lock".into())
-        .spawn(move || {
-            let answer = fs2::FileExt::lock_exclusive(&file).map(|()| file);
-            // A rendezvous: when nobody waits any more the file is dropped here,
-            // and the lock with it.
-            let _ = sender.send(answer);
-        })?;
-    match receiver.recv_timeout(deadline) {
-        Ok(answer) => answer.map(Some),
-        Err(_) => Ok(None),
-    }
-}
-
-/// Tries to take the exclusive advisory lock of `file` at once.
-///
-/// # Errors
-/// Any I/O error other than contention.
-pub fn try_lock_exclusive(file: &File) -> io::Result<bool> {
-    match fs2::FileExt::try_lock_exclusive(file) {
-        Ok(()) => Ok(true),
-        Err(error) if error.raw_os_error() == fs2::lock_contended_error().raw_os_error() => {
-            Ok(false)
-        }
-        Err(error) => Err(error),
-    }
-}
-
-/// Gives the advisory lock of `file` back.
-///
-/// # Errors
-/// Any I/O error of the call; closing the file gives the lock back as well.
-pub fn unlock(file: &File) -> io::Result<()> {
-    fs2::FileExt::unlock(file)
 }
 
 /// The path that another program printed; `None` where bytes cannot be one.

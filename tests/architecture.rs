@@ -33,16 +33,7 @@ const ROOMS: &[(&str, &[&str])] = &[
     (
         "sync",
         &[
-            "auth",
-            "config",
-            "event",
-            "home",
-            "log",
-            "platform",
-            "position",
-            "server_url",
-            "state",
-            "target",
+            "auth", "config", "event", "home", "log", "position", "state", "target",
         ],
     ),
     (
@@ -59,18 +50,14 @@ const ROOMS: &[(&str, &[&str])] = &[
             "log",
             "platform",
             "position",
-            "private_file",
             "retention",
             "state",
             "target",
         ],
     ),
-    ("workflow", &["emitter", "event", "home", "platform"]),
+    ("workflow", &["event", "platform"]),
     ("dev_server", &["event", "platform"]),
-    (
-        "demo",
-        &["dev_server", "event", "home", "log", "platform", "position"],
-    ),
+    ("demo", &["dev_server", "event", "home", "log", "position"]),
 ];
 
 /// The one room that prints may import all the others.
@@ -255,6 +242,33 @@ fn fenced_crates_are_called_behind_their_fences() {
         }
     }
     assert!(wrong.is_empty(), "outside the fence:\n{}", wrong.join("\n"));
+}
+
+fn is_test_only(line: &str) -> bool {
+    let line = line.trim_start();
+    line.starts_with("#[cfg(test)]") || line.starts_with("#[cfg(all(test")
+}
+
+/// Tests may know the system they run on; what ships may not, but in one place.
+#[test]
+fn what_differs_between_systems_is_in_one_module() {
+    const SYSTEMS: &[&str] = &["unix", "windows", "target_os", "std::os::"];
+    let mut wrong = Vec::new();
+    for source in sources().iter().filter(|source| source.room != "platform") {
+        let shipped = source.code().take_while(|(_, line)| !is_test_only(line));
+        let is_test = source.name().ends_with("tests.rs");
+        for (number, line) in shipped.filter(|_| !is_test) {
+            let conditional = line.contains("cfg(") || line.contains("std::os::");
+            if conditional && SYSTEMS.iter().any(|system| line.contains(system)) {
+                wrong.push(format!("{}:{number}: {}", source.name(), line.trim()));
+            }
+        }
+    }
+    assert!(
+        wrong.is_empty(),
+        "belongs into src/platform:\n{}",
+        wrong.join("\n")
+    );
 }
 
 #[test]

@@ -113,7 +113,7 @@ fn check_numbers(frames: &Frames, damage: &[Damage]) {
     let lost: Vec<_> = damage.iter().filter_map(|damage| damage.lost).collect();
     assert!(
         lost.is_sorted_by(|one, next| one.to < next.from),
-        "a number is lost twice: {lost:?}"
+        "a number is lost twice: {damage:#?}"
     );
     for range in lost {
         let within = |seq: Seq| range.from <= seq && seq <= range.to;

@@ -284,24 +284,6 @@ fn an_unreadable_newest_header_costs_no_clock_value_and_no_number_twice() {
 }
 
 #[test]
-fn an_unreadable_header_costs_no_event_when_the_successor_knows_the_segment() {
-    let dir = home();
-    let log = log_at(dir.path(), small(1200));
-    (0..12).for_each(|index| drop(placed(&log, &[&format!("r{index}")])));
-    let path = segment(dir.path(), 2);
-    let mut bytes = std::fs::read(&path).unwrap();
-    bytes[..1024].fill(0);
-    std::fs::write(&path, bytes).unwrap();
-    let (frames, damage) = read_dir(dir.path());
-    assert_eq!(frames.len(), 12);
-    assert_eq!(damage.len(), 1);
-    assert_eq!(
-        (damage[0].reason, damage[0].lost),
-        (Reason::UnreadableHeader, None)
-    );
-}
-
-#[test]
 fn a_copied_segment_is_named_and_the_rest_is_read() {
     let dir = home();
     let log = log_at(dir.path(), small(1200));
@@ -363,22 +345,4 @@ fn a_lease_is_asked_for_only_when_a_segment_will_be_started() {
         log.lease_needed(1, 500),
         Some(LeaseFloor::Clean(Lamport(1)))
     );
-}
-
-/// One copy of the header is still there, so the segment is known, but its
-/// first frame would lie behind a hole. Found by fuzzing.
-#[test]
-fn a_segment_that_was_cut_inside_its_header_takes_nothing_more() {
-    let dir = home();
-    let log = log_at(dir.path(), options());
-    placed(&log, &["a"]);
-    let first = std::fs::read(segment(dir.path(), 1)).unwrap();
-    std::fs::write(segment(dir.path(), 1), &first[..HEADER_BYTES - 100]).unwrap();
-    let ordinal = placed(&log, &["b"])[0].ordinal;
-    assert_eq!(ordinal, Ordinal(2));
-    assert_eq!(
-        std::fs::read(segment(dir.path(), 1)).unwrap(),
-        &first[..HEADER_BYTES - 100]
-    );
-    assert_eq!(texts(&read_dir(dir.path()).0), ["b@16385"]);
 }

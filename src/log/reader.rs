@@ -334,12 +334,14 @@ impl Reader {
         } else if self.dir.is_gone(place.ordinal) {
             Fate::Pruned
         } else {
-            // Segments between are missing: what is there is all there is. The
-            // numbers of those that were passed over are reported already.
-            let all_passed = self.passed.expected >= Some(next_seq);
+            // Segments between are missing: what is there is all there is. When
+            // some of their numbers are reported already, as those of segments
+            // that were passed over, the rest is reported before the next one.
+            let some_reported = self.passed.expected > Some(place.seq);
+            let next = if some_reported { place.seq } else { next_seq };
             Fate::Final {
                 valid_end: Offset(u64::MAX),
-                last_seq: if all_passed { place.seq } else { next_seq }.previous(),
+                last_seq: next.previous(),
             }
         };
         self.fill()

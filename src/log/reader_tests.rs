@@ -31,3 +31,18 @@ fn what_an_unreadable_segment_has_lost_is_reported_once() {
     let counted = as_u64(frames.len()) + lost[0].count();
     assert_eq!(counted, 21, "{damage:?}");
 }
+
+#[test]
+fn an_unreadable_header_costs_no_event_when_the_successor_knows_the_segment() {
+    let dir = tempfile::tempdir().unwrap();
+    let log = log_at(dir.path(), small(1200));
+    (0..12).for_each(|index| drop(placed(&log, &[&format!("r{index}")])));
+    destroy_header(dir.path(), Ordinal(2));
+    let (frames, damage) = read_dir(dir.path());
+    assert_eq!(frames.len(), 12);
+    assert_eq!(damage.len(), 1);
+    assert_eq!(
+        (damage[0].reason, damage[0].lost),
+        (Reason::UnreadableHeader, None)
+    );
+}

@@ -152,3 +152,7 @@ fn by_scanning(file: &dyn StoredFile, header: &Header, size: u64) -> io::Result<
     };
     Ok(tail)
 }
+
+#[cfg(test)]
+#[path = "tail_tests.rs"]
+mod tests;

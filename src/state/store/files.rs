@@ -82,28 +82,14 @@ pub(super) fn sync(sled_dir: &Path, is_new: bool) -> io::Result<()> {
 }
 
 /// Takes the rights of group and others off the files that sled made.
-#[cfg(unix)]
 pub(super) fn tighten(sled_dir: &Path) -> io::Result<()> {
-    use std::os::unix::fs::PermissionsExt;
     for dir in [sled_dir, &sled_dir.join("blobs")] {
         for entry in fs::read_dir(dir)? {
-            let entry = entry?;
-            let mode = entry.metadata()?.permissions().mode();
-            if mode & 0o077 == 0 {
-                continue;
-            }
-            let private = fs::Permissions::from_mode(mode & 0o700);
-            match fs::set_permissions(entry.path(), private) {
+            match platform::close_to_others(&entry?.path()) {
                 Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
                 _ => {}
             }
         }
     }
-    Ok(())
-}
-
-/// Windows files inherit the rights of the profile's directory.
-#[cfg(not(unix))]
-pub(super) fn tighten(_sled_dir: &Path) -> io::Result<()> {
     Ok(())
 }
