@@ -6,29 +6,17 @@ use std::time::Duration;
 
 use ulid::Ulid;
 
-use crate::config::Config;
-use crate::emitter::identity::{self, Origin};
-use crate::emitter::receipt::{Emission, EmitError, EmitNote, Receipt, Status};
+use crate::emitter::journal::{self, Journal};
+use crate::emitter::receipt::{Emission, EmitError, Receipt};
 use crate::emitter::record::{EventRecord, Shared};
 use crate::emitter::surroundings;
 use crate::event::{Draft, EventId, Invalid, Payload, proposed_id};
 use crate::home::{Home, HomeError};
 use crate::log::ambient::{Ambient, System};
-use crate::log::append::{Log, LogOptions, NodeIdentity, Outcome, Placed, Record};
-use crate::log::header::Pressure;
-use crate::log::segment::LogDir;
-use crate::log::storage::Disk;
-use crate::position::{Lamport, Lease, LeaseFloor};
 use crate::state::State;
 
 /// How long an emission waits for other processes that are writing.
 pub const DEFAULT_LOCK_TIMEOUT: Duration = Duration::from_secs(5);
-
-/// How long it waits for clock values: the log can go on without.
-const LEASE_DEADLINE: Duration = Duration::from_secs(1);
-
-/// What an envelope adds to a payload, roughly, in bytes.
-const ENVELOPE_BYTES: usize = 1024;
 
 /// Records events in one home, as seen from one directory.
 ///
@@ -56,15 +44,7 @@ pub struct EventEmitter {
     directory: PathBuf,
     user_home: Option<PathBuf>,
     lock_timeout: Duration,
-    opened: OnceLock<Opened>,
-}
-
-/// What is set up with the first event.
-#[derive(Debug)]
-struct Opened {
-    log: Log,
-    /// Where the clock of a home without any segment starts.
-    origin: Option<Origin>,
+    journal: OnceLock<Journal>,
 }
 
 impl EventEmitter {
@@ -81,7 +61,7 @@ impl EventEmitter {
             directory,
             user_home: std::env::home_dir(),
             lock_timeout: DEFAULT_LOCK_TIMEOUT,
-            opened: OnceLock::new(),
+            journal: OnceLock::new(),
         }
     }
 
@@ -149,7 +129,8 @@ impl EventEmitter {
 
     fn record(&self, home: &Home, drafts: Vec<Draft>) -> Emission {
         let mut notes = Vec::new();
-        let opened = self.opened.get_or_init(|| open(home, &mut notes));
+        let opened = || journal::open(home, &mut notes);
+        let journal = self.journal.get_or_init(opened);
         let timestamp_us = System.now_us();
         let context = surroundings::gather(
             home,
@@ -168,7 +149,7 @@ impl EventEmitter {
                 EventRecord::new(draft, proposed_id(timestamp_us, random), &shared)
             })
             .collect();
-        let receipts = append(self, home, opened, &mut records, &mut notes);
+        let receipts = journal::append(self.lock_timeout, home, journal, &mut records, &mut notes);
         let mut receipts = receipts.into_iter();
         let receipts = drafts
             .iter()
@@ -203,120 +184,6 @@ impl EventEmitter {
         let now_ms = u64::try_from(System.now_us() / 1000).unwrap_or(0);
         for error in errors {
             failures.record(error.failure_reason(), now_ms);
-        }
-    }
-}
-
-/// The log of `home` as this process would write it, for frames that are no
-/// events. Nothing is created.
-#[must_use]
-pub fn log_of(home: &Home) -> Log {
-    open(home, &mut Vec::new()).log
-}
-
-/// The log of `home`, and where its clock starts when it has no segment yet.
-fn open(home: &Home, notes: &mut Vec<EmitNote>) -> Opened {
-    let loaded = Config::load(&home.config_file());
-    notes.extend(loaded.problems.into_iter().map(EmitNote::Config));
-    let log_with = |node: NodeIdentity| {
-        let mut options = LogOptions::for_node(node);
-        options.segment_bytes = loaded.config.log.segment_bytes;
-        options.max_bytes = loaded.config.log.max_bytes;
-        let dir = LogDir::new(home.log_dir(), Arc::new(Disk));
-        Log::new(dir, Arc::new(System), options)
-    };
-    let node = identity::this_node();
-    let log = log_with(node);
-    if !log.is_empty() {
-        return Opened { log, origin: None };
-    }
-    let origin = identity::origin(home);
-    notes.extend(origin.note.map(EmitNote::Origin));
-    let log = log_with(NodeIdentity {
-        node_id: origin.node_id,
-        ..node
-    });
-    Opened {
-        log,
-        origin: Some(origin),
-    }
-}
-
-fn append(
-    emitter: &EventEmitter,
-    home: &Home,
-    opened: &Opened,
-    records: &mut [EventRecord<'_>],
-    notes: &mut Vec<EmitNote>,
-) -> Vec<Receipt> {
-    let bytes = records
-        .iter()
-        .map(|record| record.payload_bytes() + ENVELOPE_BYTES);
-    let lease = lease(home, opened, records.len(), bytes.sum(), notes);
-    let mut slots: Vec<&mut dyn Record> = records
-        .iter_mut()
-        .map(|record| -> &mut dyn Record { record })
-        .collect();
-    let appended = opened.log.append(&mut slots, lease, emitter.lock_timeout);
-    notes.extend(appended.notes.into_iter().map(EmitNote::Log));
-    if appended.pressure == Pressure::High {
-        notes.push(EmitNote::Pressure);
-    }
-    let failure = appended.failure.map_or(EmitError::NotWritten, |error| {
-        EmitError::Log(Arc::new(error))
-    });
-    records
-        .iter()
-        .zip(appended.outcomes)
-        .map(|(record, outcome)| receipt(record, outcome, &failure))
-        .collect()
-}
-
-fn receipt(record: &EventRecord<'_>, outcome: Outcome, failure: &EmitError) -> Receipt {
-    let placed = |status: Status, placed: Placed, error| Receipt {
-        status,
-        event_id: record.id(),
-        seq: Some(placed.seq),
-        lamport_clock: Some(placed.clock),
-        error,
-    };
-    match outcome {
-        Outcome::Recorded(place) => placed(Status::Recorded, place, None),
-        Outcome::Unknown(place) => placed(Status::Unknown, place, Some(failure.clone())),
-        Outcome::Refused(refused) => Receipt::refused(EmitError::Record(refused)),
-        Outcome::NotWritten => Receipt::refused(failure.clone()),
-    }
-}
-
-/// Clock values for the segments that this call will probably start. Without
-/// any the log leases them from itself.
-fn lease(
-    home: &Home,
-    opened: &Opened,
-    frames: usize,
-    bytes: usize,
-    notes: &mut Vec<EmitNote>,
-) -> Option<Lease> {
-    let (frames, bytes) = (u64::try_from(frames).ok()?, u64::try_from(bytes).ok()?);
-    let floor = opened.log.lease_needed(frames, bytes)?;
-    let start = opened.origin.map_or(Lamport(0), |origin| origin.clock);
-    let floor = match floor {
-        LeaseFloor::Clean(clock) => LeaseFloor::Clean(clock.max(start)),
-        LeaseFloor::Debris(end) => LeaseFloor::Debris(end.max(start)),
-    };
-    let options = opened.log.options();
-    let segments = (frames / options.segment_frames).max(bytes / options.segment_bytes);
-    let ticks = options
-        .lease_ticks
-        .saturating_mul(segments.saturating_add(1));
-    match State::at(home.state_dir()).reserve(floor, ticks, LEASE_DEADLINE) {
-        Ok(noted) => {
-            notes.extend(noted.notes.into_iter().map(EmitNote::State));
-            Some(noted.value)
-        }
-        Err(error) => {
-            notes.push(EmitNote::NoLease(error));
-            (start > Lamport(0)).then(|| Lease::starting_at(start.next(), ticks))
         }
     }
 }

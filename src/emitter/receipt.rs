@@ -15,7 +15,9 @@ use crate::emitter::{OriginNote, ProjectProblem};
 use crate::event::{EventId, Invalid};
 use crate::home::HomeError;
 use crate::log::append::{AppendError, Refused};
+use crate::log::prune::PruneError;
 use crate::position::{Lamport, Seq};
+use crate::retention::{Backlog, RetentionError};
 use crate::state::{self, FailureReason, StateError};
 
 /// Whether an event is in the log.
@@ -96,6 +98,9 @@ pub enum EmitError {
     /// The log could not be written.
     #[error(transparent)]
     Log(Arc<AppendError>),
+    /// So many events wait for delivery that no more are taken.
+    #[error(transparent)]
+    Backlog(#[from] Backlog),
     /// The call failed before it came to this event.
     #[error("the event was not written, because the one before it failed")]
     NotWritten,
@@ -111,6 +116,7 @@ impl EmitError {
             Self::Record(_) => "event-refused",
             Self::Home(_) => "home",
             Self::Closed => "closed",
+            Self::Backlog(_) => "backlog-full",
             Self::NotWritten => "not-written",
             Self::Log(error) => match error.as_ref() {
                 AppendError::Busy { .. } => "busy",
@@ -130,6 +136,7 @@ impl EmitError {
         match self {
             Self::Invalid(_) | Self::Record(_) => FailureReason::Refused,
             Self::Home(_) | Self::Closed | Self::NotWritten => FailureReason::Io,
+            Self::Backlog(_) => FailureReason::Full,
             Self::Log(error) => match error.as_ref() {
                 AppendError::Busy { .. } => FailureReason::Busy,
                 AppendError::Full { .. } => FailureReason::Full,
@@ -216,6 +223,17 @@ pub enum EmitNote {
     State(state::Note),
     /// No clock values could be leased; the log went on by itself.
     NoLease(StateError),
+    /// Room was made: delivered events were taken away.
+    Pruned {
+        /// How many segments.
+        segments: usize,
+        /// How many bytes.
+        bytes: u64,
+    },
+    /// No more room could be made.
+    PruneStopped(PruneError),
+    /// It cannot be said what could be taken away.
+    Retention(RetentionError),
 }
 
 impl EmitNote {
@@ -229,6 +247,7 @@ impl EmitNote {
             Self::Log(LogNote::UnreadableHeader { .. } | LogNote::NewNode { .. }) => true,
             Self::Origin(_) | Self::State(_) => true,
             Self::Log(_) | Self::NoLease(_) => false,
+            Self::Pruned { .. } | Self::PruneStopped(_) | Self::Retention(_) => false,
         }
     }
 }
@@ -260,6 +279,12 @@ impl fmt::Display for EmitNote {
             Self::NoLease(error) => {
                 write!(f, "the clock went on from the log alone: {error}")
             }
+            Self::Pruned { segments, bytes } => write!(
+                f,
+                "room was made: {segments} segments of delivered events ({bytes} bytes) are gone"
+            ),
+            Self::PruneStopped(error) => write!(f, "no more room could be made: {error}"),
+            Self::Retention(error) => write!(f, "no room could be made: {error}"),
         }
     }
 }

@@ -14,6 +14,10 @@ impl From<&EmitError> for Failure {
                 "see what an event holds: spec-kitty emit --help",
             ),
             EmitError::Log(error) => of_log(error, code),
+            EmitError::Backlog(_) => (
+                Exit::Failed,
+                "deliver what waits: spec-kitty sync now; or raise [log] max_pending_events in config.toml",
+            ),
             _ => (Exit::Failed, HOME_HINT),
         };
         Self::new(code, exit, error.to_string()).hint(hint)

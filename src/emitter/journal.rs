@@ -1,0 +1,216 @@
+//! The log of one home, as the emitter writes to it: opened once, with room and
+//! clock values for the segments that a call will start.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::config::{Config, LogConfig};
+use crate::emitter::identity::{self, Origin};
+use crate::emitter::receipt::{EmitError, EmitNote, Receipt, Status};
+use crate::emitter::record::EventRecord;
+use crate::emitter::room::Room;
+use crate::home::Home;
+use crate::log::ambient::System;
+use crate::log::append::{
+    AppendError, Appended, Log, LogOptions, NodeIdentity, Outcome, Placed, Record,
+};
+use crate::log::header::Pressure;
+use crate::log::segment::LogDir;
+use crate::log::storage::Disk;
+use crate::position::{Lamport, Lease, LeaseFloor};
+use crate::state::State;
+
+/// How long it waits for clock values: the log can go on without.
+const LEASE_DEADLINE: Duration = Duration::from_secs(1);
+
+/// What an envelope adds to a payload, roughly, in bytes.
+const ENVELOPE_BYTES: usize = 1024;
+
+/// What is set up with the first event.
+#[derive(Debug)]
+pub(super) struct Journal {
+    log: Log,
+    config: LogConfig,
+    /// Where the clock of a home without any segment starts.
+    origin: Option<Origin>,
+}
+
+/// The log of `home` as this process would write it, for frames that are no
+/// events. Nothing is created.
+#[must_use]
+pub fn log_of(home: &Home) -> Log {
+    open(home, &mut Vec::new()).log
+}
+
+/// The log of `home`, and where its clock starts when it has no segment yet.
+pub(super) fn open(home: &Home, notes: &mut Vec<EmitNote>) -> Journal {
+    let loaded = Config::load(&home.config_file());
+    notes.extend(loaded.problems.into_iter().map(EmitNote::Config));
+    let log_with = |node: NodeIdentity| {
+        let mut options = LogOptions::for_node(node);
+        options.segment_bytes = loaded.config.log.segment_bytes;
+        options.max_bytes = loaded.config.log.max_bytes;
+        let dir = LogDir::new(home.log_dir(), Arc::new(Disk));
+        Log::new(dir, Arc::new(System), options)
+    };
+    let node = identity::this_node();
+    let log = log_with(node);
+    if !log.is_empty() {
+        return Journal {
+            log,
+            config: loaded.config.log,
+            origin: None,
+        };
+    }
+    let origin = identity::origin(home);
+    notes.extend(origin.note.map(EmitNote::Origin));
+    let log = log_with(NodeIdentity {
+        node_id: origin.node_id,
+        ..node
+    });
+    Journal {
+        log,
+        config: loaded.config.log,
+        origin: Some(origin),
+    }
+}
+
+/// Appends the records of one call, waiting at most `timeout` for other
+/// writers; one receipt each.
+pub(super) fn append(
+    timeout: Duration,
+    home: &Home,
+    journal: &Journal,
+    records: &mut [EventRecord<'_>],
+    notes: &mut Vec<EmitNote>,
+) -> Vec<Receipt> {
+    let room = Room::of(home, &journal.log, &journal.config);
+    let bytes = records
+        .iter()
+        .map(|record| record.payload_bytes() + ENVELOPE_BYTES);
+    let lease = match journal.segment_ahead(records.len(), bytes.sum()) {
+        None => None,
+        Some(ahead) => {
+            if let Err(backlog) = room.prepare(notes) {
+                return vec![Receipt::refused(EmitError::Backlog(backlog)); records.len()];
+            }
+            lease(home, journal, ahead, notes)
+        }
+    };
+    let mut slots: Vec<&mut dyn Record> = records
+        .iter_mut()
+        .map(|record| -> &mut dyn Record { record })
+        .collect();
+    let mut appended = journal.log.append(&mut slots, lease, timeout);
+    let is_full = matches!(appended.failure, Some(AppendError::Full { .. }));
+    if is_full && room.relieve(notes) {
+        appended = once_more(&journal.log, records, appended, lease, timeout);
+    }
+    notes.extend(appended.notes.into_iter().map(EmitNote::Log));
+    if appended.pressure == Pressure::High {
+        notes.push(EmitNote::Pressure);
+    }
+    let failure = appended.failure.map_or(EmitError::NotWritten, |error| {
+        EmitError::Log(Arc::new(error))
+    });
+    records
+        .iter()
+        .zip(appended.outcomes)
+        .map(|(record, outcome)| receipt(record, outcome, &failure))
+        .collect()
+}
+
+/// Hands in again what a full log had not taken, after room was made.
+fn once_more(
+    log: &Log,
+    records: &mut [EventRecord<'_>],
+    first: Appended,
+    lease: Option<Lease>,
+    timeout: Duration,
+) -> Appended {
+    let mut slots: Vec<&mut dyn Record> = records
+        .iter_mut()
+        .zip(&first.outcomes)
+        .filter(|(_, outcome)| **outcome == Outcome::NotWritten)
+        .map(|(record, _)| -> &mut dyn Record { record })
+        .collect();
+    let second = log.append(&mut slots, lease, timeout);
+    let mut rest = second.outcomes.into_iter();
+    let outcomes = first.outcomes.into_iter().map(|outcome| match outcome {
+        Outcome::NotWritten => rest.next().unwrap_or(Outcome::NotWritten),
+        done => done,
+    });
+    Appended {
+        outcomes: outcomes.collect(),
+        failure: second.failure,
+        notes: first.notes.into_iter().chain(second.notes).collect(),
+        pressure: second.pressure,
+    }
+}
+
+fn receipt(record: &EventRecord<'_>, outcome: Outcome, failure: &EmitError) -> Receipt {
+    let placed = |status: Status, placed: Placed, error| Receipt {
+        status,
+        event_id: record.id(),
+        seq: Some(placed.seq),
+        lamport_clock: Some(placed.clock),
+        error,
+    };
+    match outcome {
+        Outcome::Recorded(place) => placed(Status::Recorded, place, None),
+        Outcome::Unknown(place) => placed(Status::Unknown, place, Some(failure.clone())),
+        Outcome::Refused(refused) => Receipt::refused(EmitError::Record(refused)),
+        Outcome::NotWritten => Receipt::refused(failure.clone()),
+    }
+}
+
+/// What is known of the segments that a call will probably start.
+struct Ahead {
+    floor: LeaseFloor,
+    ticks: u64,
+}
+
+impl Journal {
+    /// `None` when the call will probably fit into the newest segment.
+    fn segment_ahead(&self, frames: usize, bytes: usize) -> Option<Ahead> {
+        let (frames, bytes) = (u64::try_from(frames).ok()?, u64::try_from(bytes).ok()?);
+        let floor = self.log.lease_needed(frames, bytes)?;
+        let start = self.start();
+        let floor = match floor {
+            LeaseFloor::Clean(clock) => LeaseFloor::Clean(clock.max(start)),
+            LeaseFloor::Debris(end) => LeaseFloor::Debris(end.max(start)),
+        };
+        let options = self.log.options();
+        let segments = (frames / options.segment_frames).max(bytes / options.segment_bytes);
+        let ticks = options
+            .lease_ticks
+            .saturating_mul(segments.saturating_add(1));
+        Some(Ahead { floor, ticks })
+    }
+
+    /// Where the clock of a new home starts.
+    fn start(&self) -> Lamport {
+        self.origin.map_or(Lamport(0), |origin| origin.clock)
+    }
+}
+
+/// Clock values for these segments. Without any the log leases them from
+/// itself.
+fn lease(
+    home: &Home,
+    journal: &Journal,
+    Ahead { floor, ticks }: Ahead,
+    notes: &mut Vec<EmitNote>,
+) -> Option<Lease> {
+    match State::at(home.state_dir()).reserve(floor, ticks, LEASE_DEADLINE) {
+        Ok(noted) => {
+            notes.extend(noted.notes.into_iter().map(EmitNote::State));
+            Some(noted.value)
+        }
+        Err(error) => {
+            notes.push(EmitNote::NoLease(error));
+            let start = journal.start();
+            (start > Lamport(0)).then(|| Lease::starting_at(start.next(), ticks))
+        }
+    }
+}
