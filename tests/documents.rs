@@ -10,6 +10,7 @@
 use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::process::Command;
 
 fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
@@ -154,5 +155,86 @@ fn every_room_and_source_file_that_is_named_exists() {
         missing.is_empty(),
         "files that do not exist:\n{}",
         missing.join("\n")
+    );
+}
+
+/// The commands of this program that a page shows or names, without arguments.
+fn commands(text: &str) -> BTreeSet<Vec<String>> {
+    let shown = text
+        .lines()
+        .filter_map(|line| line.trim_start().strip_prefix("spec-kitty "));
+    let named = text
+        .split('`')
+        .skip(1)
+        .step_by(2)
+        .filter_map(|code| code.strip_prefix("spec-kitty "));
+    let is_word = |word: &&str| {
+        !word.starts_with('-') && word.chars().all(|c| c.is_ascii_lowercase() || c == '-')
+    };
+    shown
+        .chain(named)
+        .map(|line| {
+            line.split_whitespace()
+                .take_while(is_word)
+                .map(str::to_owned)
+                .collect()
+        })
+        .collect()
+}
+
+#[test]
+fn every_command_that_is_shown_exists() {
+    let mut unknown = Vec::new();
+    for (page, text) in documents() {
+        for words in commands(&text).iter().filter(|words| !words.is_empty()) {
+            let mut command = Command::new(env!("CARGO_BIN_EXE_spec-kitty"));
+            let asked = command.args(words).arg("--help").output().unwrap();
+            let usage = format!("spec-kitty {}", words.join(" "));
+            let known = String::from_utf8_lossy(&asked.stdout).contains(&usage);
+            // `help` is the one command that has no help of its own.
+            if words[0] != "help" && !(known && asked.status.success()) {
+                unknown.push(format!("{}: {usage}", page.display()));
+            }
+        }
+    }
+    assert!(
+        unknown.is_empty(),
+        "commands that do not exist:\n{}",
+        unknown.join("\n")
+    );
+}
+
+/// The block under "A first look" does what it says, typed as it stands.
+#[cfg(unix)]
+#[test]
+fn the_first_look_of_the_readme_works() {
+    let readme = fs::read_to_string(root().join("README.md")).unwrap();
+    let (_, after) = readme.split_once("## A first look").unwrap();
+    let script = after
+        .split("```")
+        .nth(1)
+        .unwrap()
+        .strip_prefix("sh\n")
+        .unwrap();
+    let home = tempfile::tempdir().unwrap();
+    let programs = Path::new(env!("CARGO_BIN_EXE_spec-kitty"))
+        .parent()
+        .unwrap();
+    let path = format!("{}:{}", programs.display(), std::env::var("PATH").unwrap());
+    let mut shell = Command::new("sh");
+    shell.args(["-euc", script]).current_dir(home.path());
+    shell
+        .env("PATH", path)
+        .env("SPEC_KITTY_HOME", home.path().join("home"));
+    let done = shell.output().unwrap();
+    let said = String::from_utf8_lossy(&done.stdout);
+    assert!(
+        done.status.success(),
+        "{said}{}",
+        String::from_utf8_lossy(&done.stderr)
+    );
+    assert!(
+        said.contains("HistoryAdded") && said.contains("Sound"),
+        "{said}"
     );
 }
