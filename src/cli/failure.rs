@@ -15,6 +15,7 @@ mod demo;
 mod dev_server;
 mod emission;
 mod reading;
+mod retention;
 mod state;
 mod workflow;
 

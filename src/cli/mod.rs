@@ -10,6 +10,7 @@ use std::process::ExitCode;
 use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum};
 
 mod agent;
+mod ask;
 mod auth;
 pub mod columns;
 mod demo;

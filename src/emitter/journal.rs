@@ -102,8 +102,7 @@ pub(super) fn append(
         .map(|record| -> &mut dyn Record { record })
         .collect();
     let mut appended = journal.log.append(&mut slots, lease, timeout);
-    let is_full = matches!(appended.failure, Some(AppendError::Full { .. }));
-    if is_full && room.relieve(notes) {
+    while matches!(appended.failure, Some(AppendError::Full { .. })) && room.relieve(notes) {
         appended = once_more(&journal.log, records, appended, lease, timeout);
     }
     notes.extend(appended.notes.into_iter().map(EmitNote::Log));

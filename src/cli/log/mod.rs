@@ -1,6 +1,7 @@
-//! `log tail | show | stats | verify`: the inspector.
+//! `log tail | show | stats | verify`: the inspector; and `log prune`, which
+//! alone here changes anything, after showing what.
 //!
-//! Nothing here takes a lock, writes a file or opens sled: it works on a
+//! The inspector takes no lock, writes no file and opens no sled: it works on a
 //! read-only mount and while others write. What it does not know it does not
 //! claim. Everything that comes from an event is escaped before a terminal
 //! sees it; data for programs is passed on byte for byte.
@@ -34,6 +35,7 @@ mod newest;
 mod plain;
 mod pretty;
 mod printer;
+mod prune;
 mod range;
 mod show;
 mod stats;
@@ -54,6 +56,8 @@ pub(super) enum LogCommand {
     Stats(Box<stats::StatsArgs>),
     /// Read the whole log and name everything that is damaged
     Verify,
+    /// Remove the oldest events that are delivered and old enough
+    Prune(prune::PruneArgs),
 }
 
 pub(super) fn run(command: LogCommand, session: &mut Session) -> Result<(), Failure> {
@@ -62,6 +66,7 @@ pub(super) fn run(command: LogCommand, session: &mut Session) -> Result<(), Fail
         LogCommand::Show(args) => show::run(&args, session),
         LogCommand::Stats(args) => stats::run(&args, session),
         LogCommand::Verify => verify::run(session),
+        LogCommand::Prune(args) => prune::run(&args, session),
     }
 }
 
