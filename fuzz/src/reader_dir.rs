@@ -36,10 +36,13 @@ type Frames = Vec<(Seq, Vec<u8>)>;
 pub fn run(data: &[u8]) {
     let script = Script::read(data);
     let memory = Memory::default();
-    let dir = LogDir::new("/log", Arc::new(memory.clone()));
+    // Each look is a new one: what an earlier look learned of the names of the
+    // files would be known to a later one.
+    let look = || LogDir::new("/log", Arc::new(memory.clone()));
     for (ordinal, bytes) in &script.segments {
-        memory.put(dir.segment_path(*ordinal), bytes.clone());
+        memory.put(look().segment_path(*ordinal), bytes.clone());
     }
+    let dir = look();
     let Some((frames, damage)) = forward(&dir, Seq(1)) else {
         assert!(!script.honest, "a log of our own cannot be read");
         return;
@@ -49,13 +52,13 @@ pub fn run(data: &[u8]) {
         forward(&dir, from);
     }
     let mut visited = Vec::new();
-    let verdict = verify(dir.clone(), Writers::None, |item| {
+    let verdict = verify(look(), Writers::None, |item| {
         visited.push((item.seq, item.body.to_vec()));
     });
     let verdict = verdict.expect("what can be read can be verified");
     assert_eq!(visited, frames, "verify sees other frames");
     assert_eq!(verdict.frames, frames.len() as u64);
-    let back = backward(&dir);
+    let back = backward(&look());
     if script.honest {
         for frame in &frames {
             assert!(
@@ -64,9 +67,15 @@ pub fn run(data: &[u8]) {
             );
         }
         assert_eq!(back.as_ref(), Some(&frames), "backward is not forward");
+        let again = forward(&dir, Seq(1)).map(|(frames, _)| frames);
+        assert_eq!(
+            again.as_ref(),
+            Some(&frames),
+            "a second look sees other frames"
+        );
     }
     if script.append {
-        check_append(&memory, dir, &script, &frames);
+        check_append(&memory, look(), &script, &frames);
     }
 }
 
