@@ -5,6 +5,7 @@
 //! way that no reader can untangle, so a caller that finds nothing this way may
 //! look again with [`Fences::Ignored`].
 
+use std::collections::BTreeMap;
 use std::ops::Range;
 
 use super::text::{Line, lines};
@@ -35,27 +36,75 @@ pub(super) fn heading(line: &str) -> Option<(usize, &str)> {
     is_heading.then(|| (level, rest.trim()))
 }
 
-/// The lines of `body` that are text, in order.
+/// The lines of `body` that are text, in order. A fence that is never closed
+/// hides nothing: what follows it is too much to lose sight of.
 pub(super) fn text_lines(body: &str, fences: Fences) -> impl Iterator<Item = Line<'_>> {
+    let mut closers = match fences {
+        Fences::Respected => Closers::of(body),
+        Fences::Ignored => Closers::default(),
+    };
     let mut open: Option<Fence> = None;
     lines(body, 0).filter(move |line| {
         if fences == Fences::Ignored {
             return true;
         }
-        match (&open, Fence::at(line.text)) {
-            (None, None) => true,
-            (None, Some(fence)) => {
-                open = Some(fence);
-                false
-            }
-            (Some(outer), inner) => {
-                if inner.is_some_and(|inner| inner.closes(outer)) {
-                    open = None;
-                }
-                false
+        let Some(fence) = Fence::at(line.text) else {
+            return open.is_none();
+        };
+        closers.pass(&fence);
+        match &open {
+            None if closers.can_close(&fence) => open = Some(fence),
+            None => return true,
+            Some(outer) if fence.closes(outer) => open = None,
+            Some(_) => {}
+        }
+        false
+    })
+}
+
+/// The line that closes the fence which `text` leaves open, if it does.
+pub(super) fn missing_fence(text: &str) -> Option<String> {
+    let mut open: Option<Fence> = None;
+    for fence in lines(text, 0).filter_map(|line| Fence::at(line.text)) {
+        match &open {
+            None => open = Some(fence),
+            Some(outer) if fence.closes(outer) => open = None,
+            Some(_) => {}
+        }
+    }
+    open.map(|fence| char::from(fence.mark).to_string().repeat(fence.length))
+}
+
+/// The fences of the rest of a text that could close another: for each mark,
+/// how many there are of each length.
+#[derive(Debug, Default)]
+struct Closers(BTreeMap<(u8, usize), usize>);
+
+impl Closers {
+    fn of(body: &str) -> Self {
+        let mut closers = Self::default();
+        let fences = lines(body, 0).filter_map(|line| Fence::at(line.text));
+        for fence in fences.filter(|fence| fence.bare) {
+            *closers.0.entry((fence.mark, fence.length)).or_default() += 1;
+        }
+        closers
+    }
+
+    /// Leaves a fence behind.
+    fn pass(&mut self, fence: &Fence) {
+        let key = (fence.mark, fence.length);
+        if let Some(count) = self.0.get_mut(&key).filter(|_| fence.bare) {
+            *count -= 1;
+            if *count == 0 {
+                self.0.remove(&key);
             }
         }
-    })
+    }
+
+    fn can_close(&self, fence: &Fence) -> bool {
+        let longer = (fence.mark, fence.length)..=(fence.mark, usize::MAX);
+        self.0.range(longer).next().is_some()
+    }
 }
 
 /// The first section whose heading `wanted` accepts; it runs to the first
@@ -159,6 +208,21 @@ mod tests {
     fn inline_code_that_starts_a_line_opens_no_fence() {
         let body = "```python`, ````bash`\n## Log\nyes\n";
         assert!(titled_section(body, "Log").is_some());
+    }
+
+    /// What stands behind it belongs to no section above it, or an edit of that
+    /// section would take it along.
+    #[test]
+    fn a_fence_that_never_closes_does_not_swallow_the_rest() {
+        let body = "## Log\nyes\n```rust\n~~~\n## Next\n````x\n## Last\n";
+        let section = titled_section(body, "Log").unwrap();
+        assert_eq!(&body[section.content], "yes\n```rust\n~~~\n");
+    }
+
+    #[test]
+    fn a_fence_that_is_missing_is_named() {
+        assert_eq!(missing_fence("~~~~md\n```\ncode"), Some("~~~~".into()));
+        assert_eq!(missing_fence("```\ncode\n```\ntext"), None);
     }
 
     #[test]

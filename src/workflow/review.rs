@@ -4,7 +4,9 @@
 //! closes the section stays. Headings of the feedback are lowered to the third
 //! level at least, so that the section still ends where it ends.
 
-use super::markdown::{Fences, heading, text_lines, titled_section};
+use std::borrow::Cow;
+
+use super::markdown::{Fences, heading, missing_fence, text_lines, titled_section};
 use super::text::lines;
 
 const TITLE: &str = "Review Feedback";
@@ -60,11 +62,12 @@ fn rendered(feedback: &Feedback, ending: &str) -> String {
         feedback.reviewer, feedback.date
     );
     let source = feedback.text.trim_start_matches(['\n', '\r']).trim_end();
-    let mut shown = text_lines(source, Fences::Respected)
+    let source = closed(source, ending);
+    let mut shown = text_lines(&source, Fences::Respected)
         .filter(|line| heading(line.text).is_some_and(|(level, _)| level < 3))
         .map(|line| line.start)
         .peekable();
-    for line in lines(source, 0) {
+    for line in lines(&source, 0) {
         if shown.next_if_eq(&line.start).is_some() {
             text.push_str("###");
             text.push_str(line.text.trim_start_matches('#'));
@@ -74,6 +77,15 @@ fn rendered(feedback: &Feedback, ending: &str) -> String {
         text.push_str(ending);
     }
     text
+}
+
+/// `text` without an open end: a fence that stays open would make what comes
+/// after it look like code.
+fn closed<'a>(text: &'a str, ending: &str) -> Cow<'a, str> {
+    match missing_fence(text) {
+        Some(fence) => [text, ending, &fence].concat().into(),
+        None => text.into(),
+    }
 }
 
 /// The part of an old section that is layout, not feedback: the last `---` line
@@ -160,5 +172,20 @@ mod tests {
         let body = "## Review Feedback\r\n\r\n---\r\n\r\n## Next\r\n";
         let after = insert(body, &feedback("a\nb\r\nc"), "\r\n");
         assert_eq!(after.matches('\n').count(), after.matches("\r\n").count());
+    }
+
+    /// Found by fuzzing: the activity log behind such feedback looked like code,
+    /// and the next feedback took it along.
+    #[test]
+    fn feedback_with_an_open_fence_costs_nothing_that_stands_behind_it() {
+        let body = "# T\n\n## Review Feedback\n\nold\n\n## Activity Log\n\n- one\n```\n- two\n";
+        let once = insert(body, &feedback("see:\n```rust\n# attribute"), "\n");
+        assert!(once.contains("```rust\n# attribute\n```\n"), "{once}");
+        let twice = insert(&once, &feedback("better"), "\n");
+        assert!(
+            twice.contains("## Activity Log\n\n- one\n```\n- two\n"),
+            "{twice}"
+        );
+        assert!(!twice.contains("attribute"), "{twice}");
     }
 }
