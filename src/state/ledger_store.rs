@@ -13,7 +13,7 @@ use std::time::Duration;
 use crate::state::codec::CodecError;
 use crate::state::ledger::{Changes, Commit, Ledger};
 use crate::state::store::{Job, Store};
-use crate::state::{Note, Noted, SenderLock, StateError, view};
+use crate::state::{Note, Noted, SenderLock, StateError, ViewError, view};
 use crate::target::TargetId;
 
 mod entries;
@@ -63,12 +63,24 @@ impl LedgerStore {
             (Err(error), _) => return Err(error),
         }
         let incomplete = complete_in.is_none();
+        let is_behind = match &viewed {
+            Ok(Some(viewed)) => viewed.revision < ledger.revision,
+            Ok(None) => ledger.revision > 0,
+            Err(ViewError::Newer { .. }) => false,
+            Err(_) => true,
+        };
         if let Ok(Some(viewed)) = viewed
             && (viewed.revision > ledger.revision
                 || (incomplete && viewed.revision == ledger.revision))
         {
             notes.push(Note::RestoredFromView);
             (ledger, complete_in) = (viewed, None);
+        }
+        // A commit that was cut off between the two: readers would go on showing
+        // as pending what was delivered, until there is something else to send.
+        if is_behind && let Err(error) = view::write(&dir, &ledger) {
+            let reason = error.to_string();
+            notes.push(Note::ViewUnwritten { reason });
         }
         let value = Self {
             dir,

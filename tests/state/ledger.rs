@@ -230,7 +230,7 @@ fn with_the_store_locked_the_view_opens_the_ledger() {
 }
 
 #[test]
-fn a_damaged_view_is_an_error_to_readers_and_mended_by_the_next_commit() {
+fn a_damaged_view_is_an_error_to_readers_and_mended_by_the_next_sender() {
     let (_dir, state) = state();
     let (mut store, _) = open(&state);
     store.commit(&settle(1, 4), WAIT).unwrap();
@@ -239,8 +239,31 @@ fn a_damaged_view_is_an_error_to_readers_and_mended_by_the_next_commit() {
     assert!(state.view().is_err());
     let (mut store, notes) = open(&state);
     assert_eq!((delivered_to(&store), notes), (Some(Seq(4)), vec![]));
+    assert_eq!(state.view().unwrap().as_ref(), Some(store.ledger()));
     store.commit(&settle(5, 5), WAIT).unwrap();
     assert_eq!(state.view().unwrap().as_ref(), Some(store.ledger()));
+}
+
+/// A sender was killed between the store and the view, and nothing new is to be
+/// sent. Found by killing real ones.
+#[test]
+fn a_view_that_was_left_behind_is_renewed_by_the_next_sender() {
+    let (_dir, state) = state();
+    let view = state.dir().join("delivery.view");
+    let (mut store, _) = open(&state);
+    store.commit(&settle(1, 4), WAIT).unwrap();
+    let behind = fs::read(&view).unwrap();
+    store.commit(&settle(5, 9), WAIT).unwrap();
+    drop(store);
+    for left in [Some(behind), None] {
+        match left {
+            Some(bytes) => fs::write(&view, bytes).unwrap(),
+            None => fs::remove_file(&view).unwrap(),
+        }
+        let (store, notes) = open(&state);
+        assert_eq!((delivered_to(&store), notes), (Some(Seq(9)), vec![]));
+        assert_eq!(state.view().unwrap().as_ref(), Some(store.ledger()));
+    }
 }
 
 #[cfg(unix)]
