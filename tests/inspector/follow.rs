@@ -58,8 +58,17 @@ const SEGMENT_BYTES: u64 = 8 * 1024;
 fn through_many_rolls_and_four_writers_each_event_comes_once_and_in_order() {
     let bench = Bench::with_segments(SEGMENT_BYTES);
     let count = (WRITERS * EACH).to_string();
-    let mut follower =
-        Follower::start(&bench, &["--json", "--limit", &count, "--idle-exit", "60s"]);
+    // From the first event on, however far the writers are when it starts.
+    let arguments = [
+        "--json",
+        "-n",
+        "all",
+        "--limit",
+        &count,
+        "--idle-exit",
+        "60s",
+    ];
+    let mut follower = Follower::start(&bench, &arguments);
     let home = bench.home();
     let writers: Vec<_> = (0..WRITERS)
         .map(|writer| {
@@ -137,7 +146,7 @@ fn a_log_that_does_not_exist_yet_is_waited_for() {
 #[test]
 fn only_what_matches_is_printed() {
     let bench = Bench::new();
-    let mut follower = Follower::start(&bench, &["--wp", "WP03", "--limit", "2", "-n", "0"]);
+    let mut follower = Follower::start(&bench, &["--wp", "WP03", "--limit", "2", "-n", "all"]);
     for wp in ["WP01", "WP03", "WP02", "WP03"] {
         bench.moved(wp, "planned", "doing", "x");
     }
