@@ -4,7 +4,7 @@
 //! already durable: temporary file, header, sync, rename to a name that must be
 //! free, sync of the directory. A leftover temporary file is an interrupted
 //! creation and means nothing. A segment whose file somebody else renamed is
-//! found by its header: see [`super::misnamed`].
+//! found by its header: see `misnamed.rs`.
 
 use std::collections::BTreeMap;
 use std::io;
