@@ -62,6 +62,11 @@ fn rendered(feedback: &Feedback, ending: &str) -> String {
         feedback.reviewer, feedback.date
     );
     let source = feedback.text.trim_start_matches(['\n', '\r']).trim_end();
+    if source.is_empty() {
+        // One blank line less: else each feedback without words adds one.
+        text.truncate(text.len() - ending.len());
+        return text;
+    }
     let source = closed(source, ending);
     let mut shown = text_lines(&source, Fences::Respected)
         .filter(|line| heading(line.text).is_some_and(|(level, _)| level < 3))
@@ -137,6 +142,18 @@ mod tests {
             once,
             "twice is once"
         );
+    }
+
+    /// Found by fuzzing: a blank line came with each.
+    #[test]
+    fn feedback_without_words_adds_nothing_the_second_time() {
+        let body = "## Review Feedback\n\n*none*\n\n---\n\n## Next\n";
+        let once = insert(body, &feedback("\n"), "\n");
+        assert_eq!(
+            once,
+            format!("## Review Feedback\n\n{HEAD}---\n\n## Next\n")
+        );
+        assert_eq!(insert(&once, &feedback(""), "\n"), once);
     }
 
     #[test]
