@@ -17,7 +17,7 @@ const LEASED_TO: &str = "leased_to";
 
 /// The two stored numbers.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-struct Kept {
+pub struct LeaseBook {
     value: Lamport,
     leased_to: Lamport,
 }
@@ -57,11 +57,11 @@ fn reserve_in(trees: &Trees, floor: LeaseFloor, ticks: u64) -> sled::Result<Atte
         }
         Ok(Lamport(value))
     };
-    let kept = Kept {
+    let kept = LeaseBook {
         value: number(VALUE)?,
         leased_to: number(LEASED_TO)?,
     };
-    let Some((lease, next)) = lease_above(floor, kept, ticks) else {
+    let Some((lease, next)) = kept.lease_above(floor, ticks) else {
         return Ok((None, ignored));
     };
     let mut batch = sled::Batch::default();
@@ -71,26 +71,29 @@ fn reserve_in(trees: &Trees, floor: LeaseFloor, ticks: u64) -> sled::Result<Atte
     Ok((Some(lease), ignored))
 }
 
-/// The lease of `ticks` values above `floor` and what is kept afterwards;
-/// `None` when there is no value left.
-fn lease_above(floor: LeaseFloor, kept: Kept, ticks: u64) -> Option<(Lease, Kept)> {
-    let below = match floor {
-        LeaseFloor::Clean(last) => last.max(kept.value),
-        LeaseFloor::Debris(max_end) => max_end.max(kept.leased_to).max(kept.value),
-    };
-    if below >= Lamport::MAX_PLAUSIBLE {
-        return None;
+impl LeaseBook {
+    /// The lease of `ticks` values above `floor`, and what is stored with it;
+    /// `None` when there is no value left.
+    #[must_use]
+    pub fn lease_above(self, floor: LeaseFloor, ticks: u64) -> Option<(Lease, Self)> {
+        let below = match floor {
+            LeaseFloor::Clean(last) => last.max(self.value),
+            LeaseFloor::Debris(max_end) => max_end.max(self.leased_to).max(self.value),
+        };
+        if below >= Lamport::MAX_PLAUSIBLE {
+            return None;
+        }
+        let wanted = Lease::starting_at(below.next(), ticks.max(1));
+        let lease = Lease {
+            start: wanted.start,
+            end: wanted.end.min(Lamport::MAX_PLAUSIBLE),
+        };
+        let next = Self {
+            value: self.value.max(of(floor)),
+            leased_to: self.leased_to.max(lease.end),
+        };
+        Some((lease, next))
     }
-    let wanted = Lease::starting_at(below.next(), ticks.max(1));
-    let lease = Lease {
-        start: wanted.start,
-        end: wanted.end.min(Lamport::MAX_PLAUSIBLE),
-    };
-    let next = Kept {
-        value: kept.value.max(of(floor)),
-        leased_to: kept.leased_to.max(lease.end),
-    };
-    Some((lease, next))
 }
 
 /// The value that the log's tail names.
@@ -106,8 +109,8 @@ mod tests {
 
     use super::*;
 
-    fn kept(value: u64, leased_to: u64) -> Kept {
-        Kept {
+    fn kept(value: u64, leased_to: u64) -> LeaseBook {
+        LeaseBook {
             value: Lamport(value),
             leased_to: Lamport(leased_to),
         }
@@ -115,10 +118,14 @@ mod tests {
 
     #[test]
     fn a_clean_tail_goes_on_where_it_is_and_debris_skips_every_lease() {
-        let clean = lease_above(LeaseFloor::Clean(Lamport(10)), kept(3, 500), 16).unwrap();
+        let clean = kept(3, 500)
+            .lease_above(LeaseFloor::Clean(Lamport(10)), 16)
+            .unwrap();
         assert_eq!(clean.0, Lease::starting_at(Lamport(11), 16));
         assert_eq!(clean.1, kept(10, 500));
-        let debris = lease_above(LeaseFloor::Debris(Lamport(10)), kept(3, 500), 16).unwrap();
+        let debris = kept(3, 500)
+            .lease_above(LeaseFloor::Debris(Lamport(10)), 16)
+            .unwrap();
         assert_eq!(debris.0, Lease::starting_at(Lamport(501), 16));
         assert_eq!(debris.1, kept(10, 516));
     }
@@ -127,11 +134,11 @@ mod tests {
     fn the_last_plausible_value_is_the_end() {
         let max = Lamport::MAX_PLAUSIBLE;
         let near = LeaseFloor::Clean(max.previous());
-        let (lease, _) = lease_above(near, kept(0, 0), 1_000).unwrap();
+        let (lease, _) = kept(0, 0).lease_above(near, 1_000).unwrap();
         assert_eq!((lease.start, lease.end), (max, max));
-        assert_eq!(lease_above(LeaseFloor::Clean(max), kept(0, 0), 1), None);
+        assert_eq!(kept(0, 0).lease_above(LeaseFloor::Clean(max), 1), None);
         let beyond = LeaseFloor::Debris(Lamport(u64::MAX));
-        assert_eq!(lease_above(beyond, kept(0, 0), 1), None);
+        assert_eq!(kept(0, 0).lease_above(beyond, 1), None);
     }
 
     fn number() -> impl Strategy<Value = u64> {
@@ -150,7 +157,7 @@ mod tests {
         ) {
             let before = kept(value, leased_to);
             let place = if debris { LeaseFloor::Debris } else { LeaseFloor::Clean };
-            let Some((lease, after)) = lease_above(place(Lamport(floor)), before, ticks) else {
+            let Some((lease, after)) = before.lease_above(place(Lamport(floor)), ticks) else {
                 let highest = if debris { floor.max(value).max(leased_to) } else { floor.max(value) };
                 prop_assert_eq!(Lamport(highest), Lamport::MAX_PLAUSIBLE);
                 return Ok(());
@@ -167,10 +174,10 @@ mod tests {
         fn leases_after_debris_never_overlap(
             floors in prop::collection::vec((0_u64..10_000, 1_u64..500), 1..20),
         ) {
-            let mut kept = Kept::default();
+            let mut kept = LeaseBook::default();
             let mut last_end = Lamport(0);
             for (floor, ticks) in floors {
-                let (lease, next) = lease_above(LeaseFloor::Debris(Lamport(floor)), kept, ticks).unwrap();
+                let (lease, next) = kept.lease_above(LeaseFloor::Debris(Lamport(floor)), ticks).unwrap();
                 prop_assert!(lease.start > last_end);
                 (kept, last_end) = (next, lease.end);
             }

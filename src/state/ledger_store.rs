@@ -8,22 +8,23 @@
 //! loss of either, and a commit is durable as soon as one of them has it.
 
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
 use crate::state::codec::CodecError;
+use crate::state::ground::{Files, Shelf, SledShelf};
 use crate::state::ledger::{Changes, Commit, Ledger};
-use crate::state::store::{Job, Store};
 use crate::state::{Note, Noted, SenderLock, StateError, ViewError, view};
 use crate::target::TargetId;
 
-mod entries;
+pub(super) mod entries;
 
 /// The delivery ledger in the hands of its one owner.
 #[derive(Debug)]
-pub struct LedgerStore {
+pub struct LedgerStore<S = SledShelf> {
     dir: PathBuf,
-    store: Store,
-    sender: SenderLock,
+    files: Arc<dyn Files>,
+    shelf: S,
     ledger: Ledger,
     /// The store that holds all of `ledger` but the last commit; `None` when
     /// no store does.
@@ -37,25 +38,22 @@ pub struct Committed {
     pub revision: u64,
 }
 
-impl LedgerStore {
+impl<S: Shelf> LedgerStore<S> {
     pub(super) fn open(
         dir: PathBuf,
-        store: Store,
-        sender: SenderLock,
+        files: Arc<dyn Files>,
+        shelf: S,
         deadline: Duration,
     ) -> Result<Noted<Self>, StateError> {
-        let viewed = view::read(&view::path_in(&dir));
-        let stored = store.run(
-            deadline,
-            Box::new(|trees| Ok((entries::load(trees)?, trees.id))),
-        );
+        let viewed = view::read(files.as_ref(), &view::path_in(&dir));
+        let stored = shelf.load(deadline);
         let mut notes = Vec::new();
         let (mut ledger, mut complete_in) = (Ledger::default(), None);
         match (stored, &viewed) {
             (Ok(stored), _) => {
-                let ((loaded, dropped), id) = stored.value;
+                let (loaded, dropped) = entries::load(&stored.value.entries);
                 notes.extend(stored.notes);
-                complete_in = dropped.is_empty().then_some(id);
+                complete_in = dropped.is_empty().then_some(stored.value.id);
                 notes.extend(dropped.into_iter().map(|key| Note::EntryDropped { key }));
                 ledger = loaded;
             }
@@ -78,14 +76,14 @@ impl LedgerStore {
         }
         // A commit that was cut off between the two: readers would go on showing
         // as pending what was delivered, until there is something else to send.
-        if is_behind && let Err(error) = view::write(&dir, &ledger) {
+        if is_behind && let Err(error) = view::write(files.as_ref(), &dir, &ledger) {
             let reason = error.to_string();
             notes.push(Note::ViewUnwritten { reason });
         }
         let value = Self {
             dir,
-            store,
-            sender,
+            files,
+            shelf,
             ledger,
             complete_in,
         };
@@ -96,18 +94,6 @@ impl LedgerStore {
     #[must_use]
     pub fn ledger(&self) -> &Ledger {
         &self.ledger
-    }
-
-    /// The lock that makes this the one sender.
-    #[must_use]
-    pub fn sender(&self) -> &SenderLock {
-        &self.sender
-    }
-
-    /// Gives the ledger up and keeps the right to send.
-    #[must_use]
-    pub fn into_sender(self) -> SenderLock {
-        self.sender
     }
 
     /// Applies `commit`, writes it to the store and renews the view. Durable
@@ -125,14 +111,10 @@ impl LedgerStore {
         commit: &Commit,
         deadline: Duration,
     ) -> Result<Noted<Committed>, StateError> {
-        if !self.sender.is_current() {
-            return Err(StateError::Displaced {
-                path: self.sender.path().to_owned(),
-            });
-        }
+        self.shelf.check()?;
         let changes = self.ledger.apply_noting(commit)?;
         let stored = self.store_changes(commit.target(), &changes, deadline);
-        let viewed = view::write(&self.dir, &self.ledger);
+        let viewed = view::write(self.files.as_ref(), &self.dir, &self.ledger);
         let value = Committed {
             revision: self.ledger.revision,
         };
@@ -159,16 +141,8 @@ impl LedgerStore {
     ) -> Result<Vec<Note>, StateError> {
         let mut notes = Vec::new();
         if let Some(id) = self.complete_in.take() {
-            let some = entries::changed(&self.ledger, target, changes);
-            let some = self.encoded(some)?;
-            let update: Job<_> = Box::new(move |trees| {
-                let same = trees.id == id;
-                if same {
-                    entries::update(trees, &some)?;
-                }
-                Ok(same)
-            });
-            let done = self.store.run(deadline, update)?;
+            let some = self.encoded(entries::changed(&self.ledger, target, changes))?;
+            let done = self.shelf.update(id, some, deadline)?;
             notes.extend(done.notes);
             if done.value {
                 self.complete_in = Some(id);
@@ -176,11 +150,7 @@ impl LedgerStore {
             }
         }
         let all = self.encoded(entries::all(&self.ledger))?;
-        let replace: Job<_> = Box::new(move |trees| {
-            entries::replace(trees, &all)?;
-            Ok(trees.id)
-        });
-        let done = self.store.run(deadline, replace)?;
+        let done = self.shelf.replace(all, deadline)?;
         notes.extend(done.notes);
         self.complete_in = Some(done.value);
         Ok(notes)
@@ -188,9 +158,23 @@ impl LedgerStore {
 
     fn encoded<T>(&self, entries: Result<T, CodecError>) -> Result<T, StateError> {
         entries.map_err(|error| StateError::Broken {
-            path: self.store.sled_dir(),
+            path: self.dir.clone(),
             reason: error.to_string(),
         })
+    }
+}
+
+impl LedgerStore {
+    /// The lock that makes this the one sender.
+    #[must_use]
+    pub fn sender(&self) -> &SenderLock {
+        &self.shelf.sender
+    }
+
+    /// Gives the ledger up and keeps the right to send.
+    #[must_use]
+    pub fn into_sender(self) -> SenderLock {
+        self.shelf.sender
     }
 }
 

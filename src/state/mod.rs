@@ -14,6 +14,7 @@
 
 use std::io;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
 
 use thiserror::Error;
@@ -24,6 +25,7 @@ use crate::position::{Lamport, Lease, LeaseFloor};
 mod clock;
 mod codec;
 mod failures;
+mod ground;
 mod ledger;
 mod ledger_store;
 mod lock;
@@ -32,7 +34,9 @@ mod store;
 mod text;
 mod view;
 
+pub use clock::LeaseBook;
 pub use failures::{FailureCounts, FailureReason, Failures, FailuresError};
+pub use ground::{Disk, Entry, Files, Shelf, Shelved, SledShelf};
 pub use ledger::{
     Answer, Commit, Cursor, DeliveryState, Exception, Ledger, LedgerFull, Outcome, Refusal, Retry,
     Standing, Stream, TargetLedger, Trouble,
@@ -164,13 +168,22 @@ pub struct Noted<T> {
 #[derive(Clone, Debug)]
 pub struct State {
     dir: PathBuf,
+    files: Arc<dyn Files>,
 }
 
 impl State {
     /// The state kept in `dir` (see [`Home::state_dir`]). Nothing is created.
     #[must_use]
     pub fn at(dir: impl Into<PathBuf>) -> Self {
-        Self { dir: dir.into() }
+        Self::over(dir, Arc::new(Disk))
+    }
+
+    /// The same, with the files of the view on something else than a disk. The
+    /// store, the locks and the counters stay on the disk.
+    #[must_use]
+    pub fn over(dir: impl Into<PathBuf>, files: Arc<dyn Files>) -> Self {
+        let dir = dir.into();
+        Self { dir, files }
     }
 
     /// The directory.
@@ -220,7 +233,21 @@ impl State {
         deadline: Duration,
     ) -> Result<Noted<LedgerStore>, StateError> {
         self.prepare()?;
-        LedgerStore::open(self.dir.clone(), self.store(), sender, deadline)
+        let store = self.store();
+        self.open_ledger_on(SledShelf { store, sender }, deadline)
+    }
+
+    /// The same, with the entries on a shelf of the caller's. Nothing is
+    /// created but the view.
+    ///
+    /// # Errors
+    /// Any [`StateError`] when neither the shelf nor the view can be read.
+    pub fn open_ledger_on<S: Shelf>(
+        &self,
+        shelf: S,
+        deadline: Duration,
+    ) -> Result<Noted<LedgerStore<S>>, StateError> {
+        LedgerStore::open(self.dir.clone(), Arc::clone(&self.files), shelf, deadline)
     }
 
     /// The ledger as its owner last wrote it down for readers; `None` when
@@ -229,7 +256,7 @@ impl State {
     /// # Errors
     /// [`ViewError`] when the file is there and cannot be used.
     pub fn view(&self) -> Result<Option<Ledger>, ViewError> {
-        view::read(&view::path_in(&self.dir))
+        view::read(self.files.as_ref(), &view::path_in(&self.dir))
     }
 
     /// Makes the view durable, if there is one. It is synced when it is written,
@@ -239,7 +266,7 @@ impl State {
     /// # Errors
     /// [`ViewError::Io`] when it cannot be synced.
     pub fn settle_view(&self) -> Result<(), ViewError> {
-        view::settle(&self.dir)
+        view::settle(self.files.as_ref(), &self.dir)
     }
 
     /// The counters of events that could not be recorded.

@@ -14,14 +14,13 @@
 //! a reader sees one whole ledger or another. Whatever is wrong with the file
 //! is an error, never a wrong answer.
 
-use std::fs::{self, File};
-use std::io::{self, Read, Write};
+use std::io;
 use std::path::{Path, PathBuf};
 
 use thiserror::Error;
 
-use crate::platform;
 use crate::state::codec::{self, CodecError};
+use crate::state::ground::Files;
 use crate::state::ledger::Ledger;
 
 const MAGIC: [u8; 8] = *b"skview\xff\n";
@@ -84,8 +83,12 @@ pub(super) fn path_in(state_dir: &Path) -> PathBuf {
 }
 
 /// The ledger in the file at `path`; `None` when there is no file.
-pub(super) fn read(path: &Path) -> Result<Option<Ledger>, ViewError> {
-    let bytes = match read_bounded(path) {
+pub(super) fn read(files: &dyn Files, path: &Path) -> Result<Option<Ledger>, ViewError> {
+    // A byte beyond the limit, which `decode` refuses.
+    let limit = codec::MAX_BYTES
+        .saturating_add(HEADER_BYTES)
+        .saturating_add(1);
+    let bytes = match files.read(path, u64::try_from(limit).unwrap_or(u64::MAX)) {
         Ok(bytes) => bytes,
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
         Err(source) => {
@@ -111,11 +114,9 @@ pub(super) fn read(path: &Path) -> Result<Option<Ledger>, ViewError> {
 
 /// Makes the view in `state_dir` durable, whoever wrote it: what is found there
 /// after a power cut is what was read now, or newer.
-pub(super) fn settle(state_dir: &Path) -> Result<(), ViewError> {
+pub(super) fn settle(files: &dyn Files, state_dir: &Path) -> Result<(), ViewError> {
     let path = path_in(state_dir);
-    let synced = File::open(&path)
-        .and_then(|file| file.sync_all())
-        .and_then(|()| platform::sync_dir(state_dir));
+    let synced = files.sync(&path).and_then(|()| files.sync_dir(state_dir));
     match synced {
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
         Err(source) => Err(ViewError::Io {
@@ -127,59 +128,34 @@ pub(super) fn settle(state_dir: &Path) -> Result<(), ViewError> {
     }
 }
 
-/// Reads a regular file up to a byte beyond the limit, which [`decode`] refuses.
-fn read_bounded(path: &Path) -> io::Result<Vec<u8>> {
-    if !fs::metadata(path)?.is_file() {
-        return Err(io::Error::new(
-            io::ErrorKind::InvalidInput,
-            "not a regular file",
-        ));
-    }
-    let limit = codec::MAX_BYTES
-        .saturating_add(HEADER_BYTES)
-        .saturating_add(1);
-    let mut bytes = Vec::new();
-    let limit = u64::try_from(limit).unwrap_or(u64::MAX);
-    File::open(path)?.take(limit).read_to_end(&mut bytes)?;
-    Ok(bytes)
-}
-
 /// Replaces the view in `state_dir`, durably. Only the sender may.
-pub(super) fn write(state_dir: &Path, ledger: &Ledger) -> Result<(), ViewError> {
+pub(super) fn write(files: &dyn Files, state_dir: &Path, ledger: &Ledger) -> Result<(), ViewError> {
     let path = path_in(state_dir);
     let bytes = encode(ledger).map_err(|error| ViewError::Damaged {
         path: path.clone(),
         reason: error.to_string(),
     })?;
-    replace(state_dir, &path, &bytes).map_err(|source| ViewError::Io {
+    replace(files, state_dir, &path, &bytes).map_err(|source| ViewError::Io {
         action: "write",
         path,
         source,
     })
 }
 
-fn replace(state_dir: &Path, path: &Path, bytes: &[u8]) -> io::Result<()> {
+fn replace(files: &dyn Files, state_dir: &Path, path: &Path, bytes: &[u8]) -> io::Result<()> {
     let temporary = path.with_extension("view.tmp");
-    match fs::remove_file(&temporary) {
+    match files.remove(&temporary) {
         Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
         _ => {}
     }
-    let moved = write_new(&temporary, bytes).and_then(|()| fs::rename(&temporary, path));
+    let written = files.write_new(&temporary, bytes);
+    let moved = written.and_then(|()| files.rename(&temporary, path));
     if let Err(error) = moved {
         // On a full disk every byte counts; what is left is removed next time.
-        let _ = fs::remove_file(&temporary);
+        let _ = files.remove(&temporary);
         return Err(error);
     }
-    platform::sync_dir(state_dir)
-}
-
-fn write_new(path: &Path, bytes: &[u8]) -> io::Result<()> {
-    let mut file = platform::private_options()
-        .write(true)
-        .create_new(true)
-        .open(path)?;
-    file.write_all(bytes)?;
-    file.sync_all()
+    files.sync_dir(state_dir)
 }
 
 fn encode(ledger: &Ledger) -> Result<Vec<u8>, CodecError> {

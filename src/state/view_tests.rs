@@ -4,6 +4,7 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::position::Seq;
+use crate::state::ground::Disk;
 use crate::state::{Answer, Commit, EventKey, Outcome, Project, Refusal, Retry, Trouble};
 use crate::target::TargetId;
 
@@ -63,11 +64,11 @@ fn hex(bytes: &[u8]) -> String {
 #[test]
 fn what_is_written_is_read_back_and_is_private() {
     let dir = tempfile::tempdir().unwrap();
-    assert!(read(&path_in(dir.path())).unwrap().is_none());
+    assert!(read(&Disk, &path_in(dir.path())).unwrap().is_none());
     std::fs::write(dir.path().join("delivery.view.tmp"), "left by a crash").unwrap();
     for ledger in [Ledger::default(), sample()] {
-        write(dir.path(), &ledger).unwrap();
-        assert_eq!(read(&path_in(dir.path())).unwrap(), Some(ledger));
+        write(&Disk, dir.path(), &ledger).unwrap();
+        assert_eq!(read(&Disk, &path_in(dir.path())).unwrap(), Some(ledger));
     }
     assert_eq!(std::fs::read_dir(dir.path()).unwrap().count(), 1);
     #[cfg(unix)]
@@ -99,13 +100,13 @@ fn what_is_no_view_is_named_as_that_and_never_waited_for() {
     let dir = tempfile::tempdir().unwrap();
     let path = path_in(dir.path());
     std::fs::create_dir(&path).unwrap();
-    assert!(matches!(read(&path), Err(ViewError::Io { .. })));
+    assert!(matches!(read(&Disk, &path), Err(ViewError::Io { .. })));
     std::fs::remove_dir(&path).unwrap();
     std::fs::write(&path, "").unwrap();
-    assert!(matches!(read(&path), Err(ViewError::Damaged { .. })));
-    let file = File::create(&path).unwrap();
+    assert!(matches!(read(&Disk, &path), Err(ViewError::Damaged { .. })));
+    let file = std::fs::File::create(&path).unwrap();
     file.set_len(1 << 40).unwrap();
-    assert!(matches!(read(&path), Err(ViewError::Damaged { .. })));
+    assert!(matches!(read(&Disk, &path), Err(ViewError::Damaged { .. })));
 }
 
 #[test]
@@ -114,7 +115,7 @@ fn a_newer_version_is_not_called_damage() {
     let mut bytes = encode(&sample()).unwrap();
     bytes[8] = 2;
     std::fs::write(path_in(dir.path()), sealed(bytes)).unwrap();
-    let found = read(&path_in(dir.path()));
+    let found = read(&Disk, &path_in(dir.path()));
     assert!(matches!(found, Err(ViewError::Newer { version: 2, .. })));
 }
 

@@ -17,6 +17,7 @@ use std::collections::BTreeSet;
 
 use crate::position::Seq;
 use crate::state::codec::{self, CodecError};
+use crate::state::ground::Entry;
 use crate::state::ledger::{Changes, Contact, Exception, Ledger, Stream, StreamHead};
 use crate::state::store::Trees;
 use crate::state::text::Project;
@@ -24,9 +25,6 @@ use crate::target::TargetId;
 
 /// The version of every value.
 const VERSION: u8 = 1;
-
-/// A key with its value, or with none when it is to be removed.
-pub(super) type Entry = (Vec<u8>, Option<Vec<u8>>);
 
 /// What a key says.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -106,7 +104,7 @@ fn content<T: serde::de::DeserializeOwned>(bytes: &[u8]) -> Option<T> {
 }
 
 /// The entries that `changes` touched in `ledger`.
-pub(super) fn changed(
+pub(in crate::state) fn changed(
     ledger: &Ledger,
     target: TargetId,
     changes: &Changes,
@@ -134,7 +132,7 @@ pub(super) fn changed(
 }
 
 /// All entries of `ledger`.
-pub(super) fn all(ledger: &Ledger) -> Result<Vec<Entry>, CodecError> {
+pub(in crate::state) fn all(ledger: &Ledger) -> Result<Vec<Entry>, CodecError> {
     let mut entries = vec![(Key::Revision.encode(), Some(value(&ledger.revision)?))];
     for (&target, known) in &ledger.targets {
         let key = Key::Contact(target).encode();
@@ -152,12 +150,12 @@ pub(super) fn all(ledger: &Ledger) -> Result<Vec<Entry>, CodecError> {
 }
 
 /// Writes `entries` in one atomic batch.
-pub(super) fn update(trees: &Trees, entries: &[Entry]) -> sled::Result<()> {
+pub(in crate::state) fn update(trees: &Trees, entries: &[Entry]) -> sled::Result<()> {
     trees.delivery.apply_batch(batch(entries))
 }
 
 /// Makes `entries` all that there is, in one atomic batch.
-pub(super) fn replace(trees: &Trees, entries: &[Entry]) -> sled::Result<()> {
+pub(in crate::state) fn replace(trees: &Trees, entries: &[Entry]) -> sled::Result<()> {
     let wanted: BTreeSet<&[u8]> = entries.iter().map(|(key, _)| key.as_slice()).collect();
     let mut batch = batch(entries);
     for key in trees.delivery.iter().keys() {
@@ -180,17 +178,24 @@ fn batch(entries: &[Entry]) -> sled::Batch {
     batch
 }
 
-/// The ledger in the store, and the keys of the entries that were dropped.
-pub(super) fn load(trees: &Trees) -> sled::Result<(Ledger, Vec<String>)> {
+/// Everything in the store.
+pub(in crate::state) fn read(trees: &Trees) -> sled::Result<Vec<(Vec<u8>, Vec<u8>)>> {
+    let entries = trees.delivery.iter();
+    entries
+        .map(|entry| entry.map(|(key, value)| (key.to_vec(), value.to_vec())))
+        .collect()
+}
+
+/// The ledger that these entries are, and the keys of those that were dropped.
+pub(in crate::state) fn load(entries: &[(Vec<u8>, Vec<u8>)]) -> (Ledger, Vec<String>) {
     let mut ledger = Ledger::default();
     let mut dropped = Vec::new();
     let mut start_over = Vec::new();
-    for entry in &trees.delivery {
-        let (key, bytes) = entry?;
-        let known = Key::decode(&key);
+    for (key, bytes) in entries {
+        let known = Key::decode(key);
         if known
             .as_ref()
-            .and_then(|key| add(&mut ledger, key, &bytes))
+            .and_then(|key| add(&mut ledger, key, bytes))
             .is_none()
         {
             dropped.push(key.iter().map(|byte| format!("{byte:02x}")).collect());
@@ -204,7 +209,7 @@ pub(super) fn load(trees: &Trees) -> sled::Result<(Ledger, Vec<String>)> {
         dropped.push("all".into());
         ledger = Ledger::default();
     }
-    Ok((ledger, dropped))
+    (ledger, dropped)
 }
 
 /// Puts one entry into its place; `None` when its value cannot be read.

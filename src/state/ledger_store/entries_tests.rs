@@ -18,7 +18,7 @@ fn after(work: impl Fn(&Trees) -> sled::Result<()> + Send + 'static) -> Loaded {
     let dir = tempfile::tempdir().unwrap();
     let job: Job<Loaded> = Box::new(move |trees| {
         work(trees)?;
-        load(trees)
+        Ok(load(&read(trees)?))
     });
     let done = Store::in_dir(dir.path()).run(WAIT, job).unwrap();
     assert!(done.notes.is_empty(), "{:?}", done.notes);
