@@ -5,13 +5,15 @@
 //! in an unbroken run, so whatever is written is true, and what is not written
 //! is sent again and recognised by its id.
 
-use std::time::{Duration, Instant};
+use std::sync::Arc;
+use std::time::Duration;
 
 use jiff::Timestamp;
 
+use crate::log::ambient::Ambient;
 use crate::position::Seq;
 use crate::state::{
-    Answer, Commit, Ledger, LedgerStore, Note, Outcome, Project, Refusal, Retry, StateError,
+    Answer, Commit, Ledger, LedgerStore, Note, Outcome, Project, Refusal, Retry, Shelf, StateError,
     Trouble,
 };
 use crate::sync::chunk::Chunk;
@@ -25,29 +27,36 @@ use crate::target::TargetId;
 /// How long one commit may wait for the store.
 pub(super) const COMMIT_DEADLINE: Duration = Duration::from_secs(5);
 /// The ledger is written at most this often.
-const COMMIT_EVERY: Duration = Duration::from_millis(500);
+const COMMIT_EVERY_MS: u64 = 500;
 /// After so many refusals an event is parked.
 const MAX_ATTEMPTS: u32 = 5;
 
 /// The ledger with what was learned since it was last written.
-pub(super) struct Book {
-    store: LedgerStore,
+pub(super) struct Book<S> {
+    store: LedgerStore<S>,
     pub(super) target: TargetId,
+    ambient: Arc<dyn Ambient>,
     commit: Commit,
-    written: Instant,
+    written_ms: u64,
     pub(super) notes: Vec<Note>,
     /// Events that were pending when the pass began and are settled now.
     pub(super) fresh_settled: u64,
 }
 
-impl Book {
-    pub(super) fn new(store: LedgerStore, target: TargetId, notes: Vec<Note>) -> Self {
-        let commit = Commit::new(target, now_ms());
+impl<S: Shelf> Book<S> {
+    pub(super) fn new(
+        store: LedgerStore<S>,
+        target: TargetId,
+        notes: Vec<Note>,
+        ambient: Arc<dyn Ambient>,
+    ) -> Self {
+        let now_ms = now_ms(ambient.as_ref());
         Self {
             store,
             target,
-            commit,
-            written: Instant::now(),
+            ambient,
+            commit: Commit::new(target, now_ms),
+            written_ms: now_ms,
             notes,
             fresh_settled: 0,
         }
@@ -138,7 +147,7 @@ impl Book {
         } else {
             // One minute, then four times as long each time.
             let minutes = 4_u64.saturating_pow(before);
-            Retry::At(now_ms().saturating_add(minutes.saturating_mul(60_000)))
+            Retry::At(now_ms(self.ambient.as_ref()).saturating_add(minutes.saturating_mul(60_000)))
         };
         Refusal {
             retry,
@@ -147,7 +156,8 @@ impl Book {
     }
 
     pub(super) fn flush_now_and_then(&mut self) -> Result<(), StateError> {
-        if self.written.elapsed() < COMMIT_EVERY {
+        // A clock that was set back must not stop the writing.
+        if now_ms(self.ambient.as_ref()).abs_diff(self.written_ms) < COMMIT_EVERY_MS {
             return Ok(());
         }
         let answer = Answer::Answered {
@@ -188,8 +198,9 @@ impl Book {
     }
 
     pub(super) fn flush(&mut self) -> Result<(), StateError> {
-        let commit = std::mem::replace(&mut self.commit, Commit::new(self.target, now_ms()));
-        self.written = Instant::now();
+        self.written_ms = now_ms(self.ambient.as_ref());
+        let next = Commit::new(self.target, self.written_ms);
+        let commit = std::mem::replace(&mut self.commit, next);
         if commit.is_empty() {
             return Ok(());
         }
@@ -199,6 +210,6 @@ impl Book {
     }
 }
 
-fn now_ms() -> u64 {
-    u64::try_from(Timestamp::now().as_millisecond()).unwrap_or(0)
+fn now_ms(ambient: &dyn Ambient) -> u64 {
+    u64::try_from(ambient.now_us() / 1000).unwrap_or(0)
 }

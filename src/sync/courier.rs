@@ -30,10 +30,18 @@ const RETRIES: u32 = 3;
 const FIRST_PAUSE: Duration = Duration::from_millis(500);
 
 /// What a courier needs of the world.
-pub(super) trait Line {
+pub trait Line {
     /// Sends one body; says how many bytes went over the wire.
     fn post(&mut self, body: &[u8]) -> (Result<Answer, NoAnswer>, u64);
+    /// Makes sure that the session is good as far as its own dates say.
+    ///
+    /// # Errors
+    /// [`RefreshError`] when there is none to send with.
+    fn ensure_fresh(&mut self) -> Result<(), RefreshError>;
     /// Gets another access token than the present one.
+    ///
+    /// # Errors
+    /// [`RefreshError`] when there is none to be had.
     fn refresh(&mut self) -> Result<(), RefreshError>;
     /// The time.
     fn now(&self) -> Timestamp;
@@ -41,6 +49,8 @@ pub(super) trait Line {
     fn pause(&mut self, pause: Duration);
     /// Whether somebody wants the pass to end.
     fn interrupted(&self) -> bool;
+    /// Whether the next chunk is read while one is in flight, by another thread.
+    fn reads_ahead(&self) -> bool;
 }
 
 /// Why a pass ends before everything is sent.

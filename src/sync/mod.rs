@@ -20,6 +20,7 @@ mod courier;
 mod feed;
 mod relay;
 mod send;
+mod setting;
 mod work;
 
 pub mod adopt;
@@ -34,3 +35,5 @@ pub mod report;
 pub mod route;
 pub mod status;
 pub mod survey;
+
+pub use courier::Line;

@@ -14,13 +14,16 @@ use thiserror::Error;
 
 use crate::auth::http::SetupError;
 use crate::auth::{Account, Credentials, Recipient, Store};
-use crate::config::SyncConfig;
 use crate::home::Home;
+use crate::log::ambient::{Ambient, System};
 use crate::log::read::ReadError;
 use crate::log::segment::LogDir;
 use crate::log::storage::Disk;
 use crate::position::Seq;
-use crate::state::{Project, SenderLock, Standing, State, StateError, Stream, Trouble, ViewError};
+use crate::state::{
+    LedgerStore, Noted, Project, SenderLock, Shelf, Standing, State, StateError, Stream, Trouble,
+    ViewError,
+};
 use crate::sync::book::{Book, COMMIT_DEADLINE};
 use crate::sync::chunk::{Chunk, ChunkLimits};
 use crate::sync::courier::{Carried, Courier, Line, Stop, WAIT_BUDGET};
@@ -32,38 +35,12 @@ use crate::sync::route::Bindings;
 use crate::sync::send::HttpLine;
 use crate::sync::survey::Survey;
 
+pub use crate::sync::setting::{Interrupt, Progress, Setting};
+
 /// How long a pass waits for another sender to finish.
 const SENDER_DEADLINE: Duration = Duration::from_secs(30);
 /// The pieces of that wait.
 const SENDER_TRY: Duration = Duration::from_millis(250);
-
-/// Says whether somebody wants the pass to end.
-pub type Interrupt<'a> = &'a (dyn Fn() -> bool + Sync);
-
-/// What a pass works with.
-pub struct Setting<'a> {
-    /// The home.
-    pub home: &'a Home,
-    /// Limits and certificates.
-    pub config: &'a SyncConfig,
-    /// To whom events may be sent.
-    pub recipient: &'a Recipient,
-    /// Whether the machine's switch is off.
-    pub sync_off: bool,
-    /// Says when to end early; what is known by then is kept.
-    pub interrupt: Interrupt<'a>,
-    /// Told after each chunk.
-    pub progress: &'a mut dyn FnMut(Progress),
-}
-
-/// How far a pass is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Progress {
-    /// Events that the server has given an answer to.
-    pub settled: u64,
-    /// Events that the pass set out to send.
-    pub total: u64,
-}
 
 /// Why a pass could not begin, or could not keep what it learned.
 #[derive(Debug, Error)]
@@ -120,38 +97,25 @@ pub fn run(setting: Setting<'_>) -> Result<Report, PassError> {
         });
     };
     let opened = state.open_ledger(sender, COMMIT_DEADLINE)?;
-    let bindings = Bindings::read(&dir)?;
-    let mut book = Book::new(
-        opened.value,
-        credentials.account.target().id(),
-        opened.notes,
-    );
-    let mut survey = Survey::take(&dir, book.ledger(), &bindings)?;
-    dir.sync_newest().map_err(PassError::Sync)?;
-    if book.restart_misfits(&survey)? {
-        survey = Survey::take(&dir, book.ledger(), &bindings)?;
-    }
-    let report = Report {
-        target: Some(credentials.account.target()),
-        ..Report::default()
-    };
-    let mut pass = Pass {
-        setting,
-        credentials,
-        dir,
-        bindings,
-        survey,
-        book,
-        report,
-    };
-    match pass.drain() {
-        Ok(()) => Ok(pass.finish()),
-        Err(error) => {
-            // What was learned before it is worth keeping; the first error is told.
-            let _ = pass.book.flush();
-            Err(error)
-        }
-    }
+    let pass = Pass::begin(setting, credentials, dir, opened, Arc::new(System))?;
+    pass.run(Pass::converse_by_http)
+}
+
+/// The same behind the gates, over a line, a log and a ledger of the caller's,
+/// at the caller's time.
+///
+/// # Errors
+/// [`PassError`], as with [`run`].
+pub fn run_over<'a, S: Shelf, L: Line>(
+    setting: Setting<'a>,
+    credentials: &'a Credentials,
+    dir: LogDir,
+    opened: Noted<LedgerStore<S>>,
+    ambient: Arc<dyn Ambient>,
+    line: &mut L,
+) -> Result<Report, PassError> {
+    let pass = Pass::begin(setting, credentials, dir, opened, ambient)?;
+    pass.run(|pass, todo| pass.converse(line, todo))
 }
 
 /// Waits for the right to send; `None` when somebody wants the pass to end.
@@ -188,41 +152,91 @@ fn held_back(
     })
 }
 
-struct Pass<'a> {
+struct Pass<'a, S> {
     setting: Setting<'a>,
     credentials: &'a Credentials,
     dir: LogDir,
     bindings: Bindings,
     survey: Survey,
-    book: Book,
+    book: Book<S>,
     report: Report,
 }
 
-impl Pass<'_> {
-    fn drain(&mut self) -> Result<(), PassError> {
+type Todo = [(Project, Pick)];
+
+impl<'a, S: Shelf> Pass<'a, S> {
+    /// Fixes the end of the pass and makes the log durable up to there.
+    fn begin(
+        setting: Setting<'a>,
+        credentials: &'a Credentials,
+        dir: LogDir,
+        opened: Noted<LedgerStore<S>>,
+        ambient: Arc<dyn Ambient>,
+    ) -> Result<Self, PassError> {
+        let target = credentials.account.target();
+        let bindings = Bindings::read(&dir)?;
+        let mut book = Book::new(opened.value, target.id(), opened.notes, ambient);
+        let mut survey = Survey::take(&dir, book.ledger(), &bindings)?;
+        dir.sync_newest().map_err(PassError::Sync)?;
+        if book.restart_misfits(&survey)? {
+            survey = Survey::take(&dir, book.ledger(), &bindings)?;
+        }
+        let report = Report {
+            target: Some(target),
+            ..Report::default()
+        };
+        Ok(Self {
+            setting,
+            credentials,
+            dir,
+            bindings,
+            survey,
+            book,
+            report,
+        })
+    }
+
+    /// Does what there is to do, by `talk`.
+    fn run(
+        mut self,
+        talk: impl FnOnce(&mut Self, &Todo) -> Result<Option<Stop>, PassError>,
+    ) -> Result<Report, PassError> {
+        match self.drain(talk) {
+            Ok(()) => Ok(self.finish()),
+            Err(error) => {
+                // What was learned before it is worth keeping; the first error is told.
+                let _ = self.book.flush();
+                Err(error)
+            }
+        }
+    }
+
+    fn drain(
+        &mut self,
+        talk: impl FnOnce(&mut Self, &Todo) -> Result<Option<Stop>, PassError>,
+    ) -> Result<(), PassError> {
         let todo = self.todo();
         if todo.is_empty() {
             return Ok(());
         }
+        let stop = talk(self, &todo)?;
+        self.book.close(stop.as_ref(), self.report.sent > 0)?;
+        self.report.stopped = stop.map(Stopped::by);
+        Ok(())
+    }
+
+    fn converse_by_http(&mut self, todo: &Todo) -> Result<Option<Stop>, PassError> {
         let mut line = HttpLine::new(
             self.credentials.clone(),
             Store::new(self.setting.home),
             self.setting.config.ca_file.clone(),
             self.setting.interrupt,
         )?;
-        let stop = line
-            .attended(|line| self.converse(line, &todo))
-            .map_err(PassError::Thread)??;
-        self.book.close(stop.as_ref(), self.report.sent > 0)?;
-        self.report.stopped = stop.map(Stopped::by);
-        Ok(())
+        line.attended(|line| self.converse(line, todo))
+            .map_err(PassError::Thread)?
     }
 
-    fn converse(
-        &mut self,
-        line: &mut HttpLine<'_>,
-        todo: &[(Project, Pick)],
-    ) -> Result<Option<Stop>, PassError> {
+    fn converse(&mut self, line: &mut impl Line, todo: &Todo) -> Result<Option<Stop>, PassError> {
         let waited = match self.standing_wait(line) {
             Ok(waited) => waited,
             Err(stop) => return Ok(Some(stop)),
@@ -259,7 +273,7 @@ impl Pass<'_> {
 
     /// Keeps a Retry-After of an earlier pass, also of another process. Says
     /// how long it waited.
-    fn standing_wait(&self, line: &mut HttpLine<'_>) -> Result<Duration, Stop> {
+    fn standing_wait(&self, line: &mut impl Line) -> Result<Duration, Stop> {
         let Some(until) = self.book.retry_not_before() else {
             return Ok(Duration::ZERO);
         };
@@ -275,9 +289,9 @@ impl Pass<'_> {
 
     fn carry_all(
         &mut self,
-        line: &mut HttpLine<'_>,
+        line: &mut impl Line,
         waits: Duration,
-        todo: &[(Project, Pick)],
+        todo: &Todo,
     ) -> Result<Option<Stop>, PassError> {
         let config = self.setting.config;
         let limits = ChunkLimits {
@@ -317,7 +331,7 @@ impl Pass<'_> {
         Ok(None)
     }
 
-    fn planned(&self, todo: &[(Project, Pick)]) -> u64 {
+    fn planned(&self, todo: &Todo) -> u64 {
         todo.iter().fold(0, |sum, (stream, pick)| {
             let events = match pick {
                 Pick::Only(seqs) => u64::try_from(seqs.len()).unwrap_or(u64::MAX),

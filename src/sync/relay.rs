@@ -1,6 +1,6 @@
 //! One stream from the log to the courier, one chunk read ahead.
 //!
-//! A thread reads the next chunk while the present one is in flight. It ends
+//! Where the line wants it, a thread reads the next chunk while the present one is in flight. It ends
 //! with the stream, and as soon as nobody takes its chunks any more.
 
 use std::sync::{Mutex, PoisonError, mpsc};
@@ -28,6 +28,9 @@ pub(super) fn carry_stream<L: Line>(
     mut feed: Feed<'_>,
     settle: &mut dyn FnMut(&Chunk, &Carried, u64) -> Result<Flow, StateError>,
 ) -> Result<Option<Ended>, PassError> {
+    if !courier.line.reads_ahead() {
+        return carry_in_turn(courier, feed, settle);
+    }
     let limits = &Mutex::new(courier.limits);
     thread::scope(|scope| {
         // Without room of its own the channel keeps one chunk waiting, no more.
@@ -57,4 +60,19 @@ pub(super) fn carry_stream<L: Line>(
         }
         Ok(None)
     })
+}
+
+/// The same on one thread.
+fn carry_in_turn<L: Line>(
+    courier: &mut Courier<'_, L>,
+    mut feed: Feed<'_>,
+    settle: &mut dyn FnMut(&Chunk, &Carried, u64) -> Result<Flow, StateError>,
+) -> Result<Option<Ended>, PassError> {
+    while let Some(chunk) = feed.next(courier.limits)? {
+        let carried = courier.carry(&chunk);
+        if let Flow::Stop = settle(&chunk, &carried, courier.wire_bytes)? {
+            return Ok(Some(Ended(carried.stop)));
+        }
+    }
+    Ok(None)
 }

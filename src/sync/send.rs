@@ -87,14 +87,6 @@ impl<'a> HttpLine<'a> {
         })
     }
 
-    /// Makes sure that the access token is good as far as its own dates say.
-    pub(super) fn ensure_fresh(&mut self) -> Result<(), RefreshError> {
-        if self.credentials.access_is_fresh(Timestamp::now()) {
-            return Ok(());
-        }
-        self.refresh()
-    }
-
     fn without_token(&self, mut answer: Answer) -> Answer {
         let token = self.credentials.access.expose_secret().as_bytes();
         blot_out(&mut answer.body, token);
@@ -117,6 +109,13 @@ impl Line for HttpLine<'_> {
         let answer = self.client.post_json(PATH, token, &packed, Encoding::Gzip);
         let bytes = u64::try_from(packed.len()).unwrap_or(u64::MAX);
         (answer.map(|answer| self.without_token(answer)), bytes)
+    }
+
+    fn ensure_fresh(&mut self) -> Result<(), RefreshError> {
+        if self.credentials.access_is_fresh(Timestamp::now()) {
+            return Ok(());
+        }
+        self.refresh()
     }
 
     fn refresh(&mut self) -> Result<(), RefreshError> {
@@ -147,6 +146,10 @@ impl Line for HttpLine<'_> {
 
     fn interrupted(&self) -> bool {
         (self.interrupt)()
+    }
+
+    fn reads_ahead(&self) -> bool {
+        true
     }
 }
 

@@ -39,6 +39,10 @@ impl<F: FnMut(&[String]) -> Result<Answer, NoAnswer>> Line for Bench<F> {
         ((self.answer)(&ids), 1)
     }
 
+    fn ensure_fresh(&mut self) -> Result<(), RefreshError> {
+        Ok(())
+    }
+
     fn refresh(&mut self) -> Result<(), RefreshError> {
         self.refreshes += 1;
         Ok(())
@@ -53,6 +57,10 @@ impl<F: FnMut(&[String]) -> Result<Answer, NoAnswer>> Line for Bench<F> {
     }
 
     fn interrupted(&self) -> bool {
+        false
+    }
+
+    fn reads_ahead(&self) -> bool {
         false
     }
 }
