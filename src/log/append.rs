@@ -11,9 +11,9 @@
 //! * The lock file and `state/LOCK` are never held together; a lease that is
 //!   needed here comes in from outside or is taken from the log itself.
 
+use std::collections::BTreeSet;
 use std::io;
-use std::path::PathBuf;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 pub use crate::log::outcome::{AppendError, Appended, Note, Outcome, Placed};
@@ -21,12 +21,12 @@ pub use crate::log::record::{Record, Refused, Stamp, Tick};
 
 use crate::log::ambient::Ambient;
 use crate::log::fill::Fill;
-use crate::log::header::{HeaderRead, NodeId};
+use crate::log::header::{Header, HeaderRead, NodeId};
 use crate::log::segment::{Access, LogDir};
-use crate::log::storage::{Held, StoredFile};
+use crate::log::storage::Held;
 use crate::log::tail::{self, Ending};
-use crate::log::writer::Writer;
-use crate::position::{Lamport, Lease, LeaseFloor, Ordinal};
+use crate::log::writer::{Unsynced, Writer};
+use crate::position::{Lamport, Lease, LeaseFloor};
 
 /// The node that a home's events are issued by, when the home is first used.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -73,8 +73,10 @@ pub struct Log {
     pub(super) dir: LogDir,
     pub(super) ambient: Arc<dyn Ambient>,
     pub(super) options: LogOptions,
-    /// A segment on which a write or sync failed: nothing more is added to it.
-    dead: Mutex<Option<Ordinal>>,
+    /// The ids of segments on which a write or sync failed: nothing more is
+    /// added to them. By id, because a directory that is made anew counts its
+    /// ordinals from one again.
+    dead: Mutex<BTreeSet<[u8; 16]>>,
 }
 
 impl Log {
@@ -85,7 +87,7 @@ impl Log {
             dir,
             ambient,
             options,
-            dead: Mutex::new(None),
+            dead: Mutex::default(),
         }
     }
 
@@ -167,48 +169,49 @@ impl Log {
         let mut writer = Writer::new(self, held, lease, records.len());
         let failure = writer.write(records).err();
         let (mut appended, unsynced) = writer.finish(failure);
-        if let Some((path, ordinal, file)) = unsynced {
-            self.sync(&mut appended, file.as_ref(), path, ordinal);
+        if let Some(unsynced) = unsynced {
+            self.sync(&mut appended, unsynced);
         }
         appended
     }
 
     /// Makes what was written last durable, and says so record by record.
-    fn sync(
-        &self,
-        appended: &mut Appended,
-        file: &dyn StoredFile,
-        path: PathBuf,
-        ordinal: Ordinal,
-    ) {
+    fn sync(&self, appended: &mut Appended, unsynced: Unsynced) {
+        let Unsynced { path, header, file } = unsynced;
         let synced = file.sync();
+        let mut first = None;
         for outcome in &mut appended.outcomes {
             if let Outcome::Unknown(placed) = outcome
-                && placed.ordinal == ordinal
-                && synced.is_ok()
+                && placed.ordinal == header.ordinal
             {
-                *outcome = Outcome::Recorded(*placed);
+                first = first.or(Some(placed.offset));
+                if synced.is_ok() {
+                    *outcome = Outcome::Recorded(*placed);
+                }
             }
         }
         if let Err(source) = synced {
-            self.give_up_on(ordinal);
-            let offset = appended.first_unknown().unwrap_or_default();
-            appended.failure = Some(AppendError::Unknown {
+            self.give_up_on(&header);
+            appended.failure.get_or_insert(AppendError::Unknown {
                 action: "sync",
                 path,
-                offset,
+                offset: first.unwrap_or_default(),
                 source,
             });
         }
     }
 
     /// Nothing more is added to this segment by this log.
-    pub(super) fn give_up_on(&self, ordinal: Ordinal) {
-        *self.dead.lock().unwrap_or_else(PoisonError::into_inner) = Some(ordinal);
+    pub(super) fn give_up_on(&self, header: &Header) {
+        self.dead().insert(header.segment_id);
     }
 
-    pub(super) fn gave_up_on(&self, ordinal: Ordinal) -> bool {
-        *self.dead.lock().unwrap_or_else(PoisonError::into_inner) == Some(ordinal)
+    pub(super) fn gave_up_on(&self, header: &Header) -> bool {
+        self.dead().contains(&header.segment_id)
+    }
+
+    fn dead(&self) -> MutexGuard<'_, BTreeSet<[u8; 16]>> {
+        self.dead.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Takes the writer lock, creating the directory when it is missing.

@@ -130,23 +130,26 @@ impl Backward {
         }))
     }
 
-    /// Goes to the end of the newest segment that was not read yet.
+    /// Goes to the end of the newest segment that was not read yet. A segment
+    /// counts as read only when it was opened: after an error it comes again.
     fn enter(&mut self) -> Result<bool, ReadError> {
         loop {
             self.find_missing()?;
-            let Some(ordinal) = self.ordinals.pop() else {
+            let Some(ordinal) = self.ordinals.last().copied() else {
                 return Ok(false);
             };
-            self.below = ordinal;
             let path = self.dir.segment_path(ordinal);
             let opened = match self.dir.open(ordinal, Access::Read) {
-                Err(error) if error.kind() == io::ErrorKind::NotFound => continue,
+                Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                    self.done_with(ordinal);
+                    continue;
+                }
                 other => other.map_err(ReadError::io("open", path.clone()))?,
             };
             let recorded = self
                 .predecessor
                 .filter(|recorded| recorded.ordinal == ordinal);
-            match &opened.read {
+            let place = match &opened.read {
                 HeaderRead::Newer { version } => {
                     return Err(ReadError::Newer {
                         path,
@@ -155,22 +158,36 @@ impl Backward {
                 }
                 HeaderRead::Sound { header, .. } if opened.naming != Naming::Wrong => {
                     let header = header.clone();
+                    let recorded = recorded.filter(|recorded| recorded.id == header.segment_id);
                     self.predecessor = Some(header.predecessor);
-                    self.place = Some(Place::at_end(ordinal, &header, opened, recorded));
-                    self.buffer.clear();
-                    return Ok(true);
+                    Place::at_end(ordinal, &header, opened, recorded)
                 }
-                HeaderRead::Sound { .. } => self.look_again()?,
+                HeaderRead::Sound { .. } => {
+                    self.below = ordinal;
+                    self.look_again()?;
+                    continue;
+                }
                 HeaderRead::Unreadable => {
-                    let Some(recorded) = recorded.filter(|recorded| recorded.id != [0; 16]) else {
-                        continue;
-                    };
-                    self.place = Some(Place::headless(ordinal, opened, recorded));
-                    self.buffer.clear();
-                    return Ok(true);
+                    match recorded.filter(|recorded| recorded.id != [0; 16]) {
+                        Some(recorded) => Place::headless(ordinal, opened, recorded),
+                        None => {
+                            self.done_with(ordinal);
+                            continue;
+                        }
+                    }
                 }
-            }
+            };
+            self.done_with(ordinal);
+            self.place = Some(place);
+            self.buffer.clear();
+            return Ok(true);
         }
+    }
+
+    /// The newest segment that is left is dealt with.
+    fn done_with(&mut self, ordinal: Ordinal) {
+        self.ordinals.pop();
+        self.below = ordinal;
     }
 
     /// When the segment that comes now is not in its place, it may be under

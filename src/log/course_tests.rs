@@ -115,7 +115,7 @@ fn rows_of_refusal(refusal: &AppendError) -> &'static [&'static str] {
         AppendError::Busy { .. } => &["busy"],
         AppendError::Newer { .. } => &["newer format"],
         AppendError::Full { .. } | AppendError::ClockExhausted => &["full"],
-        AppendError::Io { .. } => &["not writable"],
+        AppendError::Io { .. } => &["not writable", "not readable"],
         // The append after it meets the segment again.
         AppendError::Unknown { .. } => &["given up"],
     }
@@ -149,7 +149,7 @@ fn rows_of_end(unfinished: Option<&Unfinished>) -> &'static [&'static str] {
 fn rows_of_stop(stop: &ReadError) -> &'static [&'static str] {
     match stop {
         ReadError::Newer { .. } => &["newer format"],
-        ReadError::Io { .. } => &["not writable"],
+        ReadError::Io { .. } => &["not readable"],
     }
 }
 

@@ -84,7 +84,9 @@ pub(super) fn find(log: &Log, lock_identity: u64) -> Result<Newest, AppendError>
         } else {
             Made::Elsewhere
         };
-        if made == Made::Elsewhere && is_stranger(log, &header, &ordinals) {
+        if made == Made::Elsewhere
+            && is_stranger(log, &header, &ordinals).map_err(failed("read", path.clone()))?
+        {
             continue;
         }
         let tail =
@@ -118,23 +120,23 @@ pub(super) fn find(log: &Log, lock_identity: u64) -> Result<Newest, AppendError>
 /// Whether the readers would take this segment for a stranger behind the ones
 /// before it. Asked only of one that was made elsewhere: a copied home is
 /// linked to what was before, a file that was put here by mistake is not.
-fn is_stranger(log: &Log, header: &Header, older: &[Ordinal]) -> bool {
-    let before = older.iter().rev().find_map(|ordinal| {
-        let opened = log.dir.open(*ordinal, Access::Read).ok()?;
-        match (&opened.read, opened.naming) {
-            (HeaderRead::Sound { header, .. }, Naming::Right | Naming::Misnamed) => {
-                let tail = tail::find(opened.file.as_ref(), header, opened.size).ok()?;
-                Some((header.clone(), tail))
-            }
-            _ => None,
-        }
-    });
-    before.is_some_and(|(before, tail)| {
+fn is_stranger(log: &Log, header: &Header, older: &[Ordinal]) -> io::Result<bool> {
+    for ordinal in older.iter().rev() {
+        let opened = match log.dir.open(*ordinal, Access::Read) {
+            // Pruning removes the oldest: nothing is missing before this one.
+            Err(error) if error.kind() == io::ErrorKind::NotFound => continue,
+            other => other?,
+        };
+        let (HeaderRead::Sound { header: before, .. }, Naming::Right | Naming::Misnamed) =
+            (&opened.read, opened.naming)
+        else {
+            continue;
+        };
+        let tail = tail::find(opened.file.as_ref(), before, opened.size)?;
         let place = (before.ordinal, before.segment_id);
-        let predecessor = &header.predecessor;
-        (predecessor.ordinal, predecessor.id) != place
-            && is_alien(header, place, tail.last_seq.next())
-    })
+        return Ok(is_alien(header, place, tail.last_seq.next()));
+    }
+    Ok(false)
 }
 
 /// Whether a segment comes before those that were found unreadable.
@@ -159,7 +161,7 @@ impl Resting {
                 Ending::Clean => Ends::Clean,
                 Ending::Debris { .. } => Ends::InDebris,
             },
-            trust: if log.gave_up_on(self.header.ordinal) {
+            trust: if log.gave_up_on(&self.header) {
                 Trust::GivenUp
             } else {
                 Trust::Whole

@@ -138,11 +138,4 @@ impl Appended {
             pressure: Pressure::Calm,
         }
     }
-
-    pub(super) fn first_unknown(&self) -> Option<Offset> {
-        self.outcomes.iter().find_map(|outcome| match outcome {
-            Outcome::Unknown(placed) => Some(placed.offset),
-            _ => None,
-        })
-    }
 }

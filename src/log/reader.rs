@@ -29,9 +29,19 @@ pub struct Reader {
     from: Seq,
     place: Option<Place>,
     buffer: Vec<u8>,
+    /// Whether the buffer holds what the present segment should be judged by.
+    filled: Filled,
     passed: Passed,
     segments: u64,
     debris_bytes: u64,
+}
+
+/// Whether the last reading of the present segment succeeded.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Filled {
+    Yes,
+    /// An error came between: it is read again before anything is judged.
+    No,
 }
 
 /// What the next bytes of the buffer are.
@@ -59,6 +69,7 @@ impl Reader {
             from: from.max(Seq(1)),
             place: None,
             buffer: Vec::new(),
+            filled: Filled::Yes,
             passed: Passed::default(),
             segments: 0,
             debris_bytes: 0,
@@ -96,7 +107,11 @@ impl Reader {
     ///
     /// # Errors
     /// [`ReadError`]. A segment that vanished because it was pruned is none.
+    /// After an error nothing is skipped: the next step tries again.
     pub fn step(&mut self) -> Result<Step<'_>, ReadError> {
+        if self.filled == Filled::No {
+            self.fill()?;
+        }
         loop {
             match self.look() {
                 Look::Frame { seq, .. } if seq < self.from => {}
@@ -303,6 +318,8 @@ impl Reader {
         place.base = place.unread_offset();
         place.used = 0;
         place.fresh = true;
+        self.buffer.clear();
+        self.filled = Filled::No;
         let failed = |path| ReadError::io("read", path);
         let path = self.dir.segment_path(place.ordinal);
         let size = place.file.size().map_err(failed(path.clone()))?;
@@ -313,6 +330,7 @@ impl Reader {
         let length = as_usize(end.saturating_sub(place.base.0)).min(MAX_FILE_BYTES);
         read_range(place.file.as_ref(), place.base.0, length, &mut self.buffer)
             .map_err(failed(path))?;
+        self.filled = Filled::Yes;
         if let Fate::Final { .. } = place.fate {
             self.debris_bytes = self.debris_bytes.saturating_add(size.saturating_sub(end));
         }
@@ -325,13 +343,16 @@ impl Reader {
         let Some(place) = &mut self.place else {
             return Ok(());
         };
+        let is_gone = self.dir.is_gone(place.ordinal);
+        let is_gone = is_gone
+            .map_err(|error| ReadError::io("read", self.dir.segment_path(place.ordinal))(error))?;
         let names_it = recorded.ordinal == place.ordinal && recorded.id == place.id;
         place.fate = if names_it {
             Fate::Final {
                 valid_end: recorded.valid_end,
                 last_seq: recorded.last_seq,
             }
-        } else if self.dir.is_gone(place.ordinal) {
+        } else if is_gone {
             Fate::Pruned
         } else {
             // Segments between are missing: what is there is all there is. When

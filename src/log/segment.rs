@@ -154,10 +154,12 @@ impl LogDir {
         }
         let mut seen = Vec::new();
         for file in &files {
-            // What cannot be opened is found out about in its own place.
-            if let Ok(opened) = self.open_file(*file, *file, Access::Read)
-                && let HeaderRead::Sound { header, .. } = opened.read
-            {
+            let opened = match self.open_file(*file, *file, Access::Read) {
+                // Pruned between the listing and now.
+                Err(error) if error.kind() == io::ErrorKind::NotFound => continue,
+                other => other?,
+            };
+            if let HeaderRead::Sound { header, .. } = opened.read {
                 seen.push(Seen {
                     file: *file,
                     header,
@@ -179,20 +181,26 @@ impl LogDir {
     }
 
     /// Whether there is no file of this ordinal any more.
-    pub(super) fn is_gone(&self, ordinal: Ordinal) -> bool {
-        matches!(self.size_of(ordinal), Err(error) if error.kind() == io::ErrorKind::NotFound)
+    pub(super) fn is_gone(&self, ordinal: Ordinal) -> io::Result<bool> {
+        match self.size_of(ordinal) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(true),
+            other => other.map(|_| false),
+        }
     }
 
     /// The bytes of all segment files. One that is pruned meanwhile counts none.
     ///
     /// # Errors
-    /// Any I/O error of listing the directory.
+    /// Any I/O error of listing the directory or looking at a file.
     pub fn bytes(&self) -> io::Result<u64> {
-        let ordinals = self.ordinals()?;
-        let sizes = ordinals
-            .into_iter()
-            .filter_map(|ordinal| self.size_of(ordinal).ok());
-        Ok(sizes.fold(0, u64::saturating_add))
+        let mut bytes: u64 = 0;
+        for ordinal in self.ordinals()? {
+            bytes = match self.size_of(ordinal) {
+                Err(error) if error.kind() == io::ErrorKind::NotFound => bytes,
+                other => bytes.saturating_add(other?),
+            };
+        }
+        Ok(bytes)
     }
 
     /// The header of the segment with this ordinal; `None` when it cannot be

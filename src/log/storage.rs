@@ -238,7 +238,8 @@ impl Held for DiskLock {
 }
 
 /// Reads `[offset, offset + length)`, or up to the end of the file when that
-/// comes first, into `buffer`, replacing what was in it.
+/// comes first, into `buffer`, replacing what was in it. After an error the
+/// buffer is empty: what was not read is never taken for bytes of the file.
 ///
 /// # Errors
 /// Any I/O error; interruptions are retried.
@@ -257,7 +258,10 @@ pub(super) fn read_range(
             Ok(0) => break,
             Ok(count) => filled += count,
             Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-            Err(error) => return Err(error),
+            Err(error) => {
+                buffer.clear();
+                return Err(error);
+            }
         }
     }
     buffer.truncate(filled);

@@ -57,7 +57,7 @@ impl Passed {
     pub(super) fn next(&mut self, dir: &LogDir, from: Seq) -> Result<Found, ReadError> {
         loop {
             let listed = list(dir)?;
-            let later = self.later(dir, &listed, from);
+            let later = self.later(dir, &listed, from)?;
             let Some((index, opened)) = first_there(dir, &later)? else {
                 return Ok(Found::Nothing);
             };
@@ -76,16 +76,21 @@ impl Passed {
     }
 
     /// The segments that were not dealt with yet.
-    fn later(&self, dir: &LogDir, listed: &[Ordinal], from: Seq) -> Vec<Ordinal> {
+    fn later(
+        &self,
+        dir: &LogDir,
+        listed: &[Ordinal],
+        from: Seq,
+    ) -> Result<Vec<Ordinal>, ReadError> {
         let first_look = self.place.0 == 0 && self.done.0 == 0;
         let start = if first_look {
-            start_for(dir, listed, from)
+            start_for(dir, listed, from)?
         } else {
             Ordinal(0)
         };
         let after = self.place.max(self.done);
         let is_later = |ordinal: &Ordinal| *ordinal > after && *ordinal >= start;
-        listed.iter().copied().filter(is_later).collect()
+        Ok(listed.iter().copied().filter(is_later).collect())
     }
 
     /// Whether there may be segments under wrong names: this one's is, or one
@@ -146,11 +151,11 @@ impl Passed {
                 )))
             }
             HeaderRead::Sound { header, .. } => {
-                Ok(self.segment(dir, ordinal, &header, opened.file))
+                self.segment(dir, ordinal, &header, opened.file, heirs)
             }
-            HeaderRead::Unreadable => match named_by_heir(dir, ordinal, heirs) {
+            HeaderRead::Unreadable => match named_by_heir(dir, ordinal, heirs)? {
                 Some(named) if named.id != [0; 16] && self.reported == ordinal => {
-                    Ok(self.headless(ordinal, opened.file, named))
+                    self.headless(dir, ordinal, opened.file, named)
                 }
                 Some(named) if named.id != [0; 16] => {
                     self.reported = ordinal;
@@ -185,28 +190,50 @@ impl Passed {
         ordinal: Ordinal,
         header: &Header,
         file: Box<dyn StoredFile>,
-    ) -> Found {
+        heirs: &[Ordinal],
+    ) -> Result<Found, ReadError> {
+        let gap = self
+            .expected
+            .and_then(|seq| SeqRange::before(seq, header.first_seq));
         // Pruning removes the oldest first: where the segment that is being
         // read is gone, those behind it were pruned and are not missing.
-        let lost = self
-            .expected
-            .and_then(|seq| SeqRange::before(seq, header.first_seq))
-            .filter(|_| !dir.is_gone(self.place));
+        let lost = match gap {
+            Some(_) if is_gone(dir, self.place)? => None,
+            other => other,
+        };
         let start = (header.first_seq, header.predecessor.last_clock);
-        let place = Place::new(ordinal, header.segment_id, file, start, Fate::Open);
-        Found::Segment {
+        // What lies behind the end that the successor recorded was never
+        // confirmed to anybody, also when it is a whole frame.
+        let named = named_by_heir(dir, ordinal, heirs)?;
+        let fate = match named.filter(|named| named.id == header.segment_id) {
+            Some(named) => Fate::Final {
+                valid_end: named.valid_end,
+                last_seq: named.last_seq,
+            },
+            None => Fate::Open,
+        };
+        let place = Place::new(ordinal, header.segment_id, file, start, fate);
+        Ok(Found::Segment {
             place: Box::new(place),
             predecessor: header.predecessor,
             lost,
-        }
+        })
     }
 
     /// A segment whose own header is unreadable, as its successor describes it.
-    fn headless(&self, ordinal: Ordinal, file: Box<dyn StoredFile>, named: Predecessor) -> Found {
-        let seq = self
-            .expected
-            .or_else(|| first_seq_of(file.as_ref(), &named))
-            .unwrap_or(Seq(1));
+    fn headless(
+        &self,
+        dir: &LogDir,
+        ordinal: Ordinal,
+        file: Box<dyn StoredFile>,
+        named: Predecessor,
+    ) -> Result<Found, ReadError> {
+        let seq = match self.expected {
+            None => first_seq_of(file.as_ref(), &named)
+                .map_err(|error| ReadError::io("read", dir.segment_path(ordinal))(error))?,
+            expected => expected,
+        };
+        let seq = seq.unwrap_or(Seq(1));
         let fate = Fate::Final {
             valid_end: named.valid_end,
             last_seq: named.last_seq,
@@ -216,11 +243,11 @@ impl Passed {
             ordinal: self.place,
             ..Predecessor::default()
         };
-        Found::Segment {
+        Ok(Found::Segment {
             place: Box::new(place),
             predecessor,
             lost: None,
-        }
+        })
     }
 
     fn pass_over(
@@ -255,10 +282,16 @@ impl Passed {
 
 /// Whether a segment claims a place that is not its own behind the segment at
 /// `place`: numbers that were used already, or another file where that one is.
+///
+/// One that names the segment at `place` is never alien: where numbers were
+/// read that it uses again, those that were read lie behind the end that it
+/// recorded, and count for nothing.
 pub(super) fn is_alien(header: &Header, place: (Ordinal, [u8; 16]), expected: Seq) -> bool {
     let predecessor = &header.predecessor;
-    let stranger =
-        predecessor.ordinal == place.0 && predecessor.id != place.1 && predecessor.id != [0; 16];
+    if predecessor.ordinal == place.0 && predecessor.id == place.1 {
+        return false;
+    }
+    let stranger = predecessor.ordinal == place.0 && predecessor.id != [0; 16];
     header.first_seq < expected || stranger
 }
 
@@ -280,43 +313,66 @@ fn first_there(dir: &LogDir, ordinals: &[Ordinal]) -> Result<Option<(usize, Open
     Ok(None)
 }
 
+fn is_gone(dir: &LogDir, ordinal: Ordinal) -> Result<bool, ReadError> {
+    dir.is_gone(ordinal)
+        .map_err(|error| ReadError::io("read", dir.segment_path(ordinal))(error))
+}
+
 /// The number of the first frame, when that is sound.
-fn first_seq_of(file: &dyn StoredFile, named: &Predecessor) -> Option<Seq> {
+fn first_seq_of(file: &dyn StoredFile, named: &Predecessor) -> io::Result<Option<Seq>> {
     let mut bytes = Vec::new();
     let most = frame::MAX_BODY_BYTES + frame::OVERHEAD_BYTES;
-    read_range(file, as_u64(HEADER_BYTES), most, &mut bytes).ok()?;
-    frame::decode(&bytes, frame::Seed::of(&named.id))
-        .ok()
-        .map(|frame| frame.seq)
+    read_range(file, as_u64(HEADER_BYTES), most, &mut bytes)?;
+    let frame = frame::decode(&bytes, frame::Seed::of(&named.id));
+    Ok(frame.ok().map(|frame| frame.seq))
 }
 
 /// What the next sound segment says of the one with this ordinal.
-fn named_by_heir(dir: &LogDir, ordinal: Ordinal, heirs: &[Ordinal]) -> Option<Predecessor> {
-    heirs
-        .iter()
-        .filter_map(|heir| header_of(dir, *heir))
-        .map(|header| header.predecessor)
-        .find(|predecessor| predecessor.ordinal >= ordinal)
-        .filter(|predecessor| predecessor.ordinal == ordinal)
+fn named_by_heir(
+    dir: &LogDir,
+    ordinal: Ordinal,
+    heirs: &[Ordinal],
+) -> Result<Option<Predecessor>, ReadError> {
+    for heir in heirs {
+        let Some(header) = header_of(dir, *heir)? else {
+            continue;
+        };
+        let predecessor = header.predecessor;
+        if predecessor.ordinal >= ordinal {
+            return Ok(Some(predecessor).filter(|named| named.ordinal == ordinal));
+        }
+    }
+    Ok(None)
 }
 
 /// The last segment that begins at or before `from`, found in a logarithmic
 /// number of looks. An unreadable one sends the search to earlier segments,
 /// which costs time and nothing else.
-fn start_for(dir: &LogDir, ordinals: &[Ordinal], from: Seq) -> Ordinal {
-    let begins_by =
-        |ordinal: &Ordinal| header_of(dir, *ordinal).is_some_and(|header| header.first_seq <= from);
-    let index = ordinals.partition_point(begins_by);
-    ordinals
-        .get(index.saturating_sub(1))
-        .copied()
-        .unwrap_or_default()
+fn start_for(dir: &LogDir, ordinals: &[Ordinal], from: Seq) -> Result<Ordinal, ReadError> {
+    let mut candidates = ordinals;
+    let mut start = ordinals.first().copied().unwrap_or_default();
+    while let Some((below, [middle, above @ ..])) =
+        candidates.split_at_checked(candidates.len() / 2)
+    {
+        if header_of(dir, *middle)?.is_some_and(|header| header.first_seq <= from) {
+            start = *middle;
+            candidates = above;
+        } else {
+            candidates = below;
+        }
+    }
+    Ok(start)
 }
 
-fn header_of(dir: &LogDir, ordinal: Ordinal) -> Option<Header> {
-    let opened = dir.open(ordinal, Access::Read).ok()?;
-    match opened.read {
+/// The header of a segment that is in its place; `None` when it cannot be made
+/// out, or the file was pruned meanwhile.
+fn header_of(dir: &LogDir, ordinal: Ordinal) -> Result<Option<Header>, ReadError> {
+    let opened = match dir.open(ordinal, Access::Read) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+        other => other.map_err(ReadError::io("open", dir.segment_path(ordinal)))?,
+    };
+    Ok(match opened.read {
         HeaderRead::Sound { header, .. } if opened.naming != Naming::Wrong => Some(header),
         _ => None,
-    }
+    })
 }

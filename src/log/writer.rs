@@ -31,13 +31,19 @@ pub(super) struct Writer<'a> {
     unsynced_from: usize,
     /// Where a short write ended.
     landed: Option<Offset>,
+    /// A sync that failed when the call was not at its end yet.
+    setback: Option<AppendError>,
     notes: Vec<Note>,
     last_event: Option<Vec<u8>>,
 }
 
 /// The descriptor that the last frames were written through, to be synced
 /// after the lock was given back.
-pub(super) type Unsynced = (PathBuf, Ordinal, Box<dyn StoredFile>);
+pub(super) struct Unsynced {
+    pub(super) path: PathBuf,
+    pub(super) header: Header,
+    pub(super) file: Box<dyn StoredFile>,
+}
 
 impl<'a> Writer<'a> {
     pub(super) fn new(
@@ -57,6 +63,7 @@ impl<'a> Writer<'a> {
             outcomes: Vec::with_capacity(count),
             unsynced_from: 0,
             landed: None,
+            setback: None,
             notes: Vec::new(),
             last_event: None,
         }
@@ -87,15 +94,16 @@ impl<'a> Writer<'a> {
             .any(|outcome| matches!(outcome, Outcome::Unknown(_)));
         let unsynced = self
             .segment
-            .filter(|segment| pending && !self.log.gave_up_on(segment.header.ordinal))
-            .map(|segment| {
-                let ordinal = segment.header.ordinal;
-                (self.log.dir.segment_path(ordinal), ordinal, segment.file)
+            .filter(|segment| pending && !self.log.gave_up_on(&segment.header))
+            .map(|segment| Unsynced {
+                path: self.log.dir.segment_path(segment.header.ordinal),
+                header: segment.header,
+                file: segment.file,
             });
         drop(self.held);
         let appended = Appended {
             outcomes: self.outcomes,
-            failure,
+            failure: self.setback.or(failure),
             notes: self.notes,
             pressure,
         };
@@ -109,7 +117,7 @@ impl<'a> Writer<'a> {
         let Some(segment) = &self.segment else { return };
         let reached = match self.landed {
             Some(landed) => landed,
-            None if self.log.gave_up_on(segment.header.ordinal) => return,
+            None if self.log.gave_up_on(&segment.header) => return,
             None => segment.written,
         };
         for outcome in &mut self.outcomes {
@@ -210,21 +218,35 @@ impl<'a> Writer<'a> {
     }
 
     /// Syncs a segment before its successor exists. When that fails, what this
-    /// call wrote to it stays unknown; what others wrote is theirs to report.
+    /// call wrote to it stays unknown, and the caller learns why; what others
+    /// wrote is theirs to report. The rest of the call goes on in the successor.
     fn settle(&mut self, segment: &Filling) {
-        let synced = segment.file.sync().is_ok();
         let ours = self
             .outcomes
             .get_mut(self.unsynced_from..)
             .unwrap_or_default();
+        self.unsynced_from = self.unsynced_from.saturating_add(ours.len());
+        let synced = segment.file.sync();
+        let mut first = None;
         for outcome in ours {
-            if let Outcome::Unknown(placed) = outcome
-                && synced
-            {
-                *outcome = Outcome::Recorded(*placed);
+            if let Outcome::Unknown(placed) = outcome {
+                first = first.or(Some(placed.offset));
+                if synced.is_ok() {
+                    *outcome = Outcome::Recorded(*placed);
+                }
             }
         }
-        self.unsynced_from = self.outcomes.len();
+        if let Err(source) = synced {
+            self.log.give_up_on(&segment.header);
+            if let Some(offset) = first {
+                self.setback.get_or_insert(AppendError::Unknown {
+                    action: "sync",
+                    path: self.log.dir.segment_path(segment.header.ordinal),
+                    offset,
+                    source,
+                });
+            }
+        }
     }
 
     /// Creates the segment after `newest` and goes on in it.
@@ -312,9 +334,21 @@ impl<'a> Writer<'a> {
         }
         let (offset, action) = (segment.written, "write");
         match write_once(segment.file.as_ref(), &self.buffer, offset) {
+            // Whoever has replaced the lock since may not have seen these frames,
+            // and have ended the segment in front of them. Whoever replaces it
+            // from now on does see them.
+            Written::All if !self.held.is_current() => {
+                self.log.give_up_on(&segment.header);
+                return Err(AppendError::Unknown {
+                    action: "keep others out of",
+                    path,
+                    offset,
+                    source: io::Error::other("the lock file was replaced"),
+                });
+            }
             Written::All => {}
             Written::Short(count) => {
-                self.log.give_up_on(segment.header.ordinal);
+                self.log.give_up_on(&segment.header);
                 self.landed = Some(offset.plus(count));
                 let source = short(count, self.buffer.len());
                 return Err(AppendError::Io {
@@ -324,7 +358,7 @@ impl<'a> Writer<'a> {
                 });
             }
             Written::Failed(source) => {
-                self.log.give_up_on(segment.header.ordinal);
+                self.log.give_up_on(&segment.header);
                 return Err(AppendError::Unknown {
                     action,
                     path,
