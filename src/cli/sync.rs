@@ -92,7 +92,12 @@ fn now(args: &NowArgs, session: &mut Session) -> Result<(), Failure> {
     meter.clear();
     let report = report?;
     for note in &report.notes {
-        session.out.detail(visible_line(&format!("{note:?}")));
+        let text = visible_line(&note.to_string());
+        if note.needs_attention() {
+            session.out.warn(text);
+        } else {
+            session.out.detail(text);
+        }
     }
     if let Some(path) = &args.report {
         write_report(path, &report)?;

@@ -245,7 +245,8 @@ impl EmitNote {
         match self {
             Self::Pressure | Self::Project(_) | Self::Session(_) | Self::Config(_) => true,
             Self::Log(LogNote::UnreadableHeader { .. } | LogNote::NewNode { .. }) => true,
-            Self::Origin(_) | Self::State(_) => true,
+            Self::Origin(_) => true,
+            Self::State(note) => note.needs_attention(),
             Self::Log(_) | Self::NoLease(_) => false,
             Self::Pruned { .. } | Self::PruneStopped(_) | Self::Retention(_) => false,
         }
@@ -275,7 +276,7 @@ impl fmt::Display for EmitNote {
                 f,
                 "the header of segment {ordinal} cannot be read; went on in the next"
             ),
-            Self::State(note) => write_state_note(f, note),
+            Self::State(note) => note.fmt(f),
             Self::NoLease(error) => {
                 write!(f, "the clock went on from the log alone: {error}")
             }
@@ -286,19 +287,5 @@ impl fmt::Display for EmitNote {
             Self::PruneStopped(error) => write!(f, "no more room could be made: {error}"),
             Self::Retention(error) => write!(f, "no room could be made: {error}"),
         }
-    }
-}
-
-fn write_state_note(f: &mut fmt::Formatter<'_>, note: &state::Note) -> fmt::Result {
-    match note {
-        state::Note::Healed { moved_to, reason } => write!(
-            f,
-            "the state store was damaged ({reason}) and made anew; the old one is {}",
-            moved_to.display()
-        ),
-        state::Note::ImplausibleClock { value } => {
-            write!(f, "a stored clock value of {value} was ignored")
-        }
-        _ => f.write_str("the state store was put right"),
     }
 }

@@ -45,7 +45,11 @@ impl<S: Shelf> LedgerStore<S> {
         shelf: S,
         deadline: Duration,
     ) -> Result<Noted<Self>, StateError> {
-        let viewed = view::read(files.as_ref(), &view::path_in(&dir));
+        let viewed = match view::read(files.as_ref(), &view::path_in(&dir)) {
+            // It may know more than our store, and must not be overwritten.
+            Err(ViewError::Newer { path, .. }) => return Err(StateError::Newer { path }),
+            other => other,
+        };
         let stored = shelf.load(deadline);
         let mut notes = Vec::new();
         let (mut ledger, mut complete_in) = (Ledger::default(), None);
@@ -64,8 +68,11 @@ impl<S: Shelf> LedgerStore<S> {
         let is_behind = match &viewed {
             Ok(Some(viewed)) => viewed.revision < ledger.revision,
             Ok(None) => ledger.revision > 0,
-            Err(ViewError::Newer { .. }) => false,
             Err(_) => true,
+        };
+        let damage = match &viewed {
+            Err(error @ ViewError::Damaged { .. }) => Some(error.to_string()),
+            _ => None,
         };
         if let Ok(Some(viewed)) = viewed
             && (viewed.revision > ledger.revision
@@ -76,9 +83,14 @@ impl<S: Shelf> LedgerStore<S> {
         }
         // A commit that was cut off between the two: readers would go on showing
         // as pending what was delivered, until there is something else to send.
-        if is_behind && let Err(error) = view::write(files.as_ref(), &dir, &ledger) {
-            let reason = error.to_string();
-            notes.push(Note::ViewUnwritten { reason });
+        if is_behind {
+            match view::write(files.as_ref(), &dir, &ledger) {
+                Ok(()) => notes.extend(damage.map(|reason| Note::ViewRenewed { reason })),
+                Err(error) => {
+                    let reason = error.to_string();
+                    notes.push(Note::ViewUnwritten { reason });
+                }
+            }
         }
         let value = Self {
             dir,

@@ -29,6 +29,7 @@ mod ground;
 mod ledger;
 mod ledger_store;
 mod lock;
+mod note;
 mod ranges;
 mod store;
 mod text;
@@ -43,6 +44,7 @@ pub use ledger::{
 };
 pub use ledger_store::{Committed, LedgerStore};
 pub use lock::SenderLock;
+pub use note::{Note, Noted};
 pub use ranges::SeqRanges;
 pub use text::{EventKey, Project, TooLong};
 pub use view::ViewError;
@@ -118,50 +120,6 @@ impl StateError {
             source,
         }
     }
-}
-
-/// Something that was put right on the way, worth one line to a person.
-#[derive(Clone, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum Note {
-    /// The store was damaged; it was set aside and made anew.
-    Healed {
-        /// Where the damaged store is now.
-        moved_to: PathBuf,
-        /// What was wrong with it.
-        reason: String,
-    },
-    /// A stored clock value lay above every plausible one and was ignored.
-    ImplausibleClock {
-        /// The value.
-        value: u64,
-    },
-    /// An entry of the ledger could not be read and was dropped.
-    EntryDropped {
-        /// Its key, in hexadecimal.
-        key: String,
-    },
-    /// The ledger was completed from its view, which was ahead of the store.
-    RestoredFromView,
-    /// The view could not be written; readers see an older ledger.
-    ViewUnwritten {
-        /// Why.
-        reason: String,
-    },
-    /// The store could not be used; the view carries the ledger alone.
-    StoreUnavailable {
-        /// Why.
-        reason: String,
-    },
-}
-
-/// A result together with what was put right to get it.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Noted<T> {
-    /// The result.
-    pub value: T,
-    /// What was put right; empty in ordinary operation.
-    pub notes: Vec<Note>,
 }
 
 /// The state of one home: a handle on its directory. Cheap; opens nothing.

@@ -238,10 +238,33 @@ fn a_damaged_view_is_an_error_to_readers_and_mended_by_the_next_sender() {
     spoil(&state.dir().join("delivery.view"));
     assert!(state.view().is_err());
     let (mut store, notes) = open(&state);
-    assert_eq!((delivered_to(&store), notes), (Some(Seq(4)), vec![]));
+    assert_eq!(delivered_to(&store), Some(Seq(4)));
+    assert!(
+        matches!(&notes[..], [Note::ViewRenewed { .. }]),
+        "{notes:?}"
+    );
     assert_eq!(state.view().unwrap().as_ref(), Some(store.ledger()));
     store.commit(&settle(5, 5), WAIT).unwrap();
     assert_eq!(state.view().unwrap().as_ref(), Some(store.ledger()));
+}
+
+#[test]
+fn a_view_of_a_newer_version_is_never_overwritten() {
+    let (_dir, state) = state();
+    let view = state.dir().join("delivery.view");
+    let (mut store, _) = open(&state);
+    store.commit(&settle(1, 4), WAIT).unwrap();
+    let sender = store.into_sender();
+    let mut bytes = fs::read(&view).unwrap();
+    bytes[8] = 9;
+    let mut crc = crc32fast::Hasher::new();
+    crc.update(&bytes[..20]);
+    crc.update(&bytes[24..]);
+    bytes[20..24].copy_from_slice(&crc.finalize().to_le_bytes());
+    fs::write(&view, &bytes).unwrap();
+    let error = state.open_ledger(sender, WAIT).unwrap_err();
+    assert!(matches!(error, StateError::Newer { .. }), "{error}");
+    assert_eq!(fs::read(&view).unwrap(), bytes);
 }
 
 /// A sender was killed between the store and the view, and nothing new is to be

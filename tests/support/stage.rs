@@ -99,17 +99,7 @@ impl Stage {
 
     /// The binary with `input` on its stdin.
     pub fn feed(&self, home: &Home, arguments: &[&str], input: &str) -> Output {
-        let mut command = self.command(home, arguments);
-        let mut child = command.stdin(Stdio::piped()).spawn().unwrap();
-        let mut stdin = child.stdin.take().unwrap();
-        let input = input.to_owned();
-        let feeder = std::thread::spawn(move || {
-            // A command that has had enough closes its end.
-            let _ = stdin.write_all(input.as_bytes());
-        });
-        let output = child.wait_with_output().unwrap();
-        feeder.join().unwrap();
-        output
+        give(self.command(home, arguments), input)
     }
 
     /// Records events with these texts in one process; what it said.
@@ -173,6 +163,20 @@ impl Stage {
         });
         events.collect()
     }
+}
+
+/// Runs a command with `input` on its stdin.
+pub fn give(mut command: Command, input: &str) -> Output {
+    let mut child = command.stdin(Stdio::piped()).spawn().unwrap();
+    let mut stdin = child.stdin.take().unwrap();
+    let input = input.to_owned();
+    let feeder = std::thread::spawn(move || {
+        // A command that has had enough closes its end.
+        let _ = stdin.write_all(input.as_bytes());
+    });
+    let output = child.wait_with_output().unwrap();
+    feeder.join().unwrap();
+    output
 }
 
 /// Every event in the log of `home`, in order; damage is a failure.

@@ -1,0 +1,80 @@
+//! Copied homes, restored logs, and credentials of somebody else.
+
+use std::fs;
+
+use spec_kitty::home::Home;
+
+use crate::stage::{PASSWORD, events, stored};
+use crate::trial::{Trial, copy, replace};
+
+#[test]
+fn a_copied_home_is_another_node_and_both_go_on() {
+    let mut trial = Trial::new();
+    let copied = Home::at(trial.stage.path("copy"));
+    copy(trial.home.root(), copied.root());
+    trial.goes_on();
+    let original = std::mem::replace(&mut trial.home, copied);
+    assert_eq!(trial.concede(), 9);
+    trial.goes_on();
+    trial.told_once("copied or moved");
+    let copied = std::mem::replace(&mut trial.home, original);
+    trial.concede();
+    assert_eq!(trial.goes_on(), 9, "the original has not noticed anything");
+    assert_eq!(trial.told(), "");
+    let node = |home: &Home| events(home).last().unwrap().node().to_owned();
+    assert_ne!(node(&trial.home), node(&copied));
+}
+
+#[test]
+fn a_home_that_is_put_back_from_a_backup_never_repeats_a_value() {
+    let mut trial = Trial::new();
+    let backup = trial.stage.path("backup");
+    copy(trial.home.root(), &backup);
+    trial.goes_on();
+    let home = trial.home.root().to_owned();
+    replace(&backup, &home);
+    assert_eq!(trial.concede(), 9);
+    trial.goes_on();
+    trial.told_once("copied or moved");
+}
+
+#[test]
+fn a_log_that_is_put_back_from_a_backup_never_repeats_a_value() {
+    let mut trial = Trial::new();
+    let backup = trial.stage.path("backup");
+    copy(&trial.log(), &backup);
+    trial.goes_on();
+    let log = trial.log();
+    replace(&backup, &log);
+    assert_eq!(trial.concede(), 9);
+    trial.goes_on();
+    trial.told_once("copied or moved");
+}
+
+#[test]
+fn credentials_of_another_account_move_nothing() {
+    for user in ["colleague", "stranger"] {
+        let mut trial = Trial::new();
+        let own = fs::read(trial.home.credentials_file()).unwrap();
+        let theirs = trial.stage.home("theirs");
+        let arguments = [
+            "auth",
+            "login",
+            "--server",
+            trial.server.url(),
+            "-u",
+            user,
+            "--password-stdin",
+        ];
+        let output = trial.stage.feed(&theirs, &arguments, PASSWORD);
+        assert_eq!(output.status.code(), Some(0));
+        fs::copy(theirs.credentials_file(), trial.home.credentials_file()).unwrap();
+        let before = stored(&trial.server).len();
+        let output = trial.stage.run(&trial.home, &["sync", "now"]);
+        assert_eq!(output.status.code(), Some(4), "held, and said so");
+        assert_eq!(stored(&trial.server).len(), before, "nothing moved");
+        fs::write(trial.home.credentials_file(), own).unwrap();
+        assert_eq!(trial.goes_on(), 16);
+        assert_eq!(trial.told(), "");
+    }
+}
