@@ -159,16 +159,17 @@ const TEAM_KEY: &[u8] = b",\"team_slug\":";
 
 /// The JSON of an event recorded without a team, with the team as its last key.
 ///
-/// `json` must be an event as [`render`] writes it without a team. No byte of
-/// it is changed.
+/// `json` must be an event without a team: an object with other members. No byte
+/// of it is changed, and what stands behind the object stays there.
 #[must_use]
 pub fn splice_team(json: &[u8], team: &str) -> Vec<u8> {
-    let members = json.strip_suffix(b"}").unwrap_or(json);
+    let end = json.iter().rposition(|byte| *byte == b'}');
+    let (members, closing) = json.split_at(end.unwrap_or(json.len()));
     let mut out = Vec::with_capacity(json.len() + spliced_team_len(team));
     out.extend_from_slice(members);
     out.extend_from_slice(TEAM_KEY);
     push_text(&mut out, team);
-    out.push(b'}');
+    out.extend_from_slice(closing);
     out
 }
 

@@ -88,6 +88,18 @@ fn a_spliced_team_is_the_last_key_and_nothing_else_changes() {
     }
 }
 
+/// Found by fuzzing: an imported event that ended in a blank became no JSON.
+#[test]
+fn a_team_is_spliced_into_an_event_that_ends_in_blanks() {
+    for blanks in [" ", "\r\n", "\t \n"] {
+        let json = rendered(&context()) + blanks;
+        let spliced = splice_team(json.as_bytes(), "acme");
+        assert_eq!(spliced.len(), json.len() + spliced_team_len("acme"));
+        validate_wire(&spliced).unwrap();
+        assert!(spliced.ends_with(blanks.as_bytes()));
+    }
+}
+
 #[test]
 fn a_cause_is_written_into_json_and_header() {
     let cause = parse_ulid("01M81BTPNANWTPPA4TQHDBEJEJ").unwrap();

@@ -23,6 +23,7 @@
 //! means is decided in [`super::scan`].
 
 use crate::log::bytes::{as_u64, as_usize, put, u16_at, u32_at, u64_at};
+use crate::log::header::MOST_COUNTED;
 use crate::position::{Lamport, Seq};
 
 /// The first four bytes of every frame. `F5`, `C1` and `FE` occur in no UTF-8.
@@ -133,7 +134,8 @@ impl Frame<'_> {
 pub enum Fault {
     /// The bytes end before the frame does.
     Cut,
-    /// No frame begins here: wrong magic, version, reserved bits or length.
+    /// No frame begins here: wrong magic, version, reserved bits, length, or a
+    /// number that no log can reach.
     Head,
     /// The two lengths differ, or the sentinel is wrong.
     Tail,
@@ -169,16 +171,18 @@ pub(super) fn head(bytes: &[u8]) -> Result<Head, Fault> {
         .map(u64::from)
         .map(as_usize)
         .ok_or(Fault::Cut)?;
+    let seq = Seq(field(u64_at(head, 12))?);
     let known = head.starts_with(&MAGIC)
         && head.get(4) == Some(&VERSION)
         && u16_at(head, 6) == Some(0)
-        && body_bytes <= MAX_BODY_BYTES;
+        && body_bytes <= MAX_BODY_BYTES
+        && seq.0 <= MOST_COUNTED;
     if !known {
         return Err(Fault::Head);
     }
     Ok(Head {
         kind: Kind::from_byte(head.get(5).copied().ok_or(Fault::Cut)?),
-        seq: Seq(field(u64_at(head, 12))?),
+        seq,
         clock: Lamport(field(u64_at(head, 20))?),
         body_bytes,
         crc: u32_at(head, CRC_AT).ok_or(Fault::Cut)?,
@@ -331,6 +335,13 @@ mod tests {
         assert_eq!(decode(&frame, SEED), Err(Fault::Head));
     }
 
+    /// Found by fuzzing: behind the last number of all every frame had the same.
+    #[test]
+    fn a_number_that_no_log_can_reach_is_no_frame() {
+        let bytes = encoded(Kind::Event, MOST_COUNTED + 1, 1, b"x");
+        assert_eq!(decode(&bytes, SEED), Err(Fault::Head));
+    }
+
     #[test]
     fn a_body_over_the_limit_leaves_nothing_behind() {
         let mut out = b"before".to_vec();
@@ -351,7 +362,7 @@ mod tests {
     proptest! {
         #[test]
         fn what_is_encoded_is_what_is_decoded(
-            kind in any::<u8>(), seq in any::<u64>(), clock in any::<u64>(),
+            kind in any::<u8>(), seq in 0..=MOST_COUNTED, clock in any::<u64>(),
             body in proptest::collection::vec(any::<u8>(), 0..300),
             after in proptest::collection::vec(any::<u8>(), 0..50),
         ) {

@@ -61,7 +61,7 @@ fn rendered(feedback: &Feedback, ending: &str) -> String {
         "**Reviewed by**: {}{ending}**Status**: ❌ Changes Requested{ending}**Date**: {}{ending}{ending}",
         feedback.reviewer, feedback.date
     );
-    let source = feedback.text.trim_start_matches(['\n', '\r']).trim_end();
+    let source = without_closing_rules(feedback.text.trim_start_matches(['\n', '\r']));
     if source.is_empty() {
         // One blank line less: else each feedback without words adds one.
         text.truncate(text.len() - ending.len());
@@ -82,6 +82,19 @@ fn rendered(feedback: &Feedback, ending: &str) -> String {
         text.push_str(ending);
     }
     text
+}
+
+/// `text` without the rules and blanks that end it: a rule there would be taken
+/// for the one that closes the section.
+fn without_closing_rules(text: &str) -> &str {
+    let mut text = text.trim_end();
+    loop {
+        let rule = closing_rule(text);
+        if rule.is_empty() {
+            return text;
+        }
+        text = text.strip_suffix(rule).unwrap_or_default().trim_end();
+    }
 }
 
 /// `text` without an open end: a fence that stays open would make what comes
@@ -154,6 +167,19 @@ mod tests {
             format!("## Review Feedback\n\n{HEAD}---\n\n## Next\n")
         );
         assert_eq!(insert(&once, &feedback(""), "\n"), once);
+    }
+
+    /// Found by fuzzing: each time one more rule was kept.
+    #[test]
+    fn feedback_that_ends_in_a_rule_adds_none_the_second_time() {
+        for text in ["Fix it.\n\n---\n", "Fix it.\n---\n\n---", "Fix it."] {
+            let once = insert("# T\n", &feedback(text), "\n");
+            assert_eq!(
+                once,
+                format!("# T\n\n## Review Feedback\n\n{HEAD}Fix it.\n")
+            );
+            assert_eq!(insert(&once, &feedback(text), "\n"), once);
+        }
     }
 
     #[test]
