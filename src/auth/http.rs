@@ -10,15 +10,16 @@
 
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 use std::time::Duration;
 
 use secrecy::{ExposeSecret, SecretString};
 use thiserror::Error;
-use ureq::tls::{Certificate, PemItem, RootCerts, TlsConfig, parse_pem};
+use ureq::tls::TlsConfig;
 use ureq::{Agent, Proxy, http};
 
 use crate::server_url::ServerUrl;
+
+mod trust;
 
 /// How long connecting may take, name resolution and TLS each counted on its own.
 pub const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
@@ -28,8 +29,6 @@ pub const STALL_TIMEOUT: Duration = Duration::from_secs(30);
 const MAX_HEADER_BYTES: usize = 32 * 1024;
 /// The most characters that are repeated of a server's words.
 const MAX_SAID_CHARS: usize = 300;
-/// The most bytes of a certificate file.
-const MAX_CA_BYTES: u64 = 4 * 1024 * 1024;
 
 /// What one request may cost.
 #[derive(Clone, Copy, Debug)]
@@ -156,6 +155,9 @@ pub enum NoAnswer {
         /// What was wrong.
         reason: String,
     },
+    /// Somebody wanted to wait no longer.
+    #[error("the request was broken off")]
+    Abandoned,
 }
 
 /// How a request body is encoded.
@@ -189,13 +191,14 @@ impl Client {
             .proxy(proxy)
             .user_agent(concat!("spec-kitty/", env!("CARGO_PKG_VERSION")))
             .max_response_header_size(MAX_HEADER_BYTES)
-            .timeout_global(Some(limits.total))
             .timeout_resolve(Some(CONNECT_TIMEOUT))
             .timeout_connect(Some(CONNECT_TIMEOUT))
             .timeout_per_read(Some(STALL_TIMEOUT))
             .timeout_per_write(Some(STALL_TIMEOUT));
         if server.is_secure() {
-            let tls = TlsConfig::builder().root_certs(roots(ca_file)?).build();
+            let tls = TlsConfig::builder()
+                .root_certs(trust::roots(ca_file)?)
+                .build();
             config = config.tls_config(tls);
         }
         Ok(Self {
@@ -203,6 +206,16 @@ impl Client {
             server: server.clone(),
             limits,
         })
+    }
+
+    /// The same client, with the same connections, for requests that may cost
+    /// something else.
+    #[must_use]
+    pub fn within(&self, limits: Limits) -> Self {
+        Self {
+            limits,
+            ..self.clone()
+        }
     }
 
     /// The server this client talks to.
@@ -213,7 +226,8 @@ impl Client {
 
     /// Breaks off every request in flight, from another thread; this client and
     /// its clones are of no use afterwards. A connection that is only being
-    /// made goes on to its own deadline.
+    /// made goes on to its own deadline: whoever cannot wait for that lets the
+    /// request run on a thread of its own.
     pub fn hang_up(&self) {
         self.agent.clone().shutdown();
     }
@@ -233,6 +247,9 @@ impl Client {
         let mut request = self
             .agent
             .post(self.server.join(path))
+            .config()
+            .timeout_global(Some(self.limits.total))
+            .build()
             .header("Content-Type", "application/json")
             .header("Accept", "application/json");
         if encoding == Encoding::Gzip {
@@ -242,6 +259,35 @@ impl Client {
             request = request.header("Authorization", format!("Bearer {}", token.expose_secret()));
         }
         let response = request.send(json).map_err(|error| self.no_answer(error))?;
+        Ok(self.read(response))
+    }
+
+    /// Gets `path` of the server, with further headers. The token goes into the
+    /// `Authorization` header and nowhere else.
+    ///
+    /// # Errors
+    /// [`NoAnswer`] when no status came back.
+    pub fn get(
+        &self,
+        path: &str,
+        bearer: &SecretString,
+        headers: &[(&str, &str)],
+    ) -> Result<Answer, NoAnswer> {
+        let mut request = self
+            .agent
+            .get(self.server.join(path))
+            .config()
+            .timeout_global(Some(self.limits.total))
+            .build()
+            .header("Accept", "application/json")
+            .header(
+                "Authorization",
+                format!("Bearer {}", bearer.expose_secret()),
+            );
+        for (name, value) in headers {
+            request = request.header(*name, *value);
+        }
+        let response = request.call().map_err(|error| self.no_answer(error))?;
         Ok(self.read(response))
     }
 
@@ -329,35 +375,4 @@ impl Client {
             },
         }
     }
-}
-
-fn roots(ca_file: Option<&Path>) -> Result<RootCerts, SetupError> {
-    let Some(path) = ca_file else {
-        // On a bare container the system has no certificates, and a verifier
-        // without any cannot be made.
-        let provider = Arc::new(rustls::crypto::ring::default_provider());
-        return Ok(match rustls_platform_verifier::Verifier::new(provider) {
-            Ok(_) => RootCerts::PlatformVerifier,
-            Err(_) => RootCerts::WebPki,
-        });
-    };
-    let bad = |source| SetupError::CaFile {
-        path: path.to_owned(),
-        source,
-    };
-    let mut pem = Vec::new();
-    std::fs::File::open(path)
-        .and_then(|file| file.take(MAX_CA_BYTES).read_to_end(&mut pem))
-        .map_err(bad)?;
-    let certificates: Vec<Certificate<'static>> = parse_pem(&pem)
-        .filter_map(|item| match item {
-            Ok(PemItem::Certificate(certificate)) => Some(certificate),
-            _ => None,
-        })
-        .collect();
-    if certificates.is_empty() {
-        let empty = io::Error::new(io::ErrorKind::InvalidData, "no certificate in it");
-        return Err(bad(empty));
-    }
-    Ok(RootCerts::from(certificates))
 }

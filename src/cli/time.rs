@@ -85,6 +85,29 @@ pub fn utc(timestamp_us: i64) -> String {
         .to_string()
 }
 
+/// How long ago that was, in its largest unit: `just now`, `1 minute ago`,
+/// `3 days ago`.
+///
+/// ```
+/// use jiff::{SignedDuration, Timestamp};
+/// use spec_kitty::cli::time::ago;
+/// let now = Timestamp::UNIX_EPOCH;
+/// assert_eq!(ago(now - SignedDuration::from_mins(150), now), "2 hours ago");
+/// ```
+#[must_use]
+pub fn ago(at: Timestamp, now: Timestamp) -> String {
+    let seconds = now.duration_since(at).as_secs();
+    let (count, unit) = match seconds {
+        ..5 => return "just now".to_owned(),
+        5..60 => (seconds, "second"),
+        60..3_600 => (seconds / 60, "minute"),
+        3_600..86_400 => (seconds / 3_600, "hour"),
+        _ => (seconds / 86_400, "day"),
+    };
+    let plural = if count == 1 { "" } else { "s" };
+    format!("{count} {unit}{plural} ago")
+}
+
 fn instant(timestamp_us: i64) -> Timestamp {
     let end = if timestamp_us < 0 {
         Timestamp::MIN

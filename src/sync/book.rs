@@ -13,8 +13,8 @@ use jiff::Timestamp;
 use crate::log::ambient::Ambient;
 use crate::position::Seq;
 use crate::state::{
-    Answer, Commit, Ledger, LedgerStore, Note, Outcome, Project, Refusal, Retry, Shelf, StateError,
-    Trouble,
+    Answer, Commit, Ledger, LedgerStore, Note, Outcome, Project, Refusal, Retry, Shelf, Standing,
+    StateError, Trouble,
 };
 use crate::sync::chunk::Chunk;
 use crate::sync::courier::{Carried, Stop};
@@ -40,7 +40,9 @@ pub(super) struct Book<S> {
     written_ms: u64,
     pub(super) notes: Vec<Note>,
     /// Events that were pending when the pass began and are settled now.
-    pub(super) fresh_settled: u64,
+    pub(super) pending_settled: u64,
+    /// Events that the server answered nothing about, although it did about others.
+    pub(super) unanswered: u64,
 }
 
 impl<S: Shelf> Book<S> {
@@ -58,7 +60,8 @@ impl<S: Shelf> Book<S> {
             commit: Commit::new(target, now_ms),
             written_ms: now_ms,
             notes,
-            fresh_settled: 0,
+            pending_settled: 0,
+            unanswered: 0,
         }
     }
 
@@ -111,8 +114,14 @@ impl<S: Shelf> Book<S> {
                 continue;
             };
             entered += 1;
-            self.fresh_settled = self.fresh_settled.saturating_add(u64::from(fresh));
+            let is_open = matches!(answer, EventAnswer::Unanswered(_));
+            if is_open {
+                self.unanswered = self.unanswered.saturating_add(1);
+            } else if fresh || self.was_unanswered(stream, parcel.seq) {
+                self.pending_settled = self.pending_settled.saturating_add(1);
+            }
             let outcome = match answer {
+                EventAnswer::Unanswered(trouble) => Outcome::Unanswered(trouble.clone()),
                 EventAnswer::Delivered => {
                     report.delivered = report.delivered.saturating_add(1);
                     Outcome::Delivered
@@ -131,6 +140,13 @@ impl<S: Shelf> Book<S> {
                 .settle(Some(stream), parcel.seq, parcel.id.clone(), outcome);
         }
         entered
+    }
+
+    fn was_unanswered(&self, stream: &Project, seq: Seq) -> bool {
+        let known = self.ledger().target(self.target);
+        known
+            .and_then(|target| target.stream(Some(stream))?.exceptions().get(&seq))
+            .is_some_and(|found| found.standing == Standing::Unanswered)
     }
 
     fn refusal(&self, stream: &Project, seq: Seq, again: Again, trouble: &Trouble) -> Refusal {

@@ -27,6 +27,17 @@ pub struct ChunkLimits {
     pub bytes: usize,
 }
 
+impl ChunkLimits {
+    /// What keeps to both; never less than one event.
+    #[must_use]
+    pub fn and(self, other: Self) -> Self {
+        Self {
+            events: self.events.min(other.events).max(1),
+            bytes: self.bytes.min(other.bytes),
+        }
+    }
+}
+
 /// One event of a chunk.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Parcel {

@@ -43,6 +43,12 @@ pub trait Line {
     /// # Errors
     /// [`RefreshError`] when there is none to be had.
     fn refresh(&mut self) -> Result<(), RefreshError>;
+    /// What the server says it takes in one request; `None` when it does not
+    /// say, for whatever reason. Nothing depends on it: too much is answered
+    /// with 413.
+    fn advertised(&mut self) -> Option<ChunkLimits> {
+        None
+    }
     /// The time.
     fn now(&self) -> Timestamp;
     /// Waits.
@@ -73,6 +79,7 @@ impl Stop {
         let trouble =
             |category: &str, text: String| Self::Trouble(Trouble::new(category, &text, None));
         match error {
+            RefreshError::NoAnswer(NoAnswer::Abandoned) => Self::Interrupted,
             RefreshError::NoAnswer(silence) => Self::Trouble(outcome::trouble_of(&silence)),
             RefreshError::Refused(refusal) => trouble("refresh-refused", refusal.to_string()),
             RefreshError::Store(error) => trouble("credentials", error.to_string()),
@@ -145,8 +152,7 @@ impl<'a, L: Line> Courier<'a, L> {
             }
         };
         if let Some(learned) = work.learned() {
-            self.limits.events = self.limits.events.min(learned.events).max(1);
-            self.limits.bytes = self.limits.bytes.min(learned.bytes);
+            self.limits = self.limits.and(learned);
         }
         let sent = sent.into_iter().filter(|sent| *sent).count();
         Carried {

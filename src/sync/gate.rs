@@ -3,6 +3,9 @@
 //! A closed gate holds events back and never anything else. Each says why it
 //! is closed and names a command that can be run in that very state.
 
+use std::time::Duration;
+
+use jiff::Timestamp;
 use serde::Serialize;
 
 use crate::auth::Recipient;
@@ -74,6 +77,13 @@ pub struct Closed {
     pub reason: String,
     /// The command that opens it.
     pub next: String,
+}
+
+/// Why nothing is sent before `until`.
+pub(super) fn wait_reason(until: Timestamp, now: Timestamp) -> String {
+    let left = u64::try_from(until.duration_since(now).as_secs()).unwrap_or(0);
+    let left = humantime::format_duration(Duration::from_secs(left.max(1)));
+    format!("the server asks to wait another {left}")
 }
 
 /// The variable that turns sending off for a process and its children.

@@ -64,6 +64,8 @@ pub enum EventAnswer {
         /// Why.
         trouble: Trouble,
     },
+    /// It spoke of the neighbours and, asked again, not of this one.
+    Unanswered(Trouble),
 }
 
 /// Whether sending a refused event again may help.
@@ -135,6 +137,21 @@ pub fn judge(answer: &Answer, ids: &[&str], now: Timestamp) -> Verdict {
     }
 }
 
+/// What a server advertises about the size of a request, less a tenth of the
+/// bytes, because not every server counts them as we do.
+#[must_use]
+pub fn advertised(answer: &Answer) -> Option<ChunkLimits> {
+    if answer.status != 200 || answer.end != BodyEnd::Whole {
+        return None;
+    }
+    let body: Value = serde_json::from_slice(&answer.body).ok()?;
+    let limits = fields::limits(body.get("sync_ingress")?)?;
+    Some(ChunkLimits {
+        bytes: limits.bytes - limits.bytes / 10,
+        ..limits
+    })
+}
+
 /// What it means that no answer came. The request may have arrived; sending it
 /// again is safe because the server knows the ids.
 #[must_use]
@@ -158,6 +175,18 @@ pub fn trouble_of(silence: &NoAnswer) -> Trouble {
         _ => "network",
     };
     Trouble::new(category, &silence.to_string(), None)
+}
+
+/// A trouble in one phrase: the server's own words are told as its own.
+#[must_use]
+pub fn phrase(trouble: &Trouble) -> String {
+    const OURS: [&str; 3] = ["redirect", "unusable-answer", "unconfirmed"];
+    match trouble.http_status() {
+        Some(status) if !OURS.contains(&trouble.category()) => {
+            format!("the server answered {status}: {}", trouble.message())
+        }
+        _ => trouble.message().to_owned(),
+    }
 }
 
 /// The answers of a 200, matched by id in whatever order they come. An id that

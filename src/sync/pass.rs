@@ -39,6 +39,8 @@ pub use crate::sync::setting::{Interrupt, Progress, Setting};
 
 /// How long a pass waits for another sender to finish.
 const SENDER_DEADLINE: Duration = Duration::from_secs(30);
+/// A pass with fewer events does not ask first what the server takes at once.
+const ASK_FROM_EVENTS: u64 = 100;
 /// The pieces of that wait.
 const SENDER_TRY: Duration = Duration::from_millis(250);
 
@@ -219,7 +221,7 @@ impl<'a, S: Shelf> Pass<'a, S> {
         if todo.is_empty() {
             return Ok(());
         }
-        let stop = talk(self, &todo)?;
+        let stop = talk(self, &todo)?.or_else(|| unanswered(self.book.unanswered));
         self.book.close(stop.as_ref(), self.report.sent > 0)?;
         self.report.stopped = stop.map(Stopped::by);
         Ok(())
@@ -229,11 +231,10 @@ impl<'a, S: Shelf> Pass<'a, S> {
         let mut line = HttpLine::new(
             self.credentials.clone(),
             Store::new(self.setting.home),
-            self.setting.config.ca_file.clone(),
+            self.setting.config.ca_file.as_deref(),
             self.setting.interrupt,
         )?;
-        line.attended(|line| self.converse(line, todo))
-            .map_err(PassError::Thread)?
+        self.converse(&mut line, todo)
     }
 
     fn converse(&mut self, line: &mut impl Line, todo: &Todo) -> Result<Option<Stop>, PassError> {
@@ -294,11 +295,16 @@ impl<'a, S: Shelf> Pass<'a, S> {
         todo: &Todo,
     ) -> Result<Option<Stop>, PassError> {
         let config = self.setting.config;
-        let limits = ChunkLimits {
+        let mut limits = ChunkLimits {
             events: config.max_events_per_batch,
             bytes: config.max_batch_bytes,
         };
         let total = self.planned(todo);
+        if total >= ASK_FROM_EVENTS
+            && let Some(advertised) = line.advertised()
+        {
+            limits = limits.and(advertised);
+        }
         let team = self.credentials.account.team.as_deref().unwrap_or_default();
         let source = Source {
             dir: &self.dir,
@@ -338,7 +344,7 @@ impl<'a, S: Shelf> Pass<'a, S> {
                 Pick::After(_) => {
                     let key = (self.book.target, stream.clone());
                     let backlog = self.survey.streams.get(&key);
-                    backlog.map_or(0, |backlog| backlog.pending.events)
+                    backlog.map_or(0, |b| b.pending.events.saturating_sub(b.unanswered))
                 }
             };
             sum.saturating_add(events)
@@ -348,7 +354,7 @@ impl<'a, S: Shelf> Pass<'a, S> {
     fn finish(mut self) -> Report {
         self.report.notes = std::mem::take(&mut self.book.notes);
         let before = self.survey.pending().events;
-        self.report.pending = before.saturating_sub(self.book.fresh_settled);
+        self.report.pending = before.saturating_sub(self.book.pending_settled);
         if self.report.stopped.is_none() && self.report.pending > 0 {
             let held = self.survey.held_gates(&self.credentials.account);
             self.report.stopped = held.into_iter().next().map(Stopped::Gate);
@@ -357,12 +363,26 @@ impl<'a, S: Shelf> Pass<'a, S> {
     }
 }
 
-/// The events of a stream that the server refused and that are tried again.
+/// What it means that the server was silent about some events, to the end.
+fn unanswered(events: u64) -> Option<Stop> {
+    let words = match events {
+        0 => return None,
+        1 => "the server has not said what became of 1 event".to_owned(),
+        n => format!("the server has not said what became of {n} events"),
+    };
+    Some(Stop::Trouble(Trouble::new(
+        "unconfirmed",
+        &words,
+        Some(200),
+    )))
+}
+
+/// The events up to the cursor that are tried again.
 fn rejected(stream: &Stream) -> Option<BTreeSet<Seq>> {
     let rejected: BTreeSet<Seq> = stream
         .exceptions()
         .iter()
-        .filter(|(_, found)| matches!(found.standing, Standing::Rejected { .. }))
+        .filter(|(_, found)| found.standing != Standing::Parked)
         .map(|(seq, _)| *seq)
         .collect();
     (!rejected.is_empty()).then_some(rejected)

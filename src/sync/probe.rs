@@ -31,7 +31,7 @@ pub fn probe(
         return Ok(None);
     };
     let never = || false;
-    let ca_file = config.ca_file.clone();
+    let ca_file = config.ca_file.as_deref();
     let mut line = HttpLine::new(credentials.clone(), Store::new(home), ca_file, &never)?;
     if let Err(error) = line.ensure_fresh() {
         return Ok(Some(match Stop::of_refresh(error) {
@@ -61,7 +61,7 @@ pub fn probe(
 fn closed(trouble: &Trouble) -> Closed {
     Closed {
         gate: Gate::of_category(trouble.category()),
-        reason: format!("{}: {}", trouble.category(), trouble.message()),
+        reason: outcome::phrase(trouble),
         next: "spec-kitty sync status --probe".to_owned(),
     }
 }

@@ -2,10 +2,13 @@
 
 use std::collections::BTreeMap;
 
+use jiff::Timestamp;
+
 use crate::position::Seq;
 use crate::state::{Note, Refusal, Retry, Trouble};
 use crate::sync::courier::Stop;
-use crate::sync::gate::{Closed, Gate};
+use crate::sync::gate::{Closed, Gate, wait_reason};
+use crate::sync::outcome;
 use crate::target::Target;
 
 /// What a pass did.
@@ -119,12 +122,12 @@ impl Stopped {
             Stop::Trouble(trouble) => Self::Trouble {
                 gate: Gate::of_category(trouble.category()),
                 category: trouble.category().to_owned(),
-                message: trouble.message().to_owned(),
+                message: outcome::phrase(&trouble),
             },
             Stop::Wait { until, .. } => Self::Trouble {
                 gate: Gate::Wait,
                 category: "throttled".to_owned(),
-                message: format!("the server asks to wait until {until:.0}"),
+                message: wait_reason(until, Timestamp::now()),
             },
             Stop::Session(reason) => Self::Gate(Closed {
                 gate: Gate::SignedIn,

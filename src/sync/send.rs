@@ -5,20 +5,22 @@
 //! blotted out before anybody can store or print it.
 
 use std::io::Write;
-use std::path::PathBuf;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::path::Path;
+use std::sync::mpsc::{self, RecvTimeoutError};
 use std::thread;
 use std::time::Duration;
 
 use flate2::Compression;
 use flate2::write::GzEncoder;
 use jiff::Timestamp;
-use secrecy::ExposeSecret;
+use secrecy::{ExposeSecret, SecretString};
 
 use crate::auth::client::{self, RefreshError};
 use crate::auth::http::{Answer, Client, Encoding, Limits, NoAnswer, SetupError};
 use crate::auth::{Credentials, Store};
+use crate::sync::chunk::ChunkLimits;
 use crate::sync::courier::Line;
+use crate::sync::outcome;
 use crate::sync::pass::Interrupt;
 
 /// The batch route; the slash at its end is required.
@@ -33,11 +35,21 @@ const LIMITS: Limits = Limits {
 /// The pieces in which a pause looks whether it should end.
 const TICK: Duration = Duration::from_millis(50);
 
+/// How long a refresh may go on after somebody wants the pass to end. It has
+/// spent the old token; what it brings back should be stored.
+const REFRESH_GRACE: Duration = Duration::from_millis(700);
+
+/// Where a server says what it takes in one request.
+const HEALTH_PATH: &str = "/api/v1/sync/health/";
+
 /// The line to the server of `credentials`.
+///
+/// Requests run on threads of their own, because nothing breaks off a look-up
+/// of a name or a connection that is being made. One that nobody waits for any
+/// more goes on to its own deadline, and what it brings is dropped.
 pub(super) struct HttpLine<'a> {
     client: Client,
     store: Store,
-    ca_file: Option<PathBuf>,
     credentials: Credentials,
     interrupt: Interrupt<'a>,
 }
@@ -46,45 +58,57 @@ impl<'a> HttpLine<'a> {
     pub(super) fn new(
         credentials: Credentials,
         store: Store,
-        ca_file: Option<PathBuf>,
+        ca_file: Option<&Path>,
         interrupt: Interrupt<'a>,
     ) -> Result<Self, SetupError> {
-        let client = Client::new(&credentials.account.server, ca_file.as_deref(), LIMITS)?;
+        let client = Client::new(&credentials.account.server, ca_file, LIMITS)?;
         Ok(Self {
             client,
             store,
-            ca_file,
             credentials,
             interrupt,
         })
     }
 
-    /// Runs `job` with this line, and breaks a request off as soon as somebody
-    /// wants the pass to end.
-    pub(super) fn attended<T>(
-        &mut self,
-        job: impl FnOnce(&mut Self) -> T,
-    ) -> Result<T, std::io::Error> {
-        let (client, interrupt) = (self.client.clone(), self.interrupt);
-        let finished = AtomicBool::new(false);
-        let is_over = &finished;
-        thread::scope(|scope| {
-            let watch = move || {
-                while !is_over.load(Ordering::SeqCst) {
-                    if interrupt() {
-                        client.hang_up();
-                        return;
-                    }
-                    thread::sleep(TICK);
-                }
-            };
-            thread::Builder::new()
-                .name("sync-watch".into())
-                .spawn_scoped(scope, watch)?;
-            let done = job(self);
-            finished.store(true, Ordering::SeqCst);
-            Ok(done)
-        })
+    /// Runs `job` on a thread of its own; `None` when somebody wants the pass
+    /// to end and `grace` is over.
+    fn attended<T: Send + 'static>(
+        &self,
+        grace: Duration,
+        job: impl FnOnce() -> T + Send + 'static,
+    ) -> Option<T> {
+        let (sender, receiver) = mpsc::sync_channel(1);
+        thread::Builder::new()
+            .name("sync-request".into())
+            .spawn(move || {
+                // Nobody may be waiting any more.
+                let _ = sender.send(job());
+            })
+            .ok()?;
+        let mut left = grace;
+        loop {
+            match receiver.recv_timeout(TICK) {
+                Ok(done) => return Some(done),
+                Err(RecvTimeoutError::Disconnected) => return None,
+                Err(RecvTimeoutError::Timeout) if !self.interrupted() => {}
+                Err(RecvTimeoutError::Timeout) => left = left.checked_sub(TICK)?,
+            }
+        }
+    }
+
+    fn request(
+        &self,
+        job: impl FnOnce(Client, SecretString) -> Result<Answer, NoAnswer> + Send + 'static,
+    ) -> Result<Answer, NoAnswer> {
+        let (client, token) = (self.client.clone(), self.credentials.access.clone());
+        let answer = self.attended(Duration::ZERO, move || job(client, token));
+        match answer {
+            Some(answer) => answer.map(|answer| self.without_token(answer)),
+            None => {
+                self.client.hang_up();
+                Err(NoAnswer::Abandoned)
+            }
+        }
     }
 
     fn without_token(&self, mut answer: Answer) -> Answer {
@@ -105,10 +129,11 @@ impl<'a> HttpLine<'a> {
 impl Line for HttpLine<'_> {
     fn post(&mut self, body: &[u8]) -> (Result<Answer, NoAnswer>, u64) {
         let packed = gzip(body);
-        let token = Some(&self.credentials.access);
-        let answer = self.client.post_json(PATH, token, &packed, Encoding::Gzip);
         let bytes = u64::try_from(packed.len()).unwrap_or(u64::MAX);
-        (answer.map(|answer| self.without_token(answer)), bytes)
+        let answer = self.request(move |client, token| {
+            client.post_json(PATH, Some(&token), &packed, Encoding::Gzip)
+        });
+        (answer, bytes)
     }
 
     fn ensure_fresh(&mut self) -> Result<(), RefreshError> {
@@ -119,17 +144,28 @@ impl Line for HttpLine<'_> {
     }
 
     fn refresh(&mut self) -> Result<(), RefreshError> {
-        let server = &self.credentials.account.server;
-        // The certificates were readable a moment ago; when they are not any
-        // more, the ordinary client serves, with a longer deadline.
-        let client = Client::new(server, self.ca_file.as_deref(), client::LIMITS)
-            .unwrap_or_else(|_| self.client.clone());
-        let next = client::refresh(&client, &self.store, &self.credentials)?;
+        let client = self.client.within(client::LIMITS);
+        let (store, used) = (self.store.clone(), self.credentials.clone());
+        let next = self
+            .attended(REFRESH_GRACE, move || {
+                client::refresh(&client, &store, &used)
+            })
+            .unwrap_or(Err(RefreshError::NoAnswer(NoAnswer::Abandoned)))?;
         if next.account.target() != self.credentials.account.target() {
             return Err(RefreshError::Changed);
         }
         self.credentials = next;
         Ok(())
+    }
+
+    fn advertised(&mut self) -> Option<ChunkLimits> {
+        let team = self.credentials.account.team.clone();
+        let answer = self.request(move |client, token| {
+            let team = team.as_deref().unwrap_or_default();
+            let client = client.within(client::LIMITS);
+            client.get(HEALTH_PATH, &token, &[("X-Team-Slug", team)])
+        });
+        outcome::advertised(&answer.ok()?)
     }
 
     fn now(&self) -> Timestamp {

@@ -11,7 +11,8 @@ use jiff::Timestamp;
 use crate::auth::{Account, Recipient};
 use crate::home::Home;
 use crate::state::{FailureCounts, FailuresError, Ledger, State, Stream, TargetLedger, ViewError};
-use crate::sync::gate::{Closed, Gate, account_gate};
+use crate::sync::gate::{Closed, Gate, account_gate, wait_reason};
+use crate::sync::outcome;
 use crate::sync::pass::log_dir;
 use crate::sync::route::Bindings;
 use crate::sync::survey::Survey;
@@ -280,17 +281,16 @@ fn last_seen(known: &TargetLedger) -> Vec<Closed> {
     if let Some(until) = known.retry_not_before_ms().and_then(time)
         && until > now
     {
-        let reason = format!("the server asks to wait until {until:.0}");
+        let reason = wait_reason(until, now);
         closed.push(Closed {
             gate: Gate::Wait,
             reason,
             next: next.clone(),
         });
     }
-    if let Some((at_ms, trouble)) = known.last_error() {
+    if let Some((_, trouble)) = known.last_error() {
         let gate = Gate::of_category(trouble.category());
-        let at = time(at_ms).map_or_else(String::new, |at| format!(" ({at:.0})"));
-        let reason = format!("{}: {}{at}", trouble.category(), trouble.message());
+        let reason = outcome::phrase(trouble);
         if gate != Gate::Wait {
             closed.push(Closed { gate, reason, next });
         }

@@ -16,7 +16,7 @@ use crate::log::read::{Item, ReadError, Step};
 use crate::log::reader::Reader;
 use crate::log::segment::LogDir;
 use crate::position::Seq;
-use crate::state::{Ledger, Project, Stream};
+use crate::state::{Ledger, Project, Standing, Stream};
 use crate::sync::gate::{Closed, Gate};
 use crate::sync::route::{Bindings, Route};
 use crate::target::TargetId;
@@ -33,10 +33,13 @@ pub struct Waiting {
 /// One stream of the ledger as the log shows it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Backlog {
-    /// The events behind the cursor, not settled.
+    /// The events that are not settled: those behind the cursor, and those up
+    /// to it that the server said nothing about.
     pub pending: Waiting,
-    /// The first of them.
+    /// The first event behind the cursor.
     pub first_pending: Option<Seq>,
+    /// Those of the pending events that lie up to the cursor.
+    pub unanswered: u64,
     /// The events up to the cursor.
     pub settled: u64,
     /// Whether the cursor's event was found.
@@ -272,6 +275,11 @@ impl Backlog {
             Some(cursor) if seq <= cursor.seq => {
                 self.settled = self.settled.saturating_add(1);
                 self.found |= seq == cursor.seq && cursor.event.as_str() == event_id;
+                let exception = known.and_then(|known| known.exceptions().get(&seq));
+                if exception.is_some_and(|found| found.standing == Standing::Unanswered) {
+                    self.unanswered = self.unanswered.saturating_add(1);
+                    self.pending.add(at_us);
+                }
             }
             _ => {
                 self.pending.add(at_us);

@@ -16,12 +16,16 @@ use crate::sync::outcome::{Again, EventAnswer, Verdict};
 /// After this many events refused alone while none was taken, the server is
 /// not believed any more.
 const MAX_LONE_REFUSALS: u32 = 3;
+/// So many events of a pass may stay without an answer, while the server
+/// answers about others; beyond that it is the server that does not answer.
+const MAX_PASSED_OVER: usize = 2_000;
 
 /// Whether the server takes anything at all, over one pass.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Credit {
     pub(super) accepted: bool,
     lone_refusals: u32,
+    passed_over: usize,
 }
 
 /// What the sender has to do now.
@@ -29,7 +33,8 @@ pub(super) struct Credit {
 pub(super) enum After {
     /// Send what comes next; events were settled.
     Progress,
-    /// Send what comes next; the request was cut in two.
+    /// Send what comes next; the request was cut in two, or its events, about
+    /// which nothing was said twice, are left for another pass.
     Split,
     /// Get a new access token, then send the same.
     Refresh(Trouble),
@@ -130,16 +135,32 @@ impl<'a> Work<'a> {
             }
         }
         let nothing = open.len() == sent;
+        if nothing {
+            return self.leave_open(open, credit);
+        }
         if !open.is_empty() {
             self.todo.push(open);
-        }
-        if nothing {
-            let words = "the server has not said what became of the events";
-            return After::Again(Trouble::new("unconfirmed", words, Some(200)));
         }
         let (events, bytes) = &mut self.size.largest_taken;
         (*events, *bytes) = ((*events).max(sent), (*bytes).max(body_bytes));
         After::Progress
+    }
+
+    /// Nothing was said about these events. Where the server speaks of others,
+    /// they are passed over, so that they hold up nobody.
+    fn leave_open(&mut self, open: Vec<usize>, credit: &mut Credit) -> After {
+        let passed_over = credit.passed_over.saturating_add(open.len());
+        if !credit.accepted || passed_over > MAX_PASSED_OVER {
+            self.todo.push(open);
+            return After::Again(unconfirmed("the events"));
+        }
+        credit.passed_over = passed_over;
+        for index in open {
+            if let Some(slot) = self.answers.get_mut(index) {
+                *slot = Some(EventAnswer::Unanswered(unconfirmed("it")));
+            }
+        }
+        After::Split
     }
 
     fn split(&mut self, trouble: Trouble, category: &str, credit: &mut Credit) -> After {
@@ -205,6 +226,11 @@ impl<'a> Work<'a> {
     pub(super) fn chunk(&self) -> &Chunk {
         self.chunk
     }
+}
+
+fn unconfirmed(what: &str) -> Trouble {
+    let words = format!("the server has not said what became of {what}");
+    Trouble::new("unconfirmed", &words, Some(200))
 }
 
 #[cfg(test)]
@@ -341,7 +367,25 @@ mod tests {
         );
         assert_eq!(work.next(), Some([0, 2].as_slice()));
         let none = Verdict::Answers(vec![None, None]);
-        assert!(matches!(work.take(none, 9, &mut credit), After::Again(_)));
-        assert_eq!(work.next(), Some([0, 2].as_slice()));
+        assert_eq!(work.take(none, 9, &mut credit), After::Split);
+        assert_eq!(work.next(), None);
+        let answers = work.answers(&credit);
+        assert!(matches!(answers[2], Some(EventAnswer::Unanswered(_))));
+    }
+
+    #[test]
+    fn a_server_that_answers_about_nothing_is_asked_again_and_passes_over_nothing() {
+        for (accepted, passed_over) in [(false, 0), (true, MAX_PASSED_OVER)] {
+            let chunk = chunk(4);
+            let mut work = Work::new(&chunk);
+            let mut credit = Credit {
+                accepted,
+                passed_over,
+                ..Credit::default()
+            };
+            let none = Verdict::Answers(vec![None; 4]);
+            assert!(matches!(work.take(none, 9, &mut credit), After::Again(_)));
+            assert_eq!(work.next(), Some([0, 1, 2, 3].as_slice()));
+        }
     }
 }

@@ -19,6 +19,7 @@ use spec_kitty::sync::status::Status;
 use super::{FakeServer, Reply, Request};
 
 pub const BATCH: &str = "/api/v1/events/batch/";
+pub const HEALTH: &str = "/api/v1/sync/health/";
 pub const REFRESH: &str = "/api/v1/token/refresh/";
 
 /// What the server stored, in order.
@@ -157,6 +158,10 @@ pub fn server(
     let stored = Stored::default();
     let kept = Arc::clone(&stored);
     let server = FakeServer::start(move |request| {
+        if request.path == HEALTH {
+            // An older server: it does not say what it takes.
+            return Reply::text(404, "");
+        }
         fault(request, &kept).unwrap_or_else(|| match request.path.as_str() {
             BATCH => honest(request, &kept),
             REFRESH => Reply::json(200, &json!({"access": "ACCESS-1", "refresh": "REFRESH-1"})),

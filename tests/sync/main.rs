@@ -12,6 +12,7 @@ mod answers;
 mod commands;
 mod ledger;
 mod recipients;
+mod stalls;
 #[path = "../support/mod.rs"]
 mod support;
 mod words;

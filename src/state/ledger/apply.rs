@@ -12,7 +12,9 @@ use std::collections::BTreeSet;
 use thiserror::Error;
 
 use crate::position::Seq;
-use crate::state::ledger::commit::{Answer, Commit, Outcome, Refusal, Retry, StreamCommit};
+use crate::state::ledger::commit::{
+    Answer, Commit, Outcome, Refusal, Retry, StreamCommit, Trouble,
+};
 use crate::state::ledger::{
     Cursor, Exception, Ledger, MAX_DUPLICATE_RANGES, MAX_EXCEPTIONS, MAX_STREAMS, MAX_TARGETS,
     Standing, Stream, TargetLedger,
@@ -114,7 +116,7 @@ impl StreamCommit {
     /// At most how many exceptions this adds to `stream`.
     fn new_exceptions(&self, stream: Option<&Stream>) -> usize {
         let refused = self.settled.iter().filter_map(|(seq, (_, outcome))| {
-            matches!(outcome, Outcome::Refused(_)).then_some(seq)
+            matches!(outcome, Outcome::Refused(_) | Outcome::Unanswered(_)).then_some(seq)
         });
         refused
             .filter(|seq| stream.is_none_or(|stream| !stream.exceptions.contains_key(seq)))
@@ -144,6 +146,27 @@ impl Stream {
                     self.refuse(seq, event, refusal, at_ms, crowd);
                     touched.insert(seq);
                 }
+                Outcome::Unanswered(trouble) => {
+                    let crowd = elsewhere.saturating_add(self.exceptions.len());
+                    if fresh {
+                        self.leave_open(seq, event, trouble, at_ms, crowd);
+                        touched.insert(seq);
+                    }
+                }
+                Outcome::Released | Outcome::Dropped if fresh => continue,
+                Outcome::Released => {
+                    if let Some(found) = self.exceptions.get_mut(&seq) {
+                        found.attempts = 0;
+                        found.standing = Standing::Rejected {
+                            next_try_at_ms: at_ms,
+                        };
+                        touched.insert(seq);
+                    }
+                }
+                Outcome::Dropped => {
+                    self.exceptions.remove(&seq);
+                    touched.insert(seq);
+                }
                 Outcome::Delivered | Outcome::Duplicate => {
                     if self.exceptions.remove(&seq).is_some() {
                         touched.insert(seq);
@@ -160,13 +183,27 @@ impl Stream {
         touched
     }
 
+    fn leave_open(
+        &mut self,
+        seq: Seq,
+        event: &EventKey,
+        trouble: &Trouble,
+        at_ms: u64,
+        crowd: usize,
+    ) {
+        let exception = Exception {
+            event: event.clone(),
+            standing: Standing::Unanswered,
+            attempts: 0,
+            refused_at_ms: at_ms,
+            trouble: fitting(trouble, crowd),
+        };
+        self.exceptions.insert(seq, exception);
+    }
+
     fn refuse(&mut self, seq: Seq, event: &EventKey, refusal: &Refusal, at_ms: u64, crowd: usize) {
-        let mut trouble = refusal.trouble.clone();
-        if crowd >= CROWDED {
-            trouble.shorten(MAX_CROWDED_MESSAGE_BYTES);
-        }
         let before = match self.exceptions.get(&seq) {
-            Some(found) if found.refused_at_ms == at_ms => return,
+            Some(found) if found.refused_at_ms == at_ms && found.attempts > 0 => return,
             Some(found) => found.attempts,
             None => 0,
         };
@@ -178,7 +215,7 @@ impl Stream {
             },
             attempts: before.saturating_add(1),
             refused_at_ms: at_ms,
-            trouble,
+            trouble: fitting(&refusal.trouble, crowd),
         };
         self.exceptions.insert(seq, exception);
     }
@@ -193,6 +230,15 @@ impl Stream {
         }
         head.last_delivered_at_ms = head.last_delivered_at_ms.max(Some(at_ms));
     }
+}
+
+/// The words as they are kept beside so many others.
+fn fitting(trouble: &Trouble, crowd: usize) -> Trouble {
+    let mut trouble = trouble.clone();
+    if crowd >= CROWDED {
+        trouble.shorten(MAX_CROWDED_MESSAGE_BYTES);
+    }
+    trouble
 }
 
 impl TargetLedger {

@@ -37,6 +37,57 @@ fn state(ledger: &Ledger, seq: u64) -> DeliveryState {
     ledger.state_of(TARGET, None, Seq(seq))
 }
 
+/// An event without an answer is pending, keeps no attempt, and is settled by
+/// the first word about it; only an exception can be released or dropped.
+#[test]
+fn what_people_want_and_what_was_not_said_change_only_exceptions() {
+    let silent = || Outcome::Unanswered(Trouble::new("unconfirmed", "silence", Some(200)));
+    let mut ledger = Ledger::default();
+    let first = commit_of(
+        1,
+        &[
+            (1, silent()),
+            (2, refused(Retry::Never)),
+            (3, Outcome::Delivered),
+        ],
+    );
+    ledger.apply(&first).unwrap();
+    let state = |ledger: &Ledger, seq| ledger.state_of(first.target(), None, Seq(seq));
+    assert_eq!(state(&ledger, 1), DeliveryState::Pending);
+    let target = ledger.target(first.target()).unwrap();
+    assert_eq!(target.refused(), (0, 1));
+    assert_eq!(
+        target.stream(None).unwrap().exceptions()[&Seq(1)].attempts,
+        0
+    );
+    ledger
+        .apply(&commit_of(
+            2,
+            &[(2, Outcome::Released), (3, Outcome::Released)],
+        ))
+        .unwrap();
+    assert_eq!(state(&ledger, 2), DeliveryState::Rejected);
+    assert_eq!(state(&ledger, 3), DeliveryState::Delivered);
+    ledger
+        .apply(&commit_of(
+            3,
+            &[(1, Outcome::Delivered), (2, Outcome::Dropped)],
+        ))
+        .unwrap();
+    ledger
+        .apply(&commit_of(
+            4,
+            &[(9, Outcome::Dropped), (8, Outcome::Released)],
+        ))
+        .unwrap();
+    let stream = ledger.target(first.target()).unwrap().stream(None).unwrap();
+    assert!(stream.exceptions().is_empty());
+    assert_eq!(
+        (stream.delivered(), stream.cursor().unwrap().seq),
+        (2, Seq(3))
+    );
+}
+
 #[test]
 fn each_outcome_has_its_state_and_the_cursor_passes_a_refusal() {
     use DeliveryState::{Delivered, Duplicate, Parked, Pending, Rejected};
@@ -298,6 +349,7 @@ proptest! {
                 Outcome::Duplicate => DeliveryState::Duplicate,
                 Outcome::Refused(Refusal { retry: Retry::Never, .. }) => DeliveryState::Parked,
                 Outcome::Refused(_) => DeliveryState::Rejected,
+                _ => DeliveryState::Pending,
             };
             prop_assert_eq!(state(&ledger, n as u64 + 1), expected);
         }

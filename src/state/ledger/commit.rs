@@ -80,7 +80,7 @@ pub struct Refusal {
     pub trouble: Trouble,
 }
 
-/// What the server said about one event.
+/// What became of one event: what the server said, or what a person wants.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Outcome {
     /// Success.
@@ -89,6 +89,14 @@ pub enum Outcome {
     Duplicate,
     /// Refused, for a reason of this event's own.
     Refused(Refusal),
+    /// Nothing, while it spoke of the neighbours. The words say what is missing.
+    Unanswered(Trouble),
+    /// Nothing: a person wants a refused event to be tried again, from the
+    /// first attempt on. Means nothing for an event that is no exception.
+    Released,
+    /// Nothing: a person gave the event up, which a control frame says for good.
+    /// Means nothing for an event that is no exception.
+    Dropped,
 }
 
 /// How an exchange with the server went as a whole.

@@ -22,7 +22,7 @@ pub(super) use apply::Changes;
 pub use apply::LedgerFull;
 pub use commit::{Answer, Commit, Outcome, Refusal, Retry, Trouble};
 
-/// The most refused events that are kept one by one, over all targets.
+/// The most exceptions that are kept one by one, over all targets.
 pub(super) const MAX_EXCEPTIONS: usize = 32_768;
 /// The most streams, over all targets.
 pub(super) const MAX_STREAMS: usize = 4_096;
@@ -93,9 +93,13 @@ pub enum Standing {
     },
     /// It waits for a person.
     Parked,
+    /// The server took its neighbours and has not said what became of it. No
+    /// refusal: it is still pending, and sent again.
+    Unanswered,
 }
 
-/// An event that the server itself refused.
+/// An event behind the cursor that is not confirmed: the server itself refused
+/// it, or answered about its neighbours and not about it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Exception {
     /// Its identifier.
@@ -104,7 +108,7 @@ pub struct Exception {
     pub standing: Standing,
     /// How often it was refused.
     pub attempts: u32,
-    /// When it was last refused, in milliseconds since the epoch.
+    /// When that was last so, in milliseconds since the epoch.
     pub refused_at_ms: u64,
     /// Why, in the words of the server.
     pub trouble: Trouble,
@@ -163,7 +167,7 @@ impl Stream {
         self.head.last_delivered_at_ms
     }
 
-    /// The refused events, by position.
+    /// The events up to the cursor that are not confirmed, by position.
     #[must_use]
     pub fn exceptions(&self) -> &BTreeMap<Seq, Exception> {
         &self.exceptions
@@ -175,6 +179,7 @@ impl Stream {
         match self.exceptions.get(&seq).map(|found| found.standing) {
             Some(Standing::Rejected { .. }) => DeliveryState::Rejected,
             Some(Standing::Parked) => DeliveryState::Parked,
+            Some(Standing::Unanswered) => DeliveryState::Pending,
             None if !self.is_settled(seq) => DeliveryState::Pending,
             None if self.head.duplicates.contains(seq) => DeliveryState::Duplicate,
             None => DeliveryState::Delivered,
@@ -249,8 +254,8 @@ impl TargetLedger {
             .max()
     }
 
-    /// The rejected events that may be tried again at `now_ms`, by position
-    /// within each project.
+    /// The events among the exceptions that may be tried again at `now_ms`, by
+    /// position within each project.
     pub fn due(
         &self,
         now_ms: u64,
@@ -262,6 +267,7 @@ impl TargetLedger {
         all.filter(move |(_, _, exception)| match exception.standing {
             Standing::Rejected { next_try_at_ms } => next_try_at_ms <= now_ms,
             Standing::Parked => false,
+            Standing::Unanswered => true,
         })
     }
 
@@ -272,6 +278,7 @@ impl TargetLedger {
         all.fold((0, 0), |(rejected, parked), found| match found.standing {
             Standing::Rejected { .. } => (rejected + 1, parked),
             Standing::Parked => (rejected, parked + 1),
+            Standing::Unanswered => (rejected, parked),
         })
     }
 }
