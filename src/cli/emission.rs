@@ -11,10 +11,11 @@ use crate::emitter::Emission;
 use crate::home::Home;
 use crate::state::State;
 
-/// At most one warning line: that events were not recorded, else the first
-/// thing that should be done about the home or the project (the others with
-/// `-v`). For workflow commands; their exit code stays what it is.
-pub fn warn_once(out: &Output, emission: &Emission) {
+/// The one warning that an emission is worth, if any: that events were not
+/// recorded, else the first thing that should be done about the home or the
+/// project (the others are shown with `-v`). For workflow commands; their exit
+/// code stays what it is.
+pub fn warning(out: &Output, emission: &Emission) -> Option<String> {
     let mut failed = emission
         .receipts
         .iter()
@@ -25,19 +26,18 @@ pub fn warn_once(out: &Output, emission: &Emission) {
             others => format!("{} events were not recorded", others + 1),
         };
         let reason = visible_line(&error.to_string());
-        out.warn(format!("{what} [{}]: {reason}", error.code()));
-        return;
+        return Some(format!("{what} [{}]: {reason}", error.code()));
     }
-    let mut is_warned = false;
+    let mut warning = None;
     for note in &emission.notes {
         let text = visible_line(&note.to_string());
-        if note.needs_attention() && !is_warned {
-            is_warned = true;
-            out.warn(text);
+        if note.needs_attention() && warning.is_none() {
+            warning = Some(text);
         } else {
             out.detail(text);
         }
     }
+    warning
 }
 
 /// Shows how this home is connected, once, when somebody is looking: on a

@@ -19,7 +19,7 @@ mod retention;
 mod state;
 mod workflow;
 
-pub(super) use workflow::of_move;
+pub(super) use workflow::{of_mark, of_move, of_trouble};
 
 /// Why a command did not do what it was asked to.
 #[derive(Clone, Debug, PartialEq, Eq)]

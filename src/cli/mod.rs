@@ -25,6 +25,7 @@ pub mod signals;
 pub mod style;
 mod sync;
 pub mod time;
+mod workflow;
 
 use exit::Exit;
 use failure::Failure;
@@ -91,7 +92,7 @@ pub enum Color {
 /// All commands.
 #[derive(Debug, Subcommand)]
 enum AnyCommand {
-    /// What coding agents run: move work packages between lanes
+    /// What coding agents run: lanes, subtasks, history
     #[command(subcommand)]
     Agent(agent::AgentCommand),
     #[command(flatten)]
@@ -142,7 +143,7 @@ pub fn main() -> ExitCode {
 fn run(cli: Cli, mut out: Output) -> (Result<(), Failure>, Output) {
     let home = Home::resolve(cli.global.home.as_deref());
     let command = match cli.command {
-        AnyCommand::Agent(command) => return (agent::run(command, home, &mut out), out),
+        AnyCommand::Agent(command) => return (agent::run(command, &home, &mut out), out),
         AnyCommand::AtHome(command) => command,
     };
     let home = match home {

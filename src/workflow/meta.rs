@@ -25,6 +25,13 @@ pub struct Meta {
 }
 
 impl Meta {
+    /// The branch that the feature's status is committed to, when one is named.
+    #[must_use]
+    pub fn target(&self) -> Option<&str> {
+        let target = self.target_branch.as_deref().map(str::trim);
+        target.filter(|target| !target.is_empty())
+    }
+
     /// Whether work packages are built in worktrees that can be checked.
     #[must_use]
     pub fn is_software(&self) -> bool {

@@ -14,20 +14,34 @@
 //! * **The change comes first.** An event is drafted from a change that was
 //!   made; no change, no event.
 //!
-//! This room prints nothing and emits nothing: commands get values back.
+//! This room prints nothing and emits nothing: what a command does is told to an
+//! [`audience::Audience`] while it is done.
 
 pub mod activity;
+pub mod add_history;
+pub mod audience;
+pub mod committed;
+pub mod edit;
 pub mod feature;
 pub mod file;
 pub mod frontmatter;
 pub mod git;
 pub mod lane;
+pub mod lane_change;
+pub mod mark_status;
 mod markdown;
 pub mod meta;
 pub mod move_task;
+pub mod note;
+pub mod options;
 pub mod project;
 pub mod review;
+pub mod scene;
 pub mod tasks_md;
 pub mod text;
+pub mod tick;
+pub mod trouble;
 pub mod turn;
+mod unfinished;
+mod work;
 pub mod work_package;

@@ -19,11 +19,22 @@ impl Subtask {
     /// The id at the start of the text (`T001`), if there is one.
     #[must_use]
     pub fn id(&self) -> Option<&str> {
-        let word = self.text.split([' ', '\t', ':']).next()?;
-        let digits = word.strip_prefix('T')?;
-        let is_id = digits.len() >= 2 && digits.bytes().all(|byte| byte.is_ascii_digit());
-        is_id.then_some(word)
+        id_at(&self.text)
     }
+}
+
+/// The subtask id that `text` starts with, marked up (`**T001**`) or not.
+fn id_at(text: &str) -> Option<&str> {
+    let text = text.trim_start_matches(['*', '_', '`']);
+    let word = text.split(|c: char| !c.is_ascii_alphanumeric()).next()?;
+    is_subtask_id(word).then_some(word)
+}
+
+/// Whether `word` is the id of a subtask: `T` and at least two digits.
+#[must_use]
+pub fn is_subtask_id(word: &str) -> bool {
+    let digits = word.strip_prefix('T').unwrap_or_default();
+    digits.len() >= 2 && digits.bytes().all(|byte| byte.is_ascii_digit())
 }
 
 /// The subtasks of the work package `wp` (such as `WP01`), in the order of the
@@ -64,7 +75,13 @@ fn boxes(content: &str, fences: Fences, own_level: usize) -> Vec<Subtask> {
         .collect()
 }
 
-fn subtask(line: &str) -> Option<Subtask> {
+/// The level of a work package's heading, and its id.
+pub(super) fn work_package_heading(line: &str) -> Option<(usize, &str)> {
+    let (level, title) = heading(line)?;
+    is_section_of(level, title).map(|id| (level, id))
+}
+
+pub(super) fn subtask(line: &str) -> Option<Subtask> {
     let line = line.trim_start();
     let line = line.strip_prefix(['-', '*', '+'])?.trim_start();
     let (ticked, text) = match line.split_at_checked(3)? {
@@ -156,6 +173,8 @@ mod tests {
         };
         assert_eq!(id("T001 [P] text"), Some("T001".into()));
         assert_eq!(id("T001: text"), Some("T001".into()));
+        assert_eq!(id("**T001** text"), Some("T001".into()));
+        assert_eq!(id("T001b text"), None);
         assert_eq!(id("Text"), None);
     }
 }

@@ -116,6 +116,14 @@ pub enum WpError {
         /// Why.
         source: DataError,
     },
+    /// It lies in the layout of old projects, where the directory is the lane.
+    #[error("{id} lies in the old layout ({}), which is read but not changed", path.display())]
+    Legacy {
+        /// The id.
+        id: WpId,
+        /// Its file.
+        path: PathBuf,
+    },
     /// Its lane is none of the four.
     #[error("the file of {id} cannot be used: {source}")]
     Lane {
@@ -147,6 +155,9 @@ pub struct WorkPackage {
     pub data: Data,
     /// Its lane; a missing one means planned.
     pub lane: Lane,
+    /// Whether its directory is its lane (`tasks/doing/WP01-x.md`), as in old
+    /// projects. Such a work package is read, and never changed.
+    pub is_legacy: bool,
 }
 
 impl WorkPackage {
@@ -158,7 +169,9 @@ impl WorkPackage {
         let text = read_text(path, MAX_FILE_BYTES)?;
         let split = Split::of(&text).map_err(|source| WpError::Split { id, source })?;
         let data = Data::parse(split.front).map_err(|source| WpError::Data { id, source })?;
+        let by_dir = legacy_lane(path);
         let lane = match data.get("lane") {
+            _ if by_dir.is_some() => by_dir.unwrap_or(Lane::Planned),
             None => Lane::Planned,
             Some(_) => lane::parse(data.text("lane").unwrap_or_default())
                 .map_err(|source| WpError::Lane { id, source })?,
@@ -169,7 +182,31 @@ impl WorkPackage {
             text,
             data,
             lane,
+            is_legacy: by_dir.is_some(),
         })
+    }
+
+    /// The ids that it waits for, as its front matter has them; other words there
+    /// are no ids.
+    #[must_use]
+    pub fn dependencies(&self) -> Vec<WpId> {
+        let mut ids: Vec<WpId> = self
+            .data
+            .texts("dependencies")
+            .iter()
+            .filter_map(|text| text.trim().parse().ok())
+            .collect();
+        ids.sort_unstable();
+        ids.dedup();
+        ids
+    }
+
+    /// Its title; its id when it has none.
+    #[must_use]
+    pub fn title(&self) -> String {
+        let keys = ["title", "work_package_title", "subtitle"];
+        let title = keys.iter().find_map(|key| self.data.text(key));
+        title.map_or_else(|| self.id.to_string(), str::to_owned)
     }
 
     /// Finds the file of `id` in a feature's `tasks/` directory and reads it.
@@ -202,29 +239,53 @@ impl WorkPackage {
     }
 }
 
-/// The work package files of a `tasks/` directory, in the order of their ids.
-/// File names that are not UTF-8 belong to no work package.
+/// The lane whose directory the file lies in, in the layout of old projects.
+fn legacy_lane(path: &Path) -> Option<Lane> {
+    let dir = path.parent()?;
+    let is_below_tasks = dir.parent()?.file_name()? == "tasks";
+    let lane = dir.file_name()?.to_str()?.parse().ok()?;
+    is_below_tasks.then_some(lane)
+}
+
+/// The work package files of a `tasks/` directory, in the order of their ids,
+/// named from that directory. Those in directories named like lanes belong to
+/// it. File names that are not UTF-8 belong to no work package.
 ///
 /// # Errors
 /// When the directory cannot be read.
 pub fn list(tasks_dir: &Path) -> Result<Vec<(WpId, String)>, FileError> {
+    let mut found = Vec::new();
+    list_into(tasks_dir, "", &mut found)?;
+    for lane in Lane::WORDS {
+        let dir = tasks_dir.join(lane);
+        if fs::symlink_metadata(&dir).is_ok_and(|facts| facts.is_dir()) {
+            list_into(&dir, lane, &mut found)?;
+        }
+    }
+    found.sort();
+    Ok(found)
+}
+
+fn list_into(dir: &Path, lane: &str, found: &mut Vec<(WpId, String)>) -> Result<(), FileError> {
     let io = |source| FileError::Io {
         action: "list",
-        path: tasks_dir.to_owned(),
+        path: dir.to_owned(),
         source,
     };
-    let mut found = Vec::new();
-    for entry in fs::read_dir(tasks_dir).map_err(io)?.take(MAX_ENTRIES) {
+    for entry in fs::read_dir(dir).map_err(io)?.take(MAX_ENTRIES) {
         let name = entry.map_err(io)?.file_name();
         if let Some((id, name)) = name
             .to_str()
             .and_then(|name| Some((WpId::of_file(name)?, name)))
         {
-            found.push((id, name.to_owned()));
+            let name = match lane {
+                "" => name.to_owned(),
+                lane => format!("{lane}/{name}"),
+            };
+            found.push((id, name));
         }
     }
-    found.sort();
-    Ok(found)
+    Ok(())
 }
 
 #[cfg(test)]
@@ -277,6 +338,26 @@ mod tests {
         fs::write(dir.path().join("WP04_again.md"), "").unwrap();
         let several = WorkPackage::find(dir.path(), id("WP04")).unwrap_err();
         assert!(matches!(several, WpError::Ambiguous { names, .. } if names.len() == 2));
+    }
+
+    #[test]
+    fn in_the_old_layout_the_directory_is_the_lane() {
+        let dir = tempfile::tempdir().unwrap();
+        let tasks = dir.path().join("tasks");
+        fs::create_dir_all(tasks.join("for_review")).unwrap();
+        fs::create_dir_all(tasks.join("other")).unwrap();
+        fs::write(tasks.join("for_review/WP02-b.md"), "---\ntitle: B\n---\n").unwrap();
+        fs::write(tasks.join("other/WP03-c.md"), "---\n---\n").unwrap();
+        fs::write(tasks.join("WP01-a.md"), "---\nlane: doing\n---\n").unwrap();
+        let names: Vec<String> = list(&tasks)
+            .unwrap()
+            .into_iter()
+            .map(|(_, name)| name)
+            .collect();
+        assert_eq!(names, ["WP01-a.md", "for_review/WP02-b.md"]);
+        let old = WorkPackage::find(&tasks, id("WP02")).unwrap();
+        assert_eq!((old.lane, old.is_legacy), (Lane::ForReview, true));
+        assert!(!WorkPackage::find(&tasks, id("WP01")).unwrap().is_legacy);
     }
 
     #[test]

@@ -1,49 +1,14 @@
 //! What a move records: exactly what changed, once, in order.
 
 use std::fs;
-use std::path::Path;
-use std::process::Stdio;
-use std::sync::Arc;
 use std::thread;
-use std::time::Duration;
 
 use serde_json::{Value, json};
-use spec_kitty::event::decode_body;
-use spec_kitty::home::Home;
-use spec_kitty::log::read::Step;
-use spec_kitty::log::reader::Reader;
-use spec_kitty::log::segment::LogDir;
-use spec_kitty::log::storage::Disk;
-use spec_kitty::position::Seq;
 
-use crate::project::{FEATURE, Project};
-
-/// The events of a home, oldest first.
-fn events(home: &Path) -> Vec<Value> {
-    let dir = LogDir::new(Home::at(home).log_dir(), Arc::new(Disk));
-    let mut reader = Reader::new(dir, Seq(1));
-    let mut found = Vec::new();
-    loop {
-        match reader.step().unwrap() {
-            Step::Frame(frame) => {
-                if let Ok((_, json)) = decode_body(frame.body) {
-                    found.push(serde_json::from_slice(json).unwrap());
-                }
-            }
-            Step::Idle => return found,
-            other => panic!("{other:?}"),
-        }
-    }
-}
+use crate::project::{FEATURE, Project, events};
 
 fn told(project: &Project) -> Vec<(String, Value)> {
-    events(&project.home())
-        .into_iter()
-        .map(|event| {
-            let kind = event["event_type"].as_str().unwrap().to_owned();
-            (kind, event["payload"].clone())
-        })
-        .collect()
+    project.told()
 }
 
 fn changed(wp: &str, from: &str, to: &str, by: &str) -> (String, Value) {
@@ -209,53 +174,22 @@ fn a_project_without_an_identity_gets_one_and_stays_usable() {
     assert_eq!(events[0]["project_uuid"], events[1]["project_uuid"]);
 }
 
-/// Starts a move whose commit hangs in a hook, kills the command, lets the hook
-/// end with `ending`, and waits until the commit has ended too.
-fn killed_in_a_hook(project: &Project, ending: &str) {
-    use std::os::unix::fs::PermissionsExt;
-    let root = project.root();
-    let (began, go, ended) = (
-        root.join(".git/began"),
-        root.join(".git/go"),
-        root.join(".git/ended"),
-    );
-    let hook = root.join(".git/hooks/pre-commit");
-    fs::create_dir_all(hook.parent().unwrap()).unwrap();
-    let script = format!(
-        "#!/bin/sh\ntouch '{}'\nwhile [ ! -e '{}' ]; do sleep 0.02; done\ntouch '{}'\nexit {ending}\n",
-        began.display(),
-        go.display(),
-        ended.display()
-    );
-    fs::write(&hook, script).unwrap();
-    fs::set_permissions(&hook, fs::Permissions::from_mode(0o755)).unwrap();
-    let mut child = project
-        .command(&root, &["WP06", "--to", "doing", "--agent", "claude"])
-        .stdout(Stdio::null())
-        .stderr(Stdio::null())
-        .spawn()
-        .unwrap();
-    let wait_for = |path: &Path| {
-        while !path.exists() {
-            thread::sleep(Duration::from_millis(5));
-        }
-    };
-    wait_for(&began);
-    child.kill().unwrap();
-    child.wait().unwrap();
-    fs::write(&go, "").unwrap();
-    wait_for(&ended);
-    fs::remove_file(&hook).unwrap();
-    while root.join(".git/index.lock").exists() {
-        thread::sleep(Duration::from_millis(5));
-    }
-}
+const MOVE: [&str; 8] = [
+    "agent",
+    "tasks",
+    "move-task",
+    "WP06",
+    "--to",
+    "doing",
+    "--agent",
+    "claude",
+];
 
 #[test]
 fn what_a_killed_run_had_moved_is_committed_and_told_by_the_next() {
     for (ending, again) in [("1", "doing"), ("0", "doing"), ("1", "planned")] {
         let project = Project::new();
-        killed_in_a_hook(&project, ending);
+        project.killed_in_a_hook(&MOVE, ending);
         assert_eq!(project.value("WP06", "lane"), "doing");
         assert!(events(&project.home()).is_empty());
         let ran = project.move_task(&["WP06", "--to", again, "--json"]).ok();
@@ -283,7 +217,7 @@ fn what_a_killed_run_had_moved_is_committed_and_told_by_the_next() {
 #[test]
 fn a_refused_command_tells_what_the_killed_one_did_not() {
     let project = Project::new();
-    killed_in_a_hook(&project, "1");
+    project.killed_in_a_hook(&MOVE, "1");
     let ran = project.move_task(&["WP07", "--to", "done"]);
     assert_eq!(ran.code, 1);
     let told = told(&project);

@@ -2,13 +2,12 @@
 
 use clap::Subcommand;
 
-use super::emission;
 use super::failure::Failure;
-use super::output::{Output, visible_line};
-use crate::emitter::{EventEmitter, lock_timeout_from_env, start_directory};
-use crate::event::{Draft, Invalid};
+use super::output::Output;
 use crate::home::{Home, HomeError};
 
+mod add_history;
+mod mark_status;
 mod move_task;
 
 /// Commands for coding agents.
@@ -24,51 +23,28 @@ pub(super) enum AgentCommand {
 pub(super) enum TasksCommand {
     /// Move a work package to another lane
     MoveTask(move_task::Arguments),
+    /// Tick or untick subtasks, or set the lane of work packages
+    MarkStatus(mark_status::Arguments),
+    /// Add a line to a work package's activity log
+    AddHistory(add_history::Arguments),
 }
 
 /// Runs a workflow command. A home that cannot be found costs the events, never
 /// the command.
 pub(super) fn run(
     command: AgentCommand,
-    home: Result<Home, HomeError>,
+    home: &Result<Home, HomeError>,
     out: &mut Output,
 ) -> Result<(), Failure> {
-    let recorder = Recorder { home };
     match command {
         AgentCommand::Tasks(TasksCommand::MoveTask(arguments)) => {
-            move_task::run(arguments, &recorder, out)
+            move_task::run(arguments, home, out)
         }
-    }
-}
-
-/// Records what a workflow command did. Whatever becomes of an event is at most
-/// one line on stderr, and nothing else of the command changes.
-struct Recorder {
-    home: Result<Home, HomeError>,
-}
-
-impl Recorder {
-    fn record(&self, drafts: Vec<Result<Draft, Invalid>>, out: &Output) {
-        if drafts.is_empty() {
-            return;
+        AgentCommand::Tasks(TasksCommand::MarkStatus(arguments)) => {
+            mark_status::run(arguments, home, out)
         }
-        let lost = match (
-            &self.home,
-            drafts.into_iter().collect::<Result<Vec<_>, _>>(),
-        ) {
-            (Ok(home), Ok(drafts)) => {
-                let emitter = EventEmitter::new(home.clone(), start_directory())
-                    .lock_timeout(lock_timeout_from_env());
-                emission::warn_once(out, &emitter.emit_all(drafts));
-                emission::show_connection(home, out);
-                return;
-            }
-            (_, Err(invalid)) => invalid.to_string(),
-            (Err(unknown), _) => unknown.to_string(),
-        };
-        out.warn(format!(
-            "an event was not recorded: {}",
-            visible_line(&lost)
-        ));
+        AgentCommand::Tasks(TasksCommand::AddHistory(arguments)) => {
+            add_history::run(arguments, home, out)
+        }
     }
 }

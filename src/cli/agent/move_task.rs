@@ -1,22 +1,19 @@
 //! `agent tasks move-task`: arguments in, one line out.
 
-use std::env;
 use std::path::PathBuf;
 
 use clap::Args;
-use jiff::Timestamp;
 use serde::Serialize;
 
-use super::Recorder;
-
-use crate::cli::exit::Exit;
 use crate::cli::failure::{self, Failure};
-use crate::cli::output::{Output, visible_line};
+use crate::cli::output::Output;
+use crate::cli::workflow::{Recorder, place, tell};
 use crate::event::Lane;
-use crate::workflow::git::CommitFailure;
-use crate::workflow::move_task::{
-    Change, Committed, Known, Moved, Patience, Place, Raw, Request, move_task,
-};
+use crate::home::{Home, HomeError};
+use crate::workflow::lane_change::LaneChange;
+use crate::workflow::move_task::{Moved, Raw, Request, move_task};
+use crate::workflow::scene::Known;
+use crate::workflow::trouble::{Concerned, report};
 
 /// Arguments of `agent tasks move-task`.
 ///
@@ -63,31 +60,32 @@ pub(in crate::cli) struct Arguments {
 
 pub(super) fn run(
     arguments: Arguments,
-    recorder: &Recorder,
+    home: &Result<Home, HomeError>,
     out: &mut Output,
 ) -> Result<(), Failure> {
     let place = place()?;
+    let mut recorder = Recorder::new(home, out);
     let request = match Request::parse(arguments.into()) {
         Ok(request) => request,
         Err(error) => {
-            recorder.record(vec![error.draft(None, &Known::default())], out);
+            report(
+                &error,
+                &Concerned::default(),
+                &Known::default(),
+                &mut recorder,
+            );
             return Err(failure::of_move(&error, None));
         }
     };
-    let attempt = move_task(&request, &place);
-    recorder.record(attempt.drafts(&request), out);
-    for note in &attempt.notes {
-        out.note(format!("note: {}", visible_line(&note.to_string())));
-    }
-    let told = match &attempt.outcome {
+    let outcome = move_task(&request, &place, &mut recorder);
+    drop(recorder);
+    match outcome {
         Ok(moved) => {
-            tell(moved, out);
-            answer(moved, out)
+            tell("the move", &moved.settled, out);
+            answer(&moved, out)
         }
-        Err(error) => Err(failure::of_move(error, Some(&request))),
-    };
-    attempt.finish();
-    told
+        Err(error) => Err(failure::of_move(&error, Some(&request))),
+    }
 }
 
 impl From<Arguments> for Raw {
@@ -105,50 +103,6 @@ impl From<Arguments> for Raw {
             force: arguments.force,
             no_auto_commit: arguments.no_auto_commit,
         }
-    }
-}
-
-fn place() -> Result<Place, Failure> {
-    let cwd = env::current_dir().map_err(|error| {
-        Failure::new(
-            "no-directory",
-            Exit::Failed,
-            format!("cannot tell the working directory: {error}"),
-        )
-        .hint("change to the project: cd PROJECT")
-    })?;
-    Ok(Place {
-        cwd,
-        root: env::var_os("SPECIFY_REPO_ROOT").map(PathBuf::from),
-        feature: env::var("SPECIFY_FEATURE").ok(),
-        now: Timestamp::now(),
-        patience: Patience::default(),
-    })
-}
-
-/// What became of the commit, on stderr.
-fn tell(moved: &Moved, out: &Output) {
-    let command = visible_line(&moved.commit_command());
-    match &moved.committed {
-        Committed::Yes(_) | Committed::NoChange => {}
-        Committed::NotAsked => out.detail(format!("not committed, as asked; later: {command}")),
-        Committed::Ignored => out.note("note: not committed: git ignores the file"),
-        Committed::OtherBranch { target, current } => out.warn(format!(
-            "the move is made but not committed: the repository is on '{}' and the feature belongs \
-             to '{}'\n  next: git switch '{}', then {command}",
-            visible_line(current),
-            visible_line(target),
-            visible_line(target),
-        )),
-        Committed::Failed(failure) => out.warn(format!(
-            "the move is made but not committed: {}\n  next: {}{command}",
-            visible_line(&failure.to_string()),
-            match failure {
-                CommitFailure::Locked { .. } =>
-                    "when no git process is running, remove the lock, then ",
-                CommitFailure::Git(_) => "",
-            }
-        )),
     }
 }
 
@@ -170,11 +124,8 @@ struct Report<'a> {
 
 /// The answer, on stdout.
 fn answer(moved: &Moved, out: &mut Output) -> Result<(), Failure> {
-    let commit = match &moved.committed {
-        Committed::Yes(id) => id.as_deref(),
-        _ => None,
-    };
-    let Change { wp, old, new, .. } = moved.change.clone();
+    let commit = moved.settled.committed.id();
+    let LaneChange { wp, old, new, .. } = moved.change.clone();
     if out.json() {
         return out.object(&Report {
             kind: "move-task",

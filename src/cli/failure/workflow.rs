@@ -3,63 +3,106 @@
 use super::Failure;
 use crate::cli::exit::Exit;
 use crate::event::Lane;
+use crate::workflow::edit::EditFailure;
 use crate::workflow::feature::FeatureError;
 use crate::workflow::file::FileError;
 use crate::workflow::git::{GitError, Operation};
 use crate::workflow::lane::UnknownLane;
+use crate::workflow::mark_status::MarkError;
 use crate::workflow::meta::MetaError;
-use crate::workflow::move_task::{EditFailure, MoveError, Refusal, Request, WorktreeFault};
+use crate::workflow::move_task::{MoveError, Refusal, Request, WorktreeFault};
+use crate::workflow::trouble::Trouble;
 use crate::workflow::turn::TurnError;
 use crate::workflow::work_package::{InvalidWpId, WpError};
 
 /// A move that was not made; `request` is `None` when it could not be understood.
 pub(in crate::cli) fn of_move(error: &MoveError, request: Option<&Request>) -> Failure {
-    let failed =
-        |code, hint: String| Failure::new(code, Exit::Failed, error.to_string()).hint(hint);
     let again = request.map_or_else(String::new, command);
     match error {
-        MoveError::Lane(unknown) => unknown_lane(unknown),
-        MoveError::WpId(invalid) => invalid_id(invalid),
-        MoveError::Option(bad) => {
-            Failure::usage(bad.to_string()).hint("spec-kitty agent tasks move-task --help")
+        MoveError::Lane(unknown) => unknown_lane("--to", unknown),
+        MoveError::Feedback(_) | MoveError::EmptyFeedback { .. } => {
+            Failure::new("review-feedback", Exit::Failed, error.to_string())
+                .hint("name a text file that says what to change: --review-feedback-file FILE")
         }
-        MoveError::Project(none) => Failure::new("no-project", Exit::NotFound, none.to_string())
-            .hint("change to the project, or set SPECIFY_REPO_ROOT to its root"),
-        MoveError::Feature(error) => of_feature(error),
-        MoveError::Wp(error) => of_work_package(error),
-        MoveError::Meta(error) => of_meta(error),
-        MoveError::Feedback(_) | MoveError::EmptyFeedback { .. } => failed(
-            "review-feedback",
-            "name a text file that says what to change: --review-feedback-file FILE".into(),
+        MoveError::Refused(refusal) => refused(refusal, &again),
+        MoveError::Trouble(trouble) => of_trouble(
+            trouble,
+            "agent tasks move-task",
+            &format!("{again} --no-auto-commit"),
         ),
-        MoveError::NoRepository(GitError::Missing) | MoveError::Git(GitError::Missing) => failed(
+    }
+}
+
+/// What can go wrong in any of them. `command` is the one that was run;
+/// `uncommitted` is a way to run it that commits nothing, empty when there is none.
+pub(in crate::cli) fn of_trouble(error: &Trouble, command: &str, uncommitted: &str) -> Failure {
+    let failed =
+        |code, hint: String| Failure::new(code, Exit::Failed, error.to_string()).hint(hint);
+    match error {
+        Trouble::WpId(invalid) => invalid_id(invalid, command),
+        Trouble::Option(bad) => {
+            Failure::usage(bad.to_string()).hint(format!("spec-kitty {command} --help"))
+        }
+        Trouble::Project(none) => Failure::new("no-project", Exit::NotFound, none.to_string())
+            .hint("change to the project, or set SPECIFY_REPO_ROOT to its root"),
+        Trouble::Feature(error) => of_feature(error),
+        Trouble::Wp(error) => of_work_package(error),
+        Trouble::Meta(error) => of_meta(error),
+        Trouble::NoRepository(GitError::Missing) | Trouble::Git(GitError::Missing) => failed(
             "git-missing",
             "install git, then run the command again".into(),
         ),
-        MoveError::NoRepository(_) => failed(
+        Trouble::NoRepository(_) => failed(
             "no-repository",
             "see what git says, or make the project a repository: git status, git init".into(),
         ),
-        MoveError::Detached => failed(
+        Trouble::Detached if uncommitted.is_empty() => failed(
             "detached-head",
-            format!("switch to a branch (git switch BRANCH), or: {again} --no-auto-commit"),
+            "switch to a branch: git switch BRANCH".into(),
         ),
-        MoveError::InProgress(operation) => failed("git-in-progress", finish(*operation)),
-        MoveError::Unmerged { path } => failed(
+        Trouble::Detached => failed(
+            "detached-head",
+            format!("switch to a branch (git switch BRANCH), or: {uncommitted}"),
+        ),
+        Trouble::InProgress(operation) => failed("git-in-progress", finish(*operation)),
+        Trouble::Unmerged { path } => failed(
             "conflict",
             format!("resolve it, then: git add '{}'", path.display()),
         ),
-        MoveError::Turn(TurnError::Busy { .. }) => {
+        Trouble::Turn(TurnError::Busy { .. }) => {
             Failure::new("busy", Exit::Busy, error.to_string()).hint("try again in a moment")
         }
-        MoveError::Turn(TurnError::Io { .. }) | MoveError::Journal(_) => failed(
+        Trouble::Turn(TurnError::Io { .. }) | Trouble::Journal(_) => failed(
             "repository-lock",
             "check the rights of the git directory, then run the command again".into(),
         ),
-        MoveError::Git(_) => failed("git", "see what git says: git status".into()),
-        MoveError::Refused(refusal) => refused(refusal, &again),
-        MoveError::Edit(error) => of_edit(error),
-        MoveError::File(error) => of_file(error),
+        Trouble::Git(_) => failed("git", "see what git says: git status".into()),
+        Trouble::Edit(error) => of_edit(error),
+        Trouble::File(error) => of_file(error),
+    }
+}
+
+/// Subtasks or work packages that were not marked.
+pub(in crate::cli) fn of_mark(error: &MarkError, command: &str) -> Failure {
+    const NAME: &str = "agent tasks mark-status";
+    match error {
+        MarkError::Trouble(trouble) => {
+            of_trouble(trouble, NAME, &format!("{command} --no-auto-commit"))
+        }
+        MarkError::Id { .. } => Failure::usage(error.to_string())
+            .hint("name subtasks (T001) or work packages (WP01): spec-kitty agent tasks mark-status T001 --status done"),
+        MarkError::Status { .. } => Failure::usage(error.to_string()).hint(
+            "subtasks: --status done or pending; work packages: planned, doing, for_review or done",
+        ),
+        MarkError::NoTasks { .. } => {
+            Failure::new("no-tasks-file", Exit::NotFound, error.to_string())
+                .hint("write the plan first, or name another feature: --feature NNN-name")
+        }
+        MarkError::NoneFound { .. } => {
+            Failure::new("no-such-subtask", Exit::NotFound, error.to_string())
+                .hint("name subtasks that tasks.md has a box for, or another feature: --feature NNN-name")
+        }
+        MarkError::Move { source, request } => of_move(source, Some(request)),
     }
 }
 
@@ -74,19 +117,24 @@ fn command(request: &Request) -> String {
     )
 }
 
-fn unknown_lane(unknown: &UnknownLane) -> Failure {
+fn unknown_lane(option: &str, unknown: &UnknownLane) -> Failure {
     let failure = Failure::new("unknown-lane", Exit::Usage, unknown.to_string());
     match unknown.meant {
-        Some(lane) => failure.hint(format!("did you mean --to {lane}?")),
-        None => failure.hint(format!("name one of them: --to {}", Lane::WORDS.join("|"))),
+        Some(lane) => failure.hint(format!("did you mean {option} {lane}?")),
+        None => failure.hint(format!(
+            "name one of them: {option} {}",
+            Lane::WORDS.join("|")
+        )),
     }
 }
 
-fn invalid_id(invalid: &InvalidWpId) -> Failure {
+fn invalid_id(invalid: &InvalidWpId, command: &str) -> Failure {
     let failure = Failure::new("invalid-work-package", Exit::Usage, invalid.to_string());
     match invalid.meant {
         Some(id) => failure.hint(format!("did you mean {id}?")),
-        None => failure.hint("name it by its id: spec-kitty agent tasks move-task WP01 --to LANE"),
+        None => failure.hint(format!(
+            "name it by its id, such as WP01: spec-kitty {command} --help"
+        )),
     }
 }
 
@@ -139,6 +187,11 @@ fn of_work_package(error: &WpError) -> Failure {
             "bad-front-matter",
             Exit::Failed,
             "mend the part between the '---' lines at the top of the file",
+        ),
+        WpError::Legacy { .. } => (
+            "old-layout",
+            Exit::Failed,
+            "put its file into tasks/ itself (git mv) and its lane into 'lane:', then commit that",
         ),
         WpError::Lane { .. } => (
             "bad-lane",

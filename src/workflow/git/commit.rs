@@ -1,6 +1,6 @@
-//! Committing one named file, and nothing else.
+//! Committing named files, and nothing else.
 //!
-//! `git commit --only` builds the commit from HEAD and the named file: what the
+//! `git commit --only` builds the commit from HEAD and the named files: what the
 //! user has staged stays staged and stays out of it; hooks and signing are as
 //! the user set them up. A locked index is waited for, within bounds.
 
@@ -54,25 +54,26 @@ pub fn commit_hash(git: &Git<'_>) -> Result<String, GitError> {
     git.ask(&["rev-parse", "--short", "HEAD"])
 }
 
-/// Commits the file `path` (relative to where `git` runs) with `message`,
+/// Commits the files `paths` (relative to where `git` runs) with `message`,
 /// waiting for a locked index at most `patience`.
 ///
 /// # Errors
 /// When git or a hook refuses, or the index stays locked.
-pub fn commit_file(
+pub fn commit_files(
     git: &Git<'_>,
     repository: &Repository,
-    path: &Path,
+    paths: &[&Path],
     message: &str,
     patience: Duration,
 ) -> Result<(), CommitFailure> {
-    let path = path.to_string_lossy();
+    let paths: Vec<_> = paths.iter().map(|path| path.to_string_lossy()).collect();
+    let paths: Vec<&str> = paths.iter().map(AsRef::as_ref).collect();
     let start = Instant::now();
     let mut pause = Duration::from_millis(20);
     let mut races = 0;
     loop {
         let head = commit_hash(git).ok();
-        let Err(error) = attempt(git, &path, message) else {
+        let Err(error) = attempt(git, &paths, message) else {
             return Ok(());
         };
         let locked = error.is_fatal() && repository.index_lock().exists();
@@ -106,18 +107,25 @@ impl GitError {
     }
 }
 
-/// One attempt. A file that git does not know yet is announced to the index
+/// One attempt. Files that git does not know yet are announced to the index
 /// first, which `commit --only` needs, and taken back if the commit fails.
-fn attempt(git: &Git<'_>, path: &str, message: &str) -> Result<(), GitError> {
-    let tracked = git.holds(&[LITERAL, "ls-files", "--error-unmatch", "--", path])?;
-    if !tracked {
-        git.ask(&[LITERAL, "add", "--intent-to-add", "--", path])?;
+fn attempt(git: &Git<'_>, paths: &[&str], message: &str) -> Result<(), GitError> {
+    let mut new = Vec::new();
+    for path in paths {
+        if !git.holds(&[LITERAL, "ls-files", "--error-unmatch", "--", path])? {
+            new.push(*path);
+        }
     }
-    let commit = git.ask(&[
-        LITERAL, "commit", "--quiet", "--only", "-m", message, "--", path,
-    ]);
-    if commit.is_err() && !tracked {
-        let _ = git.run(&[LITERAL, "rm", "--cached", "--quiet", "--", path]);
+    if !new.is_empty() {
+        git.ask(&[&[LITERAL, "add", "--intent-to-add", "--"], &*new].concat())?;
+    }
+    let args = [
+        &[LITERAL, "commit", "--quiet", "--only", "-m", message, "--"],
+        paths,
+    ];
+    let commit = git.ask(&args.concat());
+    if commit.is_err() && !new.is_empty() {
+        let _ = git.run(&[&[LITERAL, "rm", "--cached", "--quiet", "--"], &*new].concat());
     }
     commit.map(drop)
 }
@@ -155,7 +163,7 @@ mod tests {
         let git = Git { dir, limit: LIMIT };
         let repository = Repository::find(&git).unwrap();
         let patience = Duration::from_millis(patience_ms);
-        commit_file(&git, &repository, Path::new(path), "move", patience)
+        commit_files(&git, &repository, &[Path::new(path)], "move", patience)
     }
 
     fn last_commit(dir: &Path) -> String {

@@ -18,7 +18,7 @@ mod commit;
 mod status;
 
 use capture::Capture;
-pub use commit::{CommitFailure, commit_file, commit_hash, is_ignored};
+pub use commit::{CommitFailure, commit_files, commit_hash, is_ignored};
 pub use status::{
     Change, ChangeKind, Head, Operation, Repository, changes, count_commits, has_branch,
     is_unmerged, user_name,

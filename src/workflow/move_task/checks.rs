@@ -3,16 +3,19 @@
 use std::io;
 use std::path::Path;
 
+use super::MoveError;
 use super::guards::{self, Refusal, WorktreeFacts, WorktreeFault};
-use super::outcome::Note;
 use super::request::Request;
-use super::{MoveError, Scene};
 use crate::event::Lane;
 use crate::workflow::file::{FileError, read_text};
 use crate::workflow::git::{Git, Head, Repository, changes, count_commits, has_branch};
 use crate::workflow::meta;
+use crate::workflow::note::Note;
+use crate::workflow::scene::Scene;
 use crate::workflow::tasks_md;
 use crate::workflow::text::MAX_FILE_BYTES;
+use crate::workflow::trouble::Trouble;
+use crate::workflow::work::Work;
 use crate::workflow::work_package::{self, WorkPackage};
 
 /// The directory whose commits are status, not work.
@@ -21,11 +24,11 @@ const STATUS_DIR: &str = "kitty-specs";
 /// Asks the four guards, in order.
 pub(super) fn ask(
     request: &Request,
-    scene: &Scene,
+    work: &mut Work<'_>,
     wp: &WorkPackage,
-    git: &Git<'_>,
-    notes: &mut Vec<Note>,
 ) -> Result<(), MoveError> {
+    let scene = &work.scene;
+    let git = &work.git();
     guards::owner(wp.id, wp.data.text("agent"), request.agent.as_deref())?;
     guards::feedback(wp.id, wp.lane, request.to, request.feedback_file.is_some())?;
     if !guards::claims_finished(request.to) {
@@ -43,7 +46,12 @@ pub(super) fn ask(
     let uncommitted = changes(git, Some(dir))?;
     guards::planning(&scene.feature.slug, &from_top, &uncommitted)?;
     if scene.meta.is_software() {
-        ask_worktree(scene, wp, git, notes)?;
+        let mut notes = Vec::new();
+        let asked = ask_worktree(scene, wp, git, &mut notes);
+        for note in &notes {
+            work.note(note);
+        }
+        asked?;
     }
     Ok(())
 }
@@ -54,7 +62,7 @@ fn read_tasks(feature_dir: &Path) -> Result<String, MoveError> {
         Err(FileError::Io { source, .. }) if source.kind() == io::ErrorKind::NotFound => {
             Ok(String::new())
         }
-        other => Ok(other?),
+        other => Ok(other.map_err(Trouble::from)?),
     }
 }
 
@@ -64,7 +72,7 @@ fn ask_worktree(
     main: &Git<'_>,
     notes: &mut Vec<Note>,
 ) -> Result<(), MoveError> {
-    let name = format!("{}-{}", scene.feature.slug, wp.id);
+    let name = scene.workspace(wp.id);
     let path = scene.project.worktree(&name);
     if !path.is_dir() {
         return Ok(());

@@ -2,17 +2,12 @@
 
 use std::path::PathBuf;
 
-use thiserror::Error;
-
 use super::error::MoveError;
 use crate::event::Lane;
 use crate::workflow::lane;
+use crate::workflow::options::{AutoCommit, BadOption, name, note};
+use crate::workflow::trouble::Trouble;
 use crate::workflow::work_package::WpId;
-
-/// The longest name (agent, assignee, reviewer) that is written, in characters.
-const MAX_NAME_CHARS: usize = 100;
-/// The longest note that is written, in characters.
-const MAX_NOTE_CHARS: usize = 2_000;
 
 /// Whether the guards may refuse the move.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -21,15 +16,6 @@ pub enum Guards {
     Asked,
     /// `--force`.
     Skipped,
-}
-
-/// Whether the changed file is committed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum AutoCommit {
-    /// It is.
-    On,
-    /// `--no-auto-commit`.
-    Off,
 }
 
 /// The arguments of the command as they were given.
@@ -86,38 +72,13 @@ pub struct Request {
     pub commit: AutoCommit,
 }
 
-/// An option whose value cannot be written into a work package file.
-#[derive(Clone, Debug, Error, PartialEq, Eq)]
-pub enum BadOption {
-    /// Longer than any sensible value.
-    #[error("the value of {option} is longer than {limit} characters")]
-    TooLong {
-        /// The option.
-        option: &'static str,
-        /// The limit.
-        limit: usize,
-    },
-    /// A line break or another control character in a name.
-    #[error("the value of {option} holds a line break or another control character")]
-    Control {
-        /// The option.
-        option: &'static str,
-    },
-    /// Feedback with a move that is not a sending back.
-    #[error("--review-feedback-file goes with a move back to planned or doing, not to {to}")]
-    FeedbackForward {
-        /// The lane asked for.
-        to: Lane,
-    },
-}
-
 impl Request {
     /// Checks the arguments. Empty names and notes count as not given.
     ///
     /// # Errors
     /// When the id or the lane is none, or a value cannot be written.
     pub fn parse(raw: Raw) -> Result<Self, MoveError> {
-        let wp = raw.wp.trim().parse().map_err(MoveError::WpId)?;
+        let wp = raw.wp.trim().parse().map_err(Trouble::WpId)?;
         let to = lane::parse(&raw.to).map_err(MoveError::Lane)?;
         if raw.feedback_file.is_some() && !matches!(to, Lane::Planned | Lane::Doing) {
             return Err(BadOption::FeedbackForward { to }.into());
@@ -137,53 +98,9 @@ impl Request {
             } else {
                 Guards::Asked
             },
-            commit: if raw.no_auto_commit {
-                AutoCommit::Off
-            } else {
-                AutoCommit::On
-            },
+            commit: AutoCommit::unless(raw.no_auto_commit),
         })
     }
-}
-
-fn name(option: &'static str, value: Option<String>) -> Result<Option<String>, BadOption> {
-    let Some(value) = value
-        .as_deref()
-        .map(str::trim)
-        .filter(|value| !value.is_empty())
-    else {
-        return Ok(None);
-    };
-    if value.chars().any(breaks_a_line) {
-        return Err(BadOption::Control { option });
-    }
-    if value.chars().count() > MAX_NAME_CHARS {
-        let limit = MAX_NAME_CHARS;
-        return Err(BadOption::TooLong { option, limit });
-    }
-    Ok(Some(value.to_owned()))
-}
-
-/// The note on one line: white space of every kind becomes one space, control
-/// characters go.
-fn note(value: Option<&str>) -> Result<Option<String>, BadOption> {
-    let text = value.unwrap_or_default();
-    let words: Vec<&str> = text
-        .split(|c: char| c.is_whitespace() || breaks_a_line(c))
-        .filter(|word| !word.is_empty())
-        .collect();
-    let text = words.join(" ");
-    if text.chars().count() > MAX_NOTE_CHARS {
-        return Err(BadOption::TooLong {
-            option: "--note",
-            limit: MAX_NOTE_CHARS,
-        });
-    }
-    Ok(Some(text).filter(|text| !text.is_empty()))
-}
-
-fn breaks_a_line(c: char) -> bool {
-    c.is_control() || matches!(c, '\u{2028}' | '\u{2029}')
 }
 
 #[cfg(test)]

@@ -1,16 +1,16 @@
-//! Before the write: the values that go into the file. After it: the commit.
+//! The values that go into the file, settled before it is written.
 
 use std::fs;
 use std::path::Path;
 
-use super::edit::Written;
-use super::outcome::Committed;
-use super::request::{AutoCommit, Request};
-use super::{Change, MoveError, Place, Scene};
+use super::MoveError;
+use super::request::Request;
 use crate::event::Lane;
+use crate::workflow::edit::Written;
 use crate::workflow::file::read_text;
-use crate::workflow::git::{Git, commit_file, commit_hash, is_ignored, user_name};
+use crate::workflow::git::{Git, user_name};
 use crate::workflow::review::Feedback;
+use crate::workflow::scene::Place;
 
 /// The largest feedback file that is taken over.
 const MAX_FEEDBACK_BYTES: u64 = 256 * 1024;
@@ -47,7 +47,8 @@ pub(super) fn written(
         feedback,
         reviewer,
         reviewer_named: request.reviewer.is_some(),
-        timestamp: place.now.strftime("%Y-%m-%dT%H:%M:%SZ").to_string(),
+        timestamp: place.second(),
+        more: Vec::new(),
     })
 }
 
@@ -61,58 +62,4 @@ fn read_feedback(path: &Path) -> Result<String, MoveError> {
         return Err(MoveError::EmptyFeedback { path });
     }
     Ok(text.to_owned())
-}
-
-/// Commits the written file, where that leaves everything else as it is.
-pub(super) fn commit(
-    request: &Request,
-    place: &Place,
-    scene: &Scene,
-    path: &Path,
-    change: &Change,
-) -> Committed {
-    if request.commit == AutoCommit::Off {
-        return Committed::NotAsked;
-    }
-    if let Some(target) = other_branch(scene) {
-        let current = scene.head.branch().unwrap_or_default().to_owned();
-        return Committed::OtherBranch { target, current };
-    }
-    let asking = scene.git(place.patience.question);
-    if matches!(is_ignored(&asking, path), Ok(true)) {
-        return Committed::Ignored;
-    }
-    let message = message(change);
-    let git = scene.git(place.patience.commit);
-    match commit_file(
-        &git,
-        &scene.repository,
-        path,
-        &message,
-        place.patience.index,
-    ) {
-        Ok(()) => Committed::Yes(commit_hash(&asking).ok()),
-        Err(failure) => Committed::Failed(failure),
-    }
-}
-
-/// The feature's target branch, when it is not the one that is checked out.
-pub(super) fn other_branch(scene: &Scene) -> Option<String> {
-    let target = scene.meta.target_branch.as_deref().map(str::trim)?;
-    let is_other = !target.is_empty() && Some(target) != scene.head.branch();
-    is_other.then(|| target.to_owned())
-}
-
-/// The message that the original gives such a commit.
-pub(super) fn message(change: &Change) -> String {
-    let by = match &change.by {
-        Some(agent) => format!(" [{agent}]"),
-        None => String::new(),
-    };
-    format!(
-        "chore: Move {} to {} on spec {}{by}",
-        change.wp,
-        change.new,
-        change.feature.number()
-    )
 }

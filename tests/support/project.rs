@@ -4,7 +4,18 @@ use std::fs;
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
+use std::sync::Arc;
+use std::thread;
+use std::time::Duration;
 
+use serde_json::Value;
+use spec_kitty::event::decode_body;
+use spec_kitty::home::Home;
+use spec_kitty::log::read::Step;
+use spec_kitty::log::reader::Reader;
+use spec_kitty::log::segment::LogDir;
+use spec_kitty::log::storage::Disk;
+use spec_kitty::position::Seq;
 use spec_kitty::workflow::frontmatter::Data;
 use spec_kitty::workflow::text::Split;
 
@@ -154,16 +165,37 @@ impl Project {
         Ran::of(self.command(dir, args).output().unwrap())
     }
 
-    /// The command, for runs that need more.
+    /// `move-task`, for runs that need more.
     pub fn command(&self, dir: &Path, args: &[&str]) -> Command {
+        self.program(dir, &[&["agent", "tasks", "move-task"], args].concat())
+    }
+
+    /// The program with these arguments, in the root.
+    pub fn run(&self, args: &[&str]) -> Ran {
+        self.run_in(&self.root(), args)
+    }
+
+    pub fn run_in(&self, dir: &Path, args: &[&str]) -> Ran {
+        Ran::of(self.program(dir, args).output().unwrap())
+    }
+
+    /// The program, for runs that need more.
+    pub fn program(&self, dir: &Path, args: &[&str]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_spec-kitty"));
         self.surround(&mut command);
+        command.current_dir(dir).stdin(Stdio::null()).args(args);
         command
-            .current_dir(dir)
-            .stdin(Stdio::null())
-            .args(["agent", "tasks", "move-task"])
-            .args(args);
-        command
+    }
+
+    /// The types and payloads of the events recorded so far, oldest first.
+    pub fn told(&self) -> Vec<(String, Value)> {
+        events(&self.home())
+            .into_iter()
+            .map(|event| {
+                let kind = event["event_type"].as_str().unwrap().to_owned();
+                (kind, event["payload"].clone())
+            })
+            .collect()
     }
 
     /// An environment of its own: nothing of the machine's git or home is seen.
@@ -229,12 +261,72 @@ impl Project {
         path
     }
 
+    /// Starts a command whose commit hangs in a hook, kills the command, lets the hook
+    /// end with `ending`, and waits until the commit has ended too.
+    pub fn killed_in_a_hook(&self, args: &[&str], ending: &str) {
+        use std::os::unix::fs::PermissionsExt;
+        let root = self.root();
+        let (began, go, ended) = (
+            root.join(".git/began"),
+            root.join(".git/go"),
+            root.join(".git/ended"),
+        );
+        let hook = root.join(".git/hooks/pre-commit");
+        fs::create_dir_all(hook.parent().unwrap()).unwrap();
+        let script = format!(
+            "#!/bin/sh\ntouch '{}'\nwhile [ ! -e '{}' ]; do sleep 0.02; done\ntouch '{}'\nexit {ending}\n",
+            began.display(),
+            go.display(),
+            ended.display()
+        );
+        fs::write(&hook, script).unwrap();
+        fs::set_permissions(&hook, fs::Permissions::from_mode(0o755)).unwrap();
+        let mut child = self
+            .program(&root, args)
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn()
+            .unwrap();
+        let wait_for = |path: &Path| {
+            while !path.exists() {
+                thread::sleep(Duration::from_millis(5));
+            }
+        };
+        wait_for(&began);
+        child.kill().unwrap();
+        child.wait().unwrap();
+        fs::write(&go, "").unwrap();
+        wait_for(&ended);
+        fs::remove_file(&hook).unwrap();
+        while root.join(".git/index.lock").exists() {
+            thread::sleep(Duration::from_millis(5));
+        }
+    }
+
     /// Ticks every box of tasks.md and commits that.
     pub fn tick_everything(&self) {
         let path = self.feature().join("tasks.md");
         let text = fs::read_to_string(&path).unwrap().replace("- [ ]", "- [x]");
         fs::write(&path, text).unwrap();
         self.git(&["commit", "-q", "-m", "tick", "--", path.to_str().unwrap()]);
+    }
+}
+
+/// The events of a home, oldest first.
+pub fn events(home: &Path) -> Vec<Value> {
+    let dir = LogDir::new(Home::at(home).log_dir(), Arc::new(Disk));
+    let mut reader = Reader::new(dir, Seq(1));
+    let mut found = Vec::new();
+    loop {
+        match reader.step().unwrap() {
+            Step::Frame(frame) => {
+                if let Ok((_, json)) = decode_body(frame.body) {
+                    found.push(serde_json::from_slice(json).unwrap());
+                }
+            }
+            Step::Idle => return found,
+            other => panic!("{other:?}"),
+        }
     }
 }
 

@@ -24,6 +24,26 @@ pub(super) struct Written {
     pub(super) reviewer: String,
     pub(super) reviewer_named: bool,
     pub(super) timestamp: String,
+    /// Other keys that a command sets.
+    pub(super) more: Vec<(&'static str, String)>,
+}
+
+impl Written {
+    /// A move to `to` by nobody in particular, with nothing else to say.
+    pub(super) fn to(to: Lane, timestamp: String) -> Self {
+        Self {
+            to,
+            agent: None,
+            assignee: None,
+            shell_pid: None,
+            note: None,
+            feedback: None,
+            reviewer: String::new(),
+            reviewer_named: false,
+            timestamp,
+            more: Vec::new(),
+        }
+    }
 }
 
 /// Why a file cannot be edited safely. It was not touched.
@@ -42,7 +62,7 @@ pub enum EditFailure {
     #[error(transparent)]
     Activity(#[from] Unwritable),
     /// The parts would not read back as they were put together.
-    #[error("the work package file cannot be edited safely: it would not read as intended")]
+    #[error("the file cannot be edited safely: it would not read as intended")]
     Unsafe,
 }
 
@@ -63,7 +83,20 @@ pub(super) fn edited(text: &str, from: Lane, change: &Written) -> Result<String,
         None => split.body.to_owned(),
     };
     let body = activity::append(&body, &entry, ending)?;
-    let result = split.join(&front, &body);
+    rejoined(&split, &front, &body)
+}
+
+/// `text` with one more activity line and no other change.
+pub(super) fn logged(text: &str, line: &Written) -> Result<String, EditFailure> {
+    let split = Split::of(text)?;
+    let data = Data::parse(split.front)?;
+    let body = activity::append(split.body, &entry(&data, line), split.line_ending())?;
+    rejoined(&split, split.front, &body)
+}
+
+/// The parts put together, when they read back as what they are.
+pub(super) fn rejoined(split: &Split<'_>, front: &str, body: &str) -> Result<String, EditFailure> {
+    let result = split.join(front, body);
     let reads_back = Split::of(&result)
         .is_ok_and(|again| again.front == front && again.body == body && again.open == split.open);
     if reads_back {
@@ -83,6 +116,7 @@ fn keys(data: &Data, from: Lane, change: &Written) -> Vec<(&'static str, String)
     let (status, reviewer) = review_keys(data, from, change);
     set("review_status", status);
     set("reviewed_by", reviewer);
+    keys.extend(change.more.iter().cloned());
     keys
 }
 

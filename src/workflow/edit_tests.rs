@@ -4,15 +4,8 @@ use super::*;
 
 fn change(to: Lane) -> Written {
     Written {
-        to,
-        agent: None,
-        assignee: None,
-        shell_pid: None,
-        note: None,
-        feedback: None,
         reviewer: "Ada".into(),
-        reviewer_named: false,
-        timestamp: "2026-02-04T11:41:17Z".into(),
+        ..Written::to(to, "2026-02-04T11:41:17Z".into())
     }
 }
 

@@ -1,0 +1,62 @@
+//! What is worth telling beside the outcome of a command.
+
+use std::fmt;
+
+use super::feature::Slug;
+use super::work_package::WpId;
+
+/// Something worth telling beside the outcome.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Note {
+    /// The feature was chosen among several.
+    FeatureChosen(Slug),
+    /// A change that a killed run had made was completed.
+    Completed(String),
+    /// These work packages build on the one that goes to review.
+    Dependents(WpId, Vec<WpId>),
+    /// The branch that the workspace was made from is gone; it was compared with another.
+    BaseGone {
+        /// The recorded base.
+        base: String,
+        /// The branch it was compared with.
+        target: String,
+    },
+}
+
+impl fmt::Display for Note {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::FeatureChosen(slug) => {
+                write!(
+                    f,
+                    "no feature was named; took the latest incomplete one, {slug}"
+                )
+            }
+            Self::Completed(what) => {
+                write!(f, "completed an interrupted run, which had {what}")
+            }
+            Self::Dependents(id, others) => {
+                let verb = if others.len() == 1 {
+                    "depends"
+                } else {
+                    "depend"
+                };
+                write!(
+                    f,
+                    "{} {verb} on {id}; changes that its review asks for mean a rebase there",
+                    joined(others)
+                )
+            }
+            Self::BaseGone { base, target } => write!(
+                f,
+                "the base branch '{base}' of the workspace is gone; compared with '{target}'"
+            ),
+        }
+    }
+}
+
+/// `WP01, WP02`.
+pub(super) fn joined(ids: &[WpId]) -> String {
+    let ids: Vec<String> = ids.iter().map(WpId::to_string).collect();
+    ids.join(", ")
+}

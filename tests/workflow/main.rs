@@ -1,0 +1,12 @@
+//! The workflow commands, end to end: the real program, real project trees, real
+//! git repositories. `agent tasks move-task` has tests of its own.
+
+#![cfg(unix)]
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+#![allow(clippy::indexing_slicing, unreachable_pub, dead_code)]
+
+mod history;
+mod marks;
+mod old_layout;
+#[path = "../support/project.rs"]
+mod project;
