@@ -175,7 +175,8 @@ pub fn write_at(file: &File, bytes: &[u8], offset: u64) -> io::Result<usize> {
     return std::os::windows::fs::FileExt::seek_write(file, bytes, offset);
 }
 
-/// The identity of an open file inside its file system: the inode on Unix.
+/// The identity of an open file inside its file system: on Unix the inode,
+/// mixed with the time at which it was made where that is known.
 ///
 /// # Errors
 /// Any I/O error of the look-up.
@@ -191,10 +192,18 @@ pub fn path_identity(path: &Path) -> io::Result<u64> {
     identity_of(&std::fs::metadata(path)?)
 }
 
+/// An inode number is given out again, often to the very next file. Where the
+/// file system knows when a file was made, that is mixed in.
 #[cfg(unix)]
 #[allow(clippy::unnecessary_wraps)]
 fn identity_of(metadata: &std::fs::Metadata) -> io::Result<u64> {
-    Ok(std::os::unix::fs::MetadataExt::ino(metadata))
+    let inode = std::os::unix::fs::MetadataExt::ino(metadata);
+    let made = metadata.created().ok();
+    let since = made.and_then(|made| made.duration_since(std::time::UNIX_EPOCH).ok());
+    let made_ns = since.map_or(0, |since| since.as_nanos());
+    // The low half: it is there to differ, not to tell the time.
+    let made_ns = u64::try_from(made_ns & u128::from(u64::MAX)).unwrap_or_default();
+    Ok(inode ^ made_ns.wrapping_mul(0x9e37_79b9_7f4a_7c15))
 }
 
 /// Windows has no stable inode in `std`; the creation time stands in for it.

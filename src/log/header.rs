@@ -15,7 +15,7 @@
 //!     56    12  node id             12 lower-case hex digits
 //!     68     4  reserved            0
 //!     72     8  node facts          hash of host and user when it was made
-//!     80     8  lock identity       inode of log/LOCK when it was made
+//!     80     8  lock identity       inode and birth of log/LOCK when it was made
 //!     88     8  first seq           of the first frame
 //!     96     8  predecessor         its ordinal, 0 when there is none
 //!    104    16  predecessor id      zero when its header was unreadable

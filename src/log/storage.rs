@@ -108,7 +108,7 @@ pub trait StoredFile: fmt::Debug + Send {
 
 /// A lock that is held; dropping it gives the lock back.
 pub trait Held: fmt::Debug + Send {
-    /// The identity of the locked file (its inode on Unix).
+    /// The identity of the locked file ([`platform::file_identity`]).
     fn identity(&self) -> u64;
 
     /// Whether the path still names the locked file. When it does not (somebody
