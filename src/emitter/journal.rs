@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use crate::config::{Config, LogConfig};
 use crate::emitter::identity::{self, Origin};
+use crate::emitter::memory;
 use crate::emitter::receipt::{EmitError, EmitNote, Receipt, Status};
 use crate::emitter::record::EventRecord;
 use crate::emitter::room::Room;
@@ -97,6 +98,8 @@ pub(super) fn append(
             lease(home, journal, ahead, notes)
         }
     };
+    let state = State::at(home.state_dir());
+    memory::recall(&state, &journal.log);
     let mut slots: Vec<&mut dyn Record> = records
         .iter_mut()
         .map(|record| -> &mut dyn Record { record })
@@ -105,6 +108,7 @@ pub(super) fn append(
     while matches!(appended.failure, Some(AppendError::Full { .. })) && room.relieve(notes) {
         appended = once_more(&journal.log, records, appended, lease, timeout);
     }
+    memory::keep(&state, &journal.log, &appended.outcomes);
     notes.extend(appended.notes.into_iter().map(EmitNote::Log));
     if appended.pressure == Pressure::High {
         notes.push(EmitNote::Pressure);

@@ -24,6 +24,7 @@ mod event_emitter;
 mod git_fields;
 mod identity;
 mod journal;
+mod memory;
 mod place;
 mod process;
 mod project;

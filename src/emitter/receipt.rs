@@ -244,7 +244,11 @@ impl EmitNote {
         use crate::log::append::Note as LogNote;
         match self {
             Self::Pressure | Self::Project(_) | Self::Session(_) | Self::Config(_) => true,
-            Self::Log(LogNote::UnreadableHeader { .. } | LogNote::NewNode { .. }) => true,
+            Self::Log(
+                LogNote::UnreadableHeader { .. }
+                | LogNote::NewNode { .. }
+                | LogNote::PutBack { .. },
+            ) => true,
             Self::Origin(_) => true,
             Self::State(note) => note.needs_attention(),
             Self::Log(_) | Self::NoLease(_) => false,
@@ -271,6 +275,10 @@ impl fmt::Display for EmitNote {
             Self::Log(LogNote::NewNode { node_id }) => write!(
                 f,
                 "this home was copied or moved; its events now come from node {node_id}"
+            ),
+            Self::Log(LogNote::PutBack { node_id }) => write!(
+                f,
+                "the end of the event log is gone, or an older copy of it was put back; its events now come from node {node_id}"
             ),
             Self::Log(LogNote::UnreadableHeader { ordinal }) => write!(
                 f,

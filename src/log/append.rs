@@ -13,6 +13,7 @@
 
 use std::collections::BTreeSet;
 use std::io;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -77,6 +78,8 @@ pub struct Log {
     /// added to them. By id, because a directory that is made anew counts its
     /// ordinals from one again.
     dead: Mutex<BTreeSet<[u8; 16]>>,
+    /// The highest clock value that was durable here, as others remember it.
+    remembered: AtomicU64,
 }
 
 impl Log {
@@ -88,6 +91,7 @@ impl Log {
             ambient,
             options,
             dead: Mutex::default(),
+            remembered: AtomicU64::new(0),
         }
     }
 
@@ -120,6 +124,17 @@ impl Log {
         self.dir
             .ordinals()
             .is_ok_and(|ordinals| ordinals.is_empty())
+    }
+
+    /// Tells the log of a clock value that was durable in it at some time before
+    /// this call. A log that ends below was put back from an older copy, or has
+    /// lost its end: it goes on as a new node, above this value.
+    pub fn remember(&self, clock: Lamport) {
+        self.remembered.fetch_max(clock.0, Ordering::Relaxed);
+    }
+
+    pub(super) fn remembered(&self) -> Lamport {
+        Lamport(self.remembered.load(Ordering::Relaxed))
     }
 
     /// What a lease must lie above when appending `frames` frames of `bytes`

@@ -43,7 +43,8 @@ pub(super) enum Trust {
     GivenUp,
 }
 
-/// Where a segment was made, by host, user and lock file.
+/// Where a segment was made, by host, user and lock file. One behind which the
+/// end of the log is missing counts as made elsewhere: it was put back.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Made {
     Here,

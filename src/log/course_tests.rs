@@ -74,7 +74,7 @@ fn rows_of(facts: Facts) -> Vec<&'static str> {
     }
     match made {
         Made::Here => {}
-        Made::Elsewhere => rows.extend(["copied home", "lock replaced"]),
+        Made::Elsewhere => rows.extend(["copied home", "lock replaced", "put back"]),
     }
     if rows.is_empty() {
         // What lies before the end of the newest segment does not change what

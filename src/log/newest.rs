@@ -57,7 +57,7 @@ pub(super) fn find(log: &Log, lock_identity: u64) -> Result<Newest, AppendError>
         home_id: None,
         node_id: log.options.node.node_id,
         predecessor: Predecessor::default(),
-        clock_floor: Lamport(0),
+        clock_floor: log.remembered().min(Lamport::MAX_PLAUSIBLE),
     };
     let mut unreadable = Vec::new();
     let mut strangers = Vec::new();
@@ -91,11 +91,18 @@ pub(super) fn find(log: &Log, lock_identity: u64) -> Result<Newest, AppendError>
         }
         let tail =
             tail::find(opened.file.as_ref(), &header, opened.size).map_err(failed("read", path))?;
+        let end = match tail.ending {
+            Ending::Clean => tail.last_clock,
+            // Frames that are missing explain values up to here.
+            Ending::Debris { .. } => tail.last_clock.max(header.lease.end),
+        };
+        let put_back = unreadable.is_empty() && end < log.remembered();
         resting = Some(Resting {
+            put_back: put_back && made == Made::Here,
             header,
             file: opened.file,
             tail,
-            made,
+            made: if put_back { Made::Elsewhere } else { made },
         });
         break;
     }
@@ -152,6 +159,8 @@ struct Resting {
     file: Box<dyn StoredFile>,
     tail: Tail,
     made: Made,
+    /// It was made here, and what followed is gone.
+    put_back: bool,
 }
 
 impl Resting {
@@ -175,7 +184,11 @@ impl Newest {
     /// Takes the newest readable segment as the end of the log.
     fn rest_on(&mut self, log: &Log, resting: Resting, course: Course) {
         let Resting {
-            header, file, tail, ..
+            header,
+            file,
+            tail,
+            put_back,
+            ..
         } = resting;
         self.home_id = Some(header.home_id);
         self.node_id = header.node_id;
@@ -186,7 +199,7 @@ impl Newest {
             last_seq: tail.last_seq,
             last_clock: tail.last_clock,
         };
-        self.clock_floor = tail.last_clock;
+        self.clock_floor = self.clock_floor.max(tail.last_clock);
         if let Ending::Debris { bytes } = tail.ending {
             self.notes.push(Note::Debris {
                 ordinal: header.ordinal,
@@ -200,8 +213,11 @@ impl Newest {
             if node == Node::New {
                 self.node_id = random_node_id(log.ambient.random());
                 self.home_id = Some(log.ambient.random());
-                self.notes.push(Note::NewNode {
-                    node_id: self.node_id,
+                let node_id = self.node_id;
+                self.notes.push(if put_back {
+                    Note::PutBack { node_id }
+                } else {
+                    Note::NewNode { node_id }
                 });
             }
         }

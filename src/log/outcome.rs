@@ -53,6 +53,12 @@ pub enum Note {
         /// The new id.
         node_id: NodeId,
     },
+    /// The log ends before values that were once durable in it; its events come
+    /// from another node from now on.
+    PutBack {
+        /// The new id.
+        node_id: NodeId,
+    },
     /// A segment's header is unreadable; writing went on in a successor.
     UnreadableHeader {
         /// The segment.

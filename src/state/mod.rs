@@ -20,6 +20,7 @@ use std::time::Duration;
 use thiserror::Error;
 
 use crate::home::{Home, HomeError};
+use crate::platform;
 use crate::position::{Lamport, Lease, LeaseFloor};
 
 mod clock;
@@ -29,6 +30,7 @@ mod ground;
 mod ledger;
 mod ledger_store;
 mod lock;
+mod mark;
 mod note;
 mod ranges;
 mod store;
@@ -44,6 +46,7 @@ pub use ledger::{
 };
 pub use ledger_store::{Committed, LedgerStore};
 pub use lock::SenderLock;
+pub use mark::Mark;
 pub use note::{Note, Noted};
 pub use ranges::SeqRanges;
 pub use text::{EventKey, Project, TooLong};
@@ -225,6 +228,22 @@ impl State {
     /// [`ViewError::Io`] when it cannot be synced.
     pub fn settle_view(&self) -> Result<(), ViewError> {
         view::settle(self.files.as_ref(), &self.dir)
+    }
+
+    /// How far the log beside the lock file `log_lock` had come when an event was
+    /// last confirmed, as far as that is known. What was remembered of another
+    /// log, or of this one before it was copied, does not count.
+    #[must_use]
+    pub fn mark(&self, log_lock: &Path) -> Option<Mark> {
+        let log = platform::path_identity(log_lock).ok()?;
+        mark::read(&mark::path_in(&self.dir), log)
+    }
+
+    /// Remembers how far that log has come; says whether that could be done.
+    /// Everything up to there must be durable.
+    pub fn set_mark(&self, log_lock: &Path, mark: Mark) -> bool {
+        platform::path_identity(log_lock)
+            .is_ok_and(|log| mark::write(&mark::path_in(&self.dir), log, mark))
     }
 
     /// The counters of events that could not be recorded.
