@@ -57,11 +57,17 @@ impl Home {
         }
         match std::env::var_os("SPEC_KITTY_HOME") {
             Some(path) if !path.is_empty() => Ok(Self::at(path)),
-            _ => std::env::home_dir()
-                .filter(|path| !path.as_os_str().is_empty())
-                .map(|path| Self::at(path.join(".spec-kitty")))
-                .ok_or(HomeError::Unknown),
+            _ => Self::of_user().ok_or(HomeError::Unknown),
         }
+    }
+
+    /// The user's own home, `~/.spec-kitty`, whether or not it is the one in
+    /// use; `None` when no home directory is known.
+    #[must_use]
+    pub fn of_user() -> Option<Self> {
+        std::env::home_dir()
+            .filter(|path| !path.as_os_str().is_empty())
+            .map(|path| Self::at(path.join(".spec-kitty")))
     }
 
     /// The root directory.

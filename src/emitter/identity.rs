@@ -5,8 +5,14 @@
 //! `clock.json` of the Python tool is believed as far as it is plausible, so
 //! that a node keeps its id and never issues a clock value twice; what is not
 //! plausible in it is left out and said.
+//!
+//! A second home of the same user is another node: with the id of the first it
+//! would issue the same clock values for other events.
 
 use std::fmt;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use serde_json::Value;
 use sha2::{Digest, Sha256};
@@ -14,6 +20,8 @@ use sha2::{Digest, Sha256};
 use crate::home::Home;
 use crate::log::append::NodeIdentity;
 use crate::log::header::NodeId;
+use crate::log::segment::LogDir;
+use crate::log::storage::Disk;
 use crate::platform;
 use crate::position::Lamport;
 
@@ -60,7 +68,40 @@ pub(super) fn origin(home: &Home) -> Origin {
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => None,
         Err(_) => Some(Vec::new()),
     };
-    origin_from(clock_json.as_deref(), this_node().node_id)
+    let computed = match second_home(home, Home::of_user().as_ref()) {
+        Some(path) => node_of_second(&platform::host_name(), &platform::user_name(), &path),
+        None => this_node().node_id,
+    };
+    origin_from(clock_json.as_deref(), computed)
+}
+
+/// The path of `home` when it is not the user's own and that one is in use: it
+/// has a log, or a clock of the Python tool.
+fn second_home(home: &Home, own: Option<&Home>) -> Option<PathBuf> {
+    let resolved = |home: &Home| fs::canonicalize(home.root());
+    // A home that was never made is not in use.
+    let own = own.and_then(|own| Some((own, resolved(own).ok()?)));
+    let (own, own_path) = own?;
+    let path = resolved(home).or_else(|_| std::path::absolute(home.root()));
+    let path = path.unwrap_or_else(|_| home.root().to_owned());
+    if path == own_path {
+        return None;
+    }
+    let has_log = LogDir::new(own.log_dir(), Arc::new(Disk))
+        .ordinals()
+        .is_ok_and(|ordinals| !ordinals.is_empty());
+    let is_used = has_log || own.legacy_clock_file().is_file();
+    is_used.then_some(path)
+}
+
+/// The node id of a second home: the start of SHA-256 over `host:user:path`.
+fn node_of_second(host: &str, user: &str, path: &Path) -> NodeId {
+    let mut hasher = Sha256::new();
+    hasher.update(format!("{host}:{user}:"));
+    hasher.update(path.as_os_str().as_encoded_bytes());
+    let digest: [u8; 32] = hasher.finalize().into();
+    let [a, b, c, d, e, f, ..] = digest;
+    NodeId::from_bytes([a, b, c, d, e, f])
 }
 
 /// The node that this machine and user are by themselves.
@@ -121,6 +162,32 @@ mod tests {
     #[test]
     fn the_node_id_is_the_originals() {
         assert_eq!(node_of("vm", "root").node_id.as_str(), STORED);
+    }
+
+    #[test]
+    fn a_second_home_is_another_node_and_only_while_the_first_is_in_use() {
+        let dir = tempfile::tempdir().unwrap();
+        let [own, other] = ["own", "other"].map(|name| Home::at(dir.path().join(name)));
+        let second = |home| second_home(home, Some(&own));
+        assert_eq!(second(&other), None, "there is no first one");
+        own.create().unwrap();
+        own.create_child(&own.log_dir()).unwrap();
+        assert_eq!(second(&other), None, "nothing was recorded in it");
+        for file in [
+            own.legacy_clock_file(),
+            own.log_dir().join("0000000001.seg"),
+        ] {
+            fs::write(&file, "").unwrap();
+            assert!(second(&other).is_some(), "{}", file.display());
+            fs::remove_file(&file).unwrap();
+        }
+        fs::write(own.legacy_clock_file(), "").unwrap();
+        assert_eq!(second(&own), None);
+        let roundabout = Home::at(dir.path().join("own/../own"));
+        assert_eq!(second(&roundabout), None, "the same place by another way");
+        assert_eq!(second_home(&other, None), None);
+        let [one, two] = ["a", "b"].map(|path| node_of_second("vm", "root", Path::new(path)));
+        assert!(one != two && one != node_of("vm", "root").node_id);
     }
 
     #[test]

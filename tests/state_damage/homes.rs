@@ -1,10 +1,11 @@
 //! Copied homes, restored logs, and credentials of somebody else.
 
+use std::collections::BTreeSet;
 use std::fs;
 
 use spec_kitty::home::Home;
 
-use crate::stage::{PASSWORD, events, stored};
+use crate::stage::{PASSWORD, Recorded, Stage, events, stored, texts};
 use crate::trial::{Trial, copy, replace};
 
 #[test]
@@ -23,6 +24,23 @@ fn a_copied_home_is_another_node_and_both_go_on() {
     assert_eq!(trial.told(), "");
     let node = |home: &Home| events(home).last().unwrap().node().to_owned();
     assert_ne!(node(&trial.home), node(&copied));
+}
+
+#[test]
+fn two_homes_of_one_user_are_two_nodes() {
+    let stage = Stage::new();
+    let own = Home::at(stage.path("nobody/.spec-kitty"));
+    stage.recorded(&own, &texts("own", 9));
+    let second = stage.home("second");
+    stage.recorded(&second, &texts("second", 9));
+    stage.recorded(&own, &texts("own-again", 9));
+    let told = stage.recorded(&second, &texts("second-again", 9));
+    assert_eq!(told, "", "the second home is not taken for a copied one");
+    let all = [events(&own), events(&second)].concat();
+    let values: BTreeSet<_> = all.iter().map(|e| (e.node(), e.clock)).collect();
+    assert_eq!(values.len(), all.len(), "no value is issued twice");
+    let nodes: BTreeSet<_> = all.iter().map(Recorded::node).collect();
+    assert_eq!(nodes.len(), 2, "each home keeps its node");
 }
 
 #[test]
@@ -49,6 +67,38 @@ fn a_log_that_is_put_back_from_a_backup_never_repeats_a_value() {
     assert_eq!(trial.concede(), 9);
     trial.goes_on();
     trial.told_once("copied or moved");
+}
+
+/// The lock file stays where it is, so the log looks like one that was never
+/// away: only what was written down elsewhere tells.
+#[test]
+fn segments_that_are_put_back_never_repeat_a_value() {
+    for in_place in [false, true] {
+        let mut trial = Trial::new();
+        let backup = trial.stage.path("backup");
+        copy(&trial.log(), &backup);
+        trial.record(1);
+        trial.record(9);
+        trial.deliver();
+        for entry in fs::read_dir(trial.log()).unwrap() {
+            let path = entry.unwrap().path();
+            let name = path.file_name().unwrap().to_owned();
+            if name.to_str().unwrap().ends_with(".seg") {
+                let old = backup.join(&name);
+                match (in_place, old.exists()) {
+                    (true, true) => drop(fs::copy(&old, &path).unwrap()),
+                    (false, true) => {
+                        fs::remove_file(&path).unwrap();
+                        copy(&old, &path);
+                    }
+                    (_, false) => fs::remove_file(&path).unwrap(),
+                }
+            }
+        }
+        assert_eq!(trial.concede(), 10);
+        trial.goes_on();
+        trial.told_once("older copy");
+    }
 }
 
 #[test]
