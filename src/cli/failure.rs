@@ -14,11 +14,13 @@ mod delivery;
 mod demo;
 mod dev_server;
 mod emission;
+mod plan;
 mod reading;
 mod retention;
 mod state;
 mod workflow;
 
+pub(super) use plan::of_finalize;
 pub(super) use workflow::{of_mark, of_move, of_trouble};
 
 /// Why a command did not do what it was asked to.

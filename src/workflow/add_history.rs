@@ -107,6 +107,7 @@ fn attempt(
             old: wp.text,
             lane: None,
         }],
+        along: Vec::new(),
         message: format!("chore: Add history to {} on spec {}", wp.id, slug.number()),
         commit: AutoCommit::On,
         drafts: vec![event.into_draft()],

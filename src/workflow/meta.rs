@@ -22,6 +22,12 @@ pub struct Meta {
     pub target_branch: Option<String>,
     /// The kind of work, `software-dev` when not given.
     pub mission: Option<String>,
+    /// When the feature was created, as it stands there: RFC 3339, or not.
+    #[serde(default)]
+    created_at: serde_json::Value,
+    /// The number of the feature, as it stands there.
+    #[serde(default)]
+    feature_number: serde_json::Value,
 }
 
 impl Meta {
@@ -30,6 +36,19 @@ impl Meta {
     pub fn target(&self) -> Option<&str> {
         let target = self.target_branch.as_deref().map(str::trim);
         target.filter(|target| !target.is_empty())
+    }
+
+    /// When the feature was created, when that is a time.
+    #[must_use]
+    pub fn created_at(&self) -> Option<&str> {
+        let text = self.created_at.as_str()?;
+        text.parse::<jiff::Timestamp>().is_ok().then_some(text)
+    }
+
+    /// The number of the feature, when one is given as a text.
+    #[must_use]
+    pub fn number(&self) -> Option<&str> {
+        self.feature_number.as_str().filter(|text| !text.is_empty())
     }
 
     /// Whether work packages are built in worktrees that can be checked.

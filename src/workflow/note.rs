@@ -14,6 +14,8 @@ pub enum Note {
     Completed(String),
     /// These work packages build on the one that goes to review.
     Dependents(WpId, Vec<WpId>),
+    /// tasks.md has a section for a work package that has no file.
+    NoFile(WpId),
     /// The branch that the workspace was made from is gone; it was compared with another.
     BaseGone {
         /// The recorded base.
@@ -45,6 +47,12 @@ impl fmt::Display for Note {
                     f,
                     "{} {verb} on {id}; changes that its review asks for mean a rebase there",
                     joined(others)
+                )
+            }
+            Self::NoFile(id) => {
+                write!(
+                    f,
+                    "tasks.md has a section for {id}, and tasks/ has no file for it"
                 )
             }
             Self::BaseGone { base, target } => write!(

@@ -45,6 +45,8 @@ pub(super) struct Change {
     /// In the order of their replacement; the last one decides whether the
     /// change was made.
     pub(super) edits: Vec<Edit>,
+    /// Files that are committed with them as they are.
+    pub(super) along: Vec<PathBuf>,
     pub(super) message: String,
     pub(super) commit: AutoCommit,
     pub(super) drafts: Vec<Result<Draft, Invalid>>,
@@ -123,10 +125,10 @@ impl<'a> Work<'a> {
     /// When a file cannot be replaced. With several files, those before it are
     /// changed, and nothing was told.
     pub(super) fn apply(&mut self, change: Change) -> Result<Settled, Trouble> {
-        let paths: Vec<PathBuf> = change
-            .edits
-            .iter()
-            .map(|edit| self.relative(&edit.path))
+        let edited = change.edits.iter().map(|edit| &edit.path);
+        let paths: Vec<PathBuf> = edited
+            .chain(&change.along)
+            .map(|path| self.relative(path))
             .collect();
         let entry = self.entry(&change, &paths);
         self.journal.begin(entry).map_err(Trouble::Journal)?;

@@ -5,6 +5,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 #![allow(clippy::indexing_slicing, unreachable_pub, dead_code)]
 
+mod finalize;
 mod history;
 mod marks;
 mod old_layout;

@@ -7,6 +7,7 @@ use super::output::Output;
 use crate::home::{Home, HomeError};
 
 mod add_history;
+mod finalize;
 mod mark_status;
 mod move_task;
 
@@ -16,6 +17,16 @@ pub(super) enum AgentCommand {
     /// Work packages and their lanes
     #[command(subcommand)]
     Tasks(TasksCommand),
+    /// Features and their plans
+    #[command(subcommand)]
+    Feature(FeatureCommand),
+}
+
+/// Commands about features.
+#[derive(Debug, Subcommand)]
+pub(super) enum FeatureCommand {
+    /// Write the dependencies that tasks.md states into the work packages, and announce them
+    FinalizeTasks(finalize::Arguments),
 }
 
 /// Commands about work packages.
@@ -45,6 +56,9 @@ pub(super) fn run(
         }
         AgentCommand::Tasks(TasksCommand::AddHistory(arguments)) => {
             add_history::run(arguments, home, out)
+        }
+        AgentCommand::Feature(FeatureCommand::FinalizeTasks(arguments)) => {
+            finalize::run(arguments, home, out)
         }
     }
 }

@@ -5,18 +5,20 @@
 //! endings stay. Afterwards the result is read again by a YAML parser and
 //! compared with what was intended; on any difference the edit is refused.
 //!
-//! It does not delete keys, and it does not edit lists or mappings.
+//! It does not delete keys, and it does not edit mappings; lists are set as a whole.
 
 use std::ops::Range;
 
 use thiserror::Error;
 
 mod data;
+mod list;
 mod scalar;
 #[cfg(test)]
 mod tests;
 
 pub use data::{Data, DataError, Datum};
+pub use list::set_list;
 use scalar::Style;
 
 use super::text::{Line, line_ending_of, lines};

@@ -136,6 +136,7 @@ fn mark_subtasks(
             new: marked.text,
             lane: None,
         }],
+        along: Vec::new(),
         message,
         commit: request.commit,
         drafts,

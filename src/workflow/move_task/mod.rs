@@ -88,6 +88,7 @@ pub(super) fn moved(request: &Request, work: &mut Work<'_>) -> Result<Moved, Mov
             new: text,
             lane: Some((wp.id, request.to)),
         }],
+        along: Vec::new(),
         message: change.message(),
         commit: request.commit,
         drafts: vec![change.draft()],
