@@ -1,0 +1,385 @@
+//! What the kernel is asked to do, in which order: nothing is called durable
+//! before it was made so, and nothing is synced more often than it must be.
+//!
+//! The binary runs under strace. Where that is missing, or may not trace, the
+//! tests say so and end; the simulator holds the same rules there.
+
+#![cfg(target_os = "linux")]
+#![allow(
+    unreachable_pub,
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing
+)]
+
+#[path = "support/stage.rs"]
+mod stage;
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::io::Write;
+use std::path::Path;
+use std::process::{Command, Stdio};
+
+use spec_kitty::home::Home;
+
+use stage::{Stage, server, texts};
+
+const CALLS: &str = "trace=mkdir,rename,renameat2,unlink,fsync,fdatasync,sync_file_range,syncfs,\
+                     write,pwrite64,pwritev,ftruncate,connect,close";
+
+/// One call that changed something or made it durable: `fdatasync log/1.seg`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Call {
+    text: String,
+    fd: Option<u32>,
+}
+
+/// A home whose commands are watched.
+struct Watched {
+    stage: Stage,
+    home: Home,
+}
+
+impl Watched {
+    /// `None`, and said, where nothing can be watched.
+    fn new() -> Option<Self> {
+        let works = Command::new("strace")
+            .args(["-qq", "-e", "trace=none", "true"])
+            .stderr(Stdio::null())
+            .status();
+        if !works.is_ok_and(|status| status.success()) {
+            println!("skipped: strace is missing or may not trace");
+            return None;
+        }
+        let stage = Stage::new();
+        let home = stage.home("home");
+        Some(Self { stage, home })
+    }
+
+    /// Runs a command, which has to succeed; what it did, in order.
+    fn run(&self, arguments: &[&str]) -> Vec<Call> {
+        let plain = self.stage.command(&self.home, arguments);
+        let trace = self.stage.path("trace");
+        let mut command = Command::new("strace");
+        command
+            .args(["-f", "-y", "-qq", "-s", "0", "-e", CALLS, "-o"])
+            .arg(&trace)
+            .arg(plain.get_program())
+            .args(plain.get_args())
+            .current_dir(plain.get_current_dir().unwrap());
+        for (name, value) in plain.get_envs() {
+            match value {
+                Some(value) => command.env(name, value),
+                None => command.env_remove(name),
+            };
+        }
+        let output = command.output().unwrap();
+        let stderr = String::from_utf8_lossy(&output.stderr);
+        assert_eq!(output.status.code(), Some(0), "{stderr}");
+        calls(&fs::read_to_string(trace).unwrap(), self.home.root())
+    }
+
+    fn emit(&self) -> Vec<Call> {
+        let payload = r#"{"wp_id":"WP01","entry_type":"note","entry_content":"begun"}"#;
+        self.run(&["emit", "HistoryAdded", "--payload", payload])
+    }
+}
+
+/// The calls of a trace that succeeded, each where it ended; closing is left in
+/// only for the descriptors of segments.
+fn calls(trace: &str, home: &Path) -> Vec<Call> {
+    let mut begun: BTreeMap<&str, &str> = BTreeMap::new();
+    let mut calls = Vec::new();
+    for line in trace.lines() {
+        let (thread, rest) = line.split_once(' ').unwrap();
+        let rest = rest.trim_start();
+        let (start, end) = if let Some(start) = rest.strip_suffix(" <unfinished ...>") {
+            begun.insert(thread, start);
+            continue;
+        } else if rest.starts_with("<...") {
+            let Some(start) = begun.remove(thread) else {
+                continue;
+            };
+            (start, rest)
+        } else {
+            (rest, rest)
+        };
+        let result = end.rsplit_once(" = ").map_or("", |(_, result)| result);
+        // A connection that is still being made is an error to the caller.
+        if !result.starts_with('-') || start.starts_with("connect") {
+            calls.extend(call(start, home));
+        }
+    }
+    calls
+}
+
+fn call(text: &str, home: &Path) -> Option<Call> {
+    let (name, arguments) = text.split_once('(')?;
+    let quoted = |nth: usize| arguments.split('"').nth(2 * nth + 1);
+    let opened = || {
+        let (fd, rest) = arguments.split_once('<')?;
+        let (path, _) = rest.split_once('>')?;
+        Some((fd.parse::<u32>().ok()?, path))
+    };
+    let (what, fd) = match name {
+        "rename" | "renameat2" => {
+            let (from, to) = (short(quoted(0)?, home)?, short(quoted(1)?, home)?);
+            (format!("rename {from} {to}"), None)
+        }
+        "mkdir" | "unlink" => (format!("{name} {}", short(quoted(0)?, home)?), None),
+        "connect" => ("connect".to_owned(), None),
+        _ => {
+            let (fd, path) = opened()?;
+            let path = if fd == 1 {
+                "stdout".to_owned()
+            } else {
+                short(path, home)?
+            };
+            let name = if name.starts_with("pwrite") {
+                "write"
+            } else {
+                name
+            };
+            (format!("{name} {path}"), Some(fd))
+        }
+    };
+    let closes = what.starts_with("close ") && !what.ends_with(".seg");
+    (!closes).then_some(Call { text: what, fd })
+}
+
+/// The path below the home; temporary names are all the same.
+fn short(path: &str, home: &Path) -> Option<String> {
+    let path = Path::new(path);
+    if Some(path) == home.parent() {
+        return Some("..".to_owned());
+    }
+    let inside = path.strip_prefix(home).ok()?.to_str().unwrap();
+    Some(match inside {
+        "" => ".".to_owned(),
+        inside if inside.starts_with("log/.") => "log/new".to_owned(),
+        inside => inside.to_owned(),
+    })
+}
+
+/// The calls on the log and what is around it, without the state directory.
+fn around_the_log(calls: &[Call]) -> Vec<&str> {
+    calls
+        .iter()
+        .map(|call| call.text.as_str())
+        .filter(|text| !text.contains("state") && !text.starts_with("close"))
+        .collect()
+}
+
+/// Where the only call of this text is.
+fn place(calls: &[Call], text: &str) -> usize {
+    let mut found = calls.iter().enumerate().filter(|(_, c)| c.text == text);
+    let (place, _) = found
+        .next()
+        .unwrap_or_else(|| panic!("no {text:?} in {calls:#?}"));
+    assert!(found.next().is_none(), "{text:?} twice in {calls:#?}");
+    place
+}
+
+/// The syncs that we ask for. sled makes up to three of its own whenever it is
+/// opened: two of its file, one of a snapshot. Its `sync_file_range` is none.
+fn syncs(calls: &[Call]) -> usize {
+    let is_ours = |call: &&Call| {
+        let (name, path) = call.text.split_once(' ').unwrap_or_default();
+        let is_of_sled = path == "state/sled/db" || path.starts_with("state/sled/snap");
+        name == "fdatasync" || (name == "fsync" && !is_of_sled)
+    };
+    calls.iter().filter(is_ours).count()
+}
+
+/// What was written to a segment is synced through the very descriptor that
+/// wrote it, which nobody closed in between, before there is a receipt.
+fn expect_synced_where_written(calls: &[Call], segment: &str) {
+    let written = place(calls, &format!("write {segment}"));
+    let fd = calls[written].fd;
+    let next = calls[written + 1..].iter().find(|call| {
+        let text = &call.text;
+        text == "write stdout" || (call.fd == fd && text.ends_with(segment))
+    });
+    let next = next.expect("something follows");
+    assert_eq!(next.text, format!("fdatasync {segment}"), "{calls:#?}");
+}
+
+const FIRST: &str = "log/0000000001.seg";
+const SECOND: &str = "log/0000000002.seg";
+
+/// A successor comes into being durable, and after its predecessor.
+const SUCCESSION: [&str; 9] = [
+    "fdatasync log/0000000001.seg",
+    "write log/new",
+    "fdatasync log/new",
+    "rename log/new log/0000000002.seg",
+    "fsync log",
+    "fsync log",
+    "write log/0000000002.seg",
+    "fdatasync log/0000000002.seg",
+    "write stdout",
+];
+
+#[test]
+fn the_first_event_of_a_home_is_findable_before_it_is_confirmed() {
+    let Some(watched) = Watched::new() else {
+        return;
+    };
+    let calls = watched.emit();
+    let expected = [
+        "mkdir log",
+        "write log/new",
+        "fdatasync log/new",
+        "rename log/new log/0000000001.seg",
+        "fsync log",
+        "fsync log",
+        "fsync .",
+        "fsync ..",
+        "write log/0000000001.seg",
+        "fdatasync log/0000000001.seg",
+        "write stdout",
+    ];
+    assert_eq!(around_the_log(&calls), expected);
+    expect_synced_where_written(&calls, FIRST);
+    // The lease is durable before a header names it.
+    let leased = calls.iter().rposition(|call| {
+        let text = &call.text;
+        text.starts_with("f") && text.contains("sync state")
+    });
+    assert!(leased.unwrap() < place(&calls, "write log/new"));
+    // And the place where the lease lies is as durable as itself.
+    for text in ["fsync state/sled/conf", "fsync state/sled", "fsync state"] {
+        place(&calls, text);
+    }
+    assert_eq!(
+        syncs(&calls),
+        6 + 4,
+        "the log's and the store's: {calls:#?}"
+    );
+}
+
+#[test]
+fn an_event_costs_one_sync_and_nothing_but_the_mark_beside_it() {
+    let Some(watched) = Watched::new() else {
+        return;
+    };
+    watched.stage.recorded(&watched.home, &texts("a", 1));
+    let calls = watched.emit();
+    let mut texts: Vec<&str> = calls.iter().map(|call| call.text.as_str()).collect();
+    texts.retain(|text| !text.starts_with("close"));
+    let expected = [
+        "write log/0000000001.seg",
+        "fdatasync log/0000000001.seg",
+        "write state/mark",
+        "write stdout",
+    ];
+    assert_eq!(texts, expected);
+    expect_synced_where_written(&calls, FIRST);
+}
+
+#[test]
+fn a_segment_is_durable_before_its_successor_exists() {
+    let Some(watched) = Watched::new() else {
+        return;
+    };
+    watched.stage.recorded(&watched.home, &texts("a", 4));
+    let calls = loop {
+        let calls = watched.emit();
+        if watched.home.root().join(SECOND).exists() {
+            break calls;
+        }
+    };
+    assert_eq!(around_the_log(&calls), SUCCESSION);
+    expect_synced_where_written(&calls, SECOND);
+    assert_eq!(
+        syncs(&calls),
+        5 + 2,
+        "the log's and the store's: {calls:#?}"
+    );
+}
+
+#[test]
+fn debris_is_synced_with_what_is_before_it_and_never_touched() {
+    let Some(watched) = Watched::new() else {
+        return;
+    };
+    watched.stage.recorded(&watched.home, &texts("a", 1));
+    let segment = watched.home.root().join(FIRST);
+    let mut file = fs::File::options().append(true).open(&segment).unwrap();
+    file.write_all(b"half a fra").unwrap();
+    let before = fs::read(&segment).unwrap();
+    let calls = watched.emit();
+    assert_eq!(around_the_log(&calls), SUCCESSION);
+    expect_synced_where_written(&calls, SECOND);
+    assert_eq!(fs::read(&segment).unwrap(), before);
+}
+
+/// A delivered home; what the delivery did.
+fn delivered(watched: &Watched) -> Vec<Call> {
+    let server = server(&watched.stage.path("server"));
+    watched.stage.sign_in(&watched.home, &server);
+    watched.stage.recorded(&watched.home, &texts("a", 12));
+    watched.run(&["sync", "now"])
+}
+
+#[test]
+fn nothing_is_sent_before_it_is_durable_and_nothing_is_settled_before_it_is_sent() {
+    let Some(watched) = Watched::new() else {
+        return;
+    };
+    let calls = delivered(&watched);
+    let connected = calls.iter().position(|call| call.text == "connect");
+    let newest = calls
+        .iter()
+        .position(|call| call.text.starts_with("f") && call.text.contains("sync log/"));
+    assert!(newest.unwrap() < connected.unwrap(), "{calls:#?}");
+    let view = [
+        "write state/delivery.view.tmp",
+        "fsync state/delivery.view.tmp",
+        "rename state/delivery.view.tmp state/delivery.view",
+        "fsync state",
+    ];
+    let places = view.map(|text| place(&calls, text));
+    assert!(places.is_sorted(), "{calls:#?}");
+    let after_all = calls.iter().rposition(|call| call.text == "connect");
+    assert!(after_all.unwrap() < places[0]);
+    // The store and the view, each once, and the store once more to begin with.
+    let stored = place_of_last(&calls, "fsync state/sled");
+    assert!(
+        after_all.unwrap() < stored && stored < places[0],
+        "{calls:#?}"
+    );
+    assert_eq!(syncs(&calls), 1 + 2 * 2 + 2, "{calls:#?}");
+}
+
+fn place_of_last(calls: &[Call], text: &str) -> usize {
+    calls.iter().rposition(|call| call.text == text).unwrap()
+}
+
+#[test]
+fn the_ledger_is_durable_before_a_segment_goes_and_each_goes_for_good() {
+    let Some(watched) = Watched::new() else {
+        return;
+    };
+    let settings = "[log]\nsegment_bytes = 4096\nretention_days = 0\n";
+    fs::write(watched.home.config_file(), settings).unwrap();
+    delivered(&watched);
+    let calls = watched.run(&["log", "prune", "--yes"]);
+    let texts: Vec<&str> = calls.iter().map(|call| call.text.as_str()).collect();
+    let texts: Vec<&str> = texts
+        .into_iter()
+        .filter(|text| !text.starts_with("close") && !text.starts_with("write stdout"))
+        .collect();
+    let expected = [
+        "fsync state/delivery.view",
+        "fsync state",
+        "fsync log",
+        "unlink log/0000000001.seg",
+        "fsync log",
+        "unlink log/0000000002.seg",
+        "fsync log",
+    ];
+    assert_eq!(texts, expected);
+}
