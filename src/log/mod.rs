@@ -28,7 +28,9 @@
 mod bytes;
 mod course;
 mod filling;
+mod kinship;
 mod misnamed;
+mod names;
 mod newest;
 mod outcome;
 mod place;
@@ -39,6 +41,7 @@ mod writer;
 pub mod ambient;
 pub mod append;
 pub mod backward;
+pub mod disorder;
 pub mod fill;
 pub mod frame;
 pub mod header;
@@ -49,6 +52,7 @@ pub mod scan;
 pub mod segment;
 pub mod storage;
 pub mod tail;
+pub mod tidy;
 pub mod verify;
 
 #[cfg(test)]

@@ -12,15 +12,11 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use crate::log::bytes::as_u64;
-use crate::log::header::{HEADER_BYTES, Header, HeaderRead, MOST_COUNTED};
+use crate::log::header::{HEADER_BYTES, Header, HeaderRead};
 use crate::log::misnamed::{self, Seen};
+use crate::log::names::{file_name, is_leftover, leftover_name, ordinal_of};
 use crate::log::storage::{Storage, StoredFile, read_range};
 use crate::position::{Offset, Ordinal};
-
-/// Digits of an ordinal in a file name; more are used when it needs more.
-const ORDINAL_DIGITS: usize = 10;
-const SUFFIX: &str = ".seg";
-const TEMPORARY_SUFFIX: &str = ".tmp";
 
 /// The largest segment file that is ever read: anything longer was not written
 /// by this program.
@@ -88,8 +84,7 @@ impl LogDir {
     }
 
     fn path_named(&self, file: Ordinal) -> PathBuf {
-        self.path
-            .join(format!("{:0ORDINAL_DIGITS$}{SUFFIX}", file.0))
+        self.path.join(file_name(file))
     }
 
     fn names(&self) -> MutexGuard<'_, Names> {
@@ -276,11 +271,7 @@ impl LogDir {
 
     /// Creates the segment that `header` describes and makes it durable.
     pub(super) fn create(&self, header: &Header, salt: [u8; 4]) -> io::Result<Box<dyn StoredFile>> {
-        let [a, b, c, d] = salt;
-        let temporary = self.path.join(format!(
-            ".{:0ORDINAL_DIGITS$}.{a:02x}{b:02x}{c:02x}{d:02x}{TEMPORARY_SUFFIX}",
-            header.ordinal.0
-        ));
+        let temporary = self.path.join(leftover_name(header.ordinal, salt));
         let created = self.fill_and_name(&temporary, header);
         if created.is_err() {
             let _ = self.storage.remove(&temporary);
@@ -310,7 +301,7 @@ impl LogDir {
             return;
         };
         for name in names {
-            if name.starts_with('.') && name.ends_with(TEMPORARY_SUFFIX) {
+            if is_leftover(&name) {
                 let _ = self.storage.remove(&self.path.join(name));
             }
         }
@@ -356,37 +347,4 @@ pub(super) fn write_once(file: &dyn StoredFile, bytes: &[u8], offset: Offset) ->
 pub(super) fn short(written: u64, wanted: usize) -> io::Error {
     let text = format!("only {written} of {wanted} bytes could be written; is the disk full?");
     io::Error::new(io::ErrorKind::StorageFull, text)
-}
-
-/// The ordinal in a file name, when that is exactly how we write it.
-fn ordinal_of(name: &str) -> Option<Ordinal> {
-    let digits = name.strip_suffix(SUFFIX)?;
-    let number: u64 = digits.parse().ok()?;
-    let canonical = format!("{number:0ORDINAL_DIGITS$}");
-    ((1..=MOST_COUNTED).contains(&number) && canonical == digits).then_some(Ordinal(number))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn only_names_that_we_write_are_segments() {
-        assert_eq!(ordinal_of("0000000001.seg"), Some(Ordinal(1)));
-        assert_eq!(ordinal_of("12345678901.seg"), Some(Ordinal(12_345_678_901)));
-        for other in [
-            "0000000000.seg",
-            "1.seg",
-            "00000000001.seg",
-            "0000000001.seg.bak",
-            "LOCK",
-            ".0000000002.0a0b0c0d.tmp",
-            "+000000001.seg",
-            "00000000x1.seg",
-            "18446744073709551615.seg",
-            "",
-        ] {
-            assert_eq!(ordinal_of(other), None, "{other}");
-        }
-    }
 }

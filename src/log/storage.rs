@@ -71,6 +71,15 @@ pub trait Storage: fmt::Debug + Send + Sync {
     /// Any I/O error.
     fn sync_dir(&self, path: &Path) -> io::Result<()>;
 
+    /// The identity of the file at `path`, as [`Held::identity`] tells it.
+    ///
+    /// # Errors
+    /// Any I/O error, `NotFound` included; `Unsupported` where files have none.
+    fn identity_of(&self, path: &Path) -> io::Result<u64> {
+        let _ = path;
+        Err(io::ErrorKind::Unsupported.into())
+    }
+
     /// Takes the exclusive lock on the file at `path`, creating the file when
     /// it is missing and waiting at most `deadline`; `None` when that passed.
     ///
@@ -132,7 +141,7 @@ impl Storage for Disk {
     }
 
     fn open_read(&self, path: &Path) -> io::Result<Box<dyn StoredFile>> {
-        Ok(Box::new(DiskFile(File::open(path)?)))
+        Ok(Box::new(DiskFile(platform::open_regular(path)?.0)))
     }
 
     fn open_write(&self, path: &Path) -> io::Result<Box<dyn StoredFile>> {
@@ -169,6 +178,10 @@ impl Storage for Disk {
 
     fn sync_dir(&self, path: &Path) -> io::Result<()> {
         platform::sync_dir(path)
+    }
+
+    fn identity_of(&self, path: &Path) -> io::Result<u64> {
+        platform::path_identity(path)
     }
 
     fn lock(&self, path: &Path, deadline: Duration) -> io::Result<Option<Box<dyn Held>>> {
