@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use crate::position::{Lamport, Lease, LeaseFloor};
 use crate::state::store::{Job, Store, Trees};
-use crate::state::{Note, Noted, StateError};
+use crate::state::{ClockOfLog, Note, Noted, StateError};
 
 const VALUE: &str = "value";
 const LEASED_TO: &str = "leased_to";
@@ -43,9 +43,40 @@ pub(super) fn reserve(
     })
 }
 
+/// Makes sure that the store is not behind what the log says: both numbers only
+/// grow by it.
+pub(super) fn restore(
+    store: &Store,
+    log: ClockOfLog,
+    deadline: Duration,
+) -> Result<Vec<Note>, StateError> {
+    let plausible = |value: Lamport| value.min(Lamport::MAX_PLAUSIBLE);
+    let job: Job<_> = Box::new(move |trees| {
+        let (kept, _) = kept(trees)?;
+        keep(
+            trees,
+            LeaseBook {
+                value: kept.value.max(plausible(log.value)),
+                leased_to: kept.leased_to.max(plausible(log.leased_to)),
+            },
+        )
+    });
+    Ok(store.run(deadline, job)?.notes)
+}
+
 type Attempt = (Option<Lease>, Vec<u64>);
 
 fn reserve_in(trees: &Trees, floor: LeaseFloor, ticks: u64) -> sled::Result<Attempt> {
+    let (kept, ignored) = kept(trees)?;
+    let Some((lease, next)) = kept.lease_above(floor, ticks) else {
+        return Ok((None, ignored));
+    };
+    keep(trees, next)?;
+    Ok((Some(lease), ignored))
+}
+
+/// The stored numbers, and what was stored above every plausible one.
+fn kept(trees: &Trees) -> sled::Result<(LeaseBook, Vec<u64>)> {
     let mut ignored = Vec::new();
     let mut number = |key| -> sled::Result<Lamport> {
         let bytes = trees.clock.get(key)?;
@@ -61,14 +92,14 @@ fn reserve_in(trees: &Trees, floor: LeaseFloor, ticks: u64) -> sled::Result<Atte
         value: number(VALUE)?,
         leased_to: number(LEASED_TO)?,
     };
-    let Some((lease, next)) = kept.lease_above(floor, ticks) else {
-        return Ok((None, ignored));
-    };
+    Ok((kept, ignored))
+}
+
+fn keep(trees: &Trees, next: LeaseBook) -> sled::Result<()> {
     let mut batch = sled::Batch::default();
     batch.insert(VALUE, &next.value.0.to_le_bytes());
     batch.insert(LEASED_TO, &next.leased_to.0.to_le_bytes());
-    trees.clock.apply_batch(batch)?;
-    Ok((Some(lease), ignored))
+    trees.clock.apply_batch(batch)
 }
 
 impl LeaseBook {

@@ -145,6 +145,26 @@ impl<S: Shelf> LedgerStore<S> {
         }
     }
 
+    /// Writes the whole ledger to the store and the view, as it is.
+    pub(super) fn rewrite(&mut self, deadline: Duration) -> Result<Vec<Note>, StateError> {
+        self.complete_in = None;
+        let nothing = Changes::default();
+        let notes = self.store_changes(TargetId::SIGNED_OUT, &nothing, deadline)?;
+        let written = view::write(self.files.as_ref(), &self.dir, &self.ledger);
+        written.map_err(|error| match error {
+            ViewError::Io {
+                action,
+                path,
+                source,
+            } => StateError::io(action, &path, source),
+            other => StateError::Broken {
+                path: view::path_in(&self.dir),
+                reason: other.to_string(),
+            },
+        })?;
+        Ok(notes)
+    }
+
     fn store_changes(
         &mut self,
         target: TargetId,

@@ -33,6 +33,7 @@ mod lock;
 mod mark;
 mod note;
 mod ranges;
+mod rebuild;
 mod store;
 mod text;
 mod view;
@@ -49,6 +50,7 @@ pub use lock::SenderLock;
 pub use mark::Mark;
 pub use note::{Note, Noted};
 pub use ranges::SeqRanges;
+pub use rebuild::{Ailment, Checkup, ClockOfLog, Remains};
 pub use text::{EventKey, Project, TooLong};
 pub use view::ViewError;
 

@@ -87,10 +87,7 @@ impl Store {
         job: Job<T>,
     ) -> Result<Noted<T>, StateError> {
         let started = Instant::now();
-        let path = self.dir.join("LOCK");
-        let lock = lock::acquire(&path, deadline)
-            .map_err(|source| StateError::io("lock", &path, source))?
-            .ok_or(StateError::Busy { path })?;
+        let lock = self.lock(deadline)?;
         let free_by = started.checked_add(deadline).unwrap_or(started);
         let store = self.clone();
         let (sender, receiver) = mpsc::sync_channel(1);
@@ -119,6 +116,29 @@ impl Store {
                 reason: "its thread ended without an answer".into(),
             },
         }
+    }
+
+    /// Does `work` while nobody has the store open, waiting at most `deadline`.
+    pub(super) fn while_closed<T>(
+        &self,
+        deadline: Duration,
+        work: impl FnOnce() -> io::Result<T>,
+    ) -> Result<T, StateError> {
+        let started = Instant::now();
+        let free_by = started.checked_add(deadline).unwrap_or(started);
+        let _lock = self.lock(deadline)?;
+        // Without its file it cannot be open.
+        if let Err(Fault::Busy(path)) = self.wait_until_closed(free_by) {
+            return Err(StateError::Busy { path });
+        }
+        work().map_err(|source| StateError::io("read", &self.sled_dir(), source))
+    }
+
+    fn lock(&self, deadline: Duration) -> Result<File, StateError> {
+        let path = self.dir.join("LOCK");
+        lock::acquire(&path, deadline)
+            .map_err(|source| StateError::io("lock", &path, source))?
+            .ok_or(StateError::Busy { path })
     }
 
     /// `state/LOCK` is held throughout.

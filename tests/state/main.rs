@@ -15,6 +15,7 @@ use spec_kitty::state::State;
 
 mod clock;
 mod ledger;
+mod rebuild;
 
 const WAIT: Duration = Duration::from_secs(60);
 
