@@ -1,5 +1,5 @@
-//! `log tail | show | stats | verify`: the inspector; and `log prune`, which
-//! alone here changes anything, after showing what.
+//! `log tail | show | stats | verify`: the inspector; and `log prune` and
+//! `log repair`, which alone here change anything, after showing what.
 //!
 //! The inspector takes no lock, writes no file and opens no sled: it works on a
 //! read-only mount and while others write. What it does not know it does not
@@ -29,6 +29,7 @@ mod find;
 mod full;
 mod grep;
 mod json;
+mod layout;
 mod line;
 mod members;
 mod newest;
@@ -37,6 +38,7 @@ mod pretty;
 mod printer;
 mod prune;
 mod range;
+mod repair;
 mod show;
 mod stats;
 mod summary;
@@ -56,6 +58,8 @@ pub(super) enum LogCommand {
     Stats(Box<stats::StatsArgs>),
     /// Read the whole log and name everything that is damaged
     Verify,
+    /// Put files in order and make derived state anew; never writes into a segment
+    Repair(repair::RepairArgs),
     /// Remove the oldest events that are delivered and old enough
     Prune(prune::PruneArgs),
 }
@@ -66,6 +70,7 @@ pub(super) fn run(command: LogCommand, session: &mut Session) -> Result<(), Fail
         LogCommand::Show(args) => show::run(&args, session),
         LogCommand::Stats(args) => stats::run(&args, session),
         LogCommand::Verify => verify::run(session),
+        LogCommand::Repair(args) => repair::run(&args, session),
         LogCommand::Prune(args) => prune::run(&args, session),
     }
 }

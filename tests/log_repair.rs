@@ -1,0 +1,246 @@
+//! `log repair`: a plan, a yes, and nothing that was there is gone.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing
+)]
+#![allow(unreachable_pub, missing_docs)]
+
+#[path = "support/mod.rs"]
+mod support;
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::time::Duration;
+
+use serde_json::{Value, json};
+use spec_kitty::cli::columns::size;
+use spec_kitty::state::State;
+
+use support::bench::{Bench, server};
+
+/// A home with a few small segments, everything delivered.
+fn bench() -> (Bench, support::FakeServer) {
+    let (server, _) = server(|_, _| None);
+    let bench = Bench::new();
+    fs::write(bench.home.config_file(), "[log]\nsegment_bytes = 4096\n").unwrap();
+    bench.sign_in(&server, "alice@example.com", Some("acme"));
+    bench.emit(&bench.project("widgets"), 20);
+    bench.sync();
+    (bench, server)
+}
+
+fn run(bench: &Bench, args: &[&str]) -> (Option<i32>, String, String) {
+    let output = Command::new(env!("CARGO_BIN_EXE_spec-kitty"))
+        .args(args)
+        .env("SPEC_KITTY_HOME", bench.home.root())
+        .env("TZ", "UTC")
+        .env_remove("SPEC_KITTY_YES")
+        .stdin(Stdio::null())
+        .output()
+        .unwrap();
+    let text = |bytes| String::from_utf8(bytes).unwrap();
+    (
+        output.status.code(),
+        text(output.stdout),
+        text(output.stderr),
+    )
+}
+
+fn json_of(bench: &Bench, args: &[&str]) -> Value {
+    let (code, stdout, stderr) = run(bench, args);
+    assert_eq!((code, stderr.as_str()), (Some(0), ""), "{stdout}");
+    serde_json::from_str(&stdout).unwrap()
+}
+
+/// Every file of the home and what is in it, but for the lock files.
+fn everything(bench: &Bench) -> BTreeMap<PathBuf, Vec<u8>> {
+    let mut all = BTreeMap::new();
+    let mut todo = vec![bench.home.root().to_owned()];
+    while let Some(next) = todo.pop() {
+        for entry in fs::read_dir(next).unwrap() {
+            let path = entry.unwrap().path();
+            let name = path.file_name().unwrap().to_str().unwrap();
+            if path.is_dir() {
+                todo.push(path);
+            } else if !["LOCK", "SENDER"].contains(&name) {
+                all.insert(path.clone(), fs::read(path).unwrap());
+            }
+        }
+    }
+    all
+}
+
+fn segment(bench: &Bench, number: u64) -> PathBuf {
+    bench.home.log_dir().join(format!("{number:010}.seg"))
+}
+
+fn leftover(bench: &Bench) -> PathBuf {
+    bench.home.log_dir().join(".0000000099.00000000.tmp")
+}
+
+fn flip(path: &Path, at: usize) {
+    let mut bytes = fs::read(path).unwrap();
+    bytes[at] ^= 1;
+    fs::write(path, bytes).unwrap();
+}
+
+#[test]
+fn a_home_in_order_needs_nothing_and_gets_nothing() {
+    let (bench, _server) = bench();
+    let before = everything(&bench);
+    assert_eq!(
+        run(&bench, &["log", "repair"]),
+        (Some(0), "Nothing to repair.\n".into(), String::new())
+    );
+    let report = json_of(&bench, &["--json", "log", "repair"]);
+    assert_eq!(
+        report,
+        json!({"kind": "log-repair", "v": 1, "dry_run": false, "steps": [], "ledger": null, "aside": [], "left": []})
+    );
+    assert_eq!(everything(&bench), before);
+    let empty = Bench::new();
+    assert_eq!(run(&empty, &["log", "repair"]).0, Some(0));
+    assert!(!empty.home.log_dir().exists() && !empty.home.state_dir().exists());
+}
+
+#[test]
+fn the_plan_is_shown_and_nothing_is_done_without_a_yes() {
+    let (bench, _server) = bench();
+    fs::copy(segment(&bench, 2), bench.home.log_dir().join("2.seg")).unwrap();
+    fs::write(leftover(&bench), "x").unwrap();
+    flip(&bench.home.state_dir().join("delivery.view"), 40);
+    let before = everything(&bench);
+    let (code, shown, stderr) = run(&bench, &["log", "repair", "--dry-run"]);
+    assert_eq!((code, stderr.as_str()), (Some(0), ""));
+    let copy = size(fs::metadata(segment(&bench, 2)).unwrap().len());
+    assert_eq!(
+        shown,
+        format!(
+            "\
+To be done; nothing is changed yet:
+
+remove    log/.0000000099.00000000.tmp (1 B)
+          what an interrupted creation left
+
+set aside log/2.seg ({copy}) → log/aside/2.seg
+          a copy of segment 2, which is there
+
+rebuild   state/delivery.view
+          its checksum is wrong
+
+"
+        )
+    );
+    let (code, asked, stderr) = run(&bench, &["log", "repair"]);
+    assert_eq!((code, asked), (Some(9), shown));
+    assert!(
+        stderr.contains("error[needs-yes]") && stderr.contains("log repair --yes"),
+        "{stderr}"
+    );
+    assert_eq!(everything(&bench), before, "nothing has changed");
+}
+
+#[test]
+fn what_is_out_of_order_is_put_in_order_once_and_nothing_is_deleted() {
+    let (bench, _server) = bench();
+    fs::copy(segment(&bench, 2), bench.home.log_dir().join("2.seg")).unwrap();
+    fs::rename(segment(&bench, 3), segment(&bench, 50)).unwrap();
+    fs::write(leftover(&bench), "x").unwrap();
+    flip(&bench.home.state_dir().join("delivery.view"), 40);
+    fs::write(bench.home.state_dir().join("sled/db"), vec![0xff; 200_000]).unwrap();
+    // What sled itself does to a file that it cannot open is not ours to say.
+    let mut before = everything(&bench);
+    before.retain(|path, content| {
+        content != b"x" && !path.starts_with(bench.home.state_dir().join("sled"))
+    });
+    let report = json_of(&bench, &["--json", "log", "repair", "--yes"]);
+    let steps: Vec<_> = report["steps"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|step| {
+            assert_eq!(step["done"], json!(true), "{step}");
+            let text = |key| step[key].as_str().unwrap();
+            (text("action"), text("path"))
+        })
+        .collect();
+    assert_eq!(
+        steps,
+        [
+            ("remove", "log/.0000000099.00000000.tmp"),
+            ("set-aside", "log/2.seg"),
+            ("rename", "log/0000000050.seg"),
+            ("rebuild", "state/delivery.view"),
+            ("rebuild", "state/sled"),
+        ]
+    );
+    assert_eq!(report["left"], json!([]));
+    assert_eq!(report["ledger"], json!("nothing"));
+    assert_eq!(report["aside"].as_array().unwrap().len(), 2);
+    let after: Vec<_> = everything(&bench).into_values().collect();
+    for (path, content) in before {
+        assert!(after.contains(&content), "{} is gone", path.display());
+    }
+    assert!(!leftover(&bench).exists());
+    assert_eq!(run(&bench, &["log", "verify"]).0, Some(0));
+    assert_eq!(run(&bench, &["log", "repair"]).1, "Nothing to repair.\n");
+    // Both places were gone: delivery starts over, and the server knows it all.
+    let report = bench.sync();
+    assert_eq!((report.delivered, report.duplicate), (0, 20));
+}
+
+#[test]
+fn a_segment_is_never_written_into_and_what_stays_damaged_is_said() {
+    let (bench, _server) = bench();
+    flip(&segment(&bench, 2), 1500);
+    let before = everything(&bench);
+    let (code, stdout, _) = run(&bench, &["log", "repair", "--yes"]);
+    assert_eq!(code, Some(0));
+    assert_eq!(
+        stdout,
+        "Nothing to repair.\n1 damaged place stays as it is: nothing is ever written into a segment. See: spec-kitty log verify\n"
+    );
+    assert_eq!(everything(&bench), before);
+    let report = json_of(&bench, &["--json", "log", "repair"]);
+    assert_eq!(report["left"][0]["segment"], json!(2));
+    assert_eq!(report["left"][0]["reason"], json!("bad-checksum"));
+}
+
+#[test]
+fn while_another_process_sends_the_state_is_left_alone() {
+    let (bench, _server) = bench();
+    flip(&bench.home.state_dir().join("delivery.view"), 40);
+    let state = State::at(bench.home.state_dir());
+    let sender = state.sender_lock(Duration::ZERO).unwrap().unwrap();
+    let before = everything(&bench);
+    let (code, _, stderr) = run(&bench, &["log", "repair", "--yes"]);
+    assert_eq!(code, Some(6), "{stderr}");
+    assert!(stderr.contains("error[sender-busy]"), "{stderr}");
+    assert_eq!(everything(&bench), before);
+    drop(sender);
+    assert_eq!(run(&bench, &["log", "repair", "--yes"]).0, Some(0));
+    assert!(!bench.status().disagrees());
+}
+
+#[test]
+fn what_a_newer_version_wrote_is_left_alone() {
+    let (bench, _server) = bench();
+    let path = segment(&bench, 1);
+    let mut bytes = fs::read(&path).unwrap();
+    for copy in [0, 512] {
+        bytes[copy + 8] = 9;
+        let crc = crc32fast::hash(&bytes[copy..copy + 508]);
+        bytes[copy + 508..copy + 512].copy_from_slice(&crc.to_le_bytes());
+    }
+    fs::write(&path, bytes).unwrap();
+    fs::write(leftover(&bench), "x").unwrap();
+    let before = everything(&bench);
+    let (code, _, stderr) = run(&bench, &["log", "repair", "--yes"]);
+    assert_eq!(code, Some(10), "{stderr}");
+    assert_eq!(everything(&bench), before);
+}
