@@ -2,7 +2,7 @@
 
 use std::io::Write;
 
-use crate::support::{Bench, PROJECT, id};
+use crate::support::{Bench, PROJECT, acme, id};
 use serde_json::json;
 use spec_kitty::log::frame::Kind;
 use spec_kitty::state::Outcome;
@@ -52,7 +52,13 @@ fn verify_names_the_place_and_what_is_lost() {
         json!({
             "kind": "log-verify", "v": 1, "ok": false, "segments": 1, "events": 4, "torn_bytes": 0,
             "damage": [{"segment": 1, "offset": offset, "bytes": bytes, "reason": "bad-checksum"}],
-            "lost": [{"from_seq": 3, "to_seq": 3, "possibly_unacknowledged": true}],
+            "lost": [{
+                "from_seq": 3, "to_seq": 3, "possibly_unacknowledged": true,
+                "lamport_after": 2, "lamport_before": 4,
+                "recorded_after": "2026-02-03T12:01:00.000Z",
+                "recorded_before": "2026-02-03T12:03:00.000Z",
+                "targets": [],
+            }],
         })
     );
     bench.answered(PROJECT, &[(4, id(3), Outcome::Delivered)]);
@@ -75,7 +81,7 @@ fn a_person_reads_where_what_and_what_next() {
 
 Where  0000000001.seg, byte {offset} (704 B)
 What   a checksum is wrong: the bytes changed on disk
-Lost   record 3
+Lost   record 3, Lamport 3
 When   between 2026-02-03 12:01:00 and 2026-02-03 12:03:00
 Known  perhaps never confirmed to the command that wrote it
 
@@ -149,7 +155,12 @@ fn an_end_that_is_missing_is_noticed_when_the_sender_was_there() {
     assert_eq!(report["damage"], json!([]));
     assert_eq!(
         report["lost"],
-        json!([{"from_seq": 2, "to_seq": 3, "possibly_unacknowledged": false}])
+        json!([{
+            "from_seq": 2, "to_seq": 3, "possibly_unacknowledged": false,
+            "lamport_after": 1, "lamport_before": null,
+            "recorded_after": "2026-02-03T12:00:00.000Z", "recorded_before": null,
+            "targets": [acme().id().to_string()],
+        }])
     );
     let ran = bench.run(&["log", "verify"]);
     assert!(

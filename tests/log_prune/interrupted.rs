@@ -84,7 +84,7 @@ fn copy_segments(from: &Path, to: &Path) {
 }
 
 #[test]
-fn whereever_it_ends_the_log_is_sound_and_a_second_one_brings_the_same_end() {
+fn wherever_it_ends_the_log_is_sound_and_a_second_one_brings_the_same_end() {
     let original = bench("");
     original.emit(&original.project("widgets"), 30);
     let all = segments(&original);

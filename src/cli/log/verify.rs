@@ -5,18 +5,22 @@
 //! does not: it is the rest of a write that never finished and that no command
 //! was told of.
 
+use std::collections::BTreeMap;
+
 use serde::Serialize;
 
+use crate::auth::Store;
 use crate::cli::Session;
-use crate::cli::columns::terminal_columns;
 use crate::cli::exit::Exit;
 use crate::cli::failure::Failure;
-use crate::cli::time::Zone;
+use crate::cli::log::layout::page_of;
+use crate::cli::time::{self, Zone};
 use crate::log::read::Damage;
 use crate::log::scan::SeqRange;
 use crate::log::verify::{Verdict, Writers, verify};
 use crate::position::Seq;
 use crate::state::Ledger;
+use crate::target::{Target, TargetId};
 
 use witness::Witness;
 
@@ -48,6 +52,14 @@ struct LostReport {
     from_seq: u64,
     to_seq: u64,
     possibly_unacknowledged: bool,
+    /// The clock before the first of them, and after the last.
+    lamport_after: Option<u64>,
+    lamport_before: Option<u64>,
+    /// When the events on both sides were recorded.
+    recorded_after: Option<String>,
+    recorded_before: Option<String>,
+    /// The targets for which the sender had gone past all of them.
+    targets: Vec<String>,
 }
 
 /// What was found, beyond the verdict of the log itself.
@@ -56,6 +68,10 @@ struct Findings {
     witness: Witness,
     /// The highest number that the sender's ledger knows.
     remembered: Option<Seq>,
+    /// How far the sender has come for each target.
+    cursors: BTreeMap<TargetId, Seq>,
+    /// Whoever is signed in.
+    account: Option<Target>,
 }
 
 pub(super) fn run(session: &mut Session) -> Result<(), Failure> {
@@ -70,16 +86,14 @@ pub(super) fn run(session: &mut Session) -> Result<(), Failure> {
         verdict,
         witness,
         remembered: deliveries.ledger().and_then(Ledger::highest_seq),
+        cursors: deliveries.ledger().map(cursors).unwrap_or_default(),
+        account: Store::new(&session.home).load().session.target(),
     };
     let out = &mut session.out;
     if out.json() {
         out.object(&findings.report())?;
     } else {
-        let (margin, columns) = if out.stdout_is_terminal() {
-            ("  ", terminal_columns().saturating_sub(2))
-        } else {
-            ("", usize::MAX)
-        };
+        let (margin, columns) = page_of(out);
         for line in findings.page(&dir, &Zone::chosen(false), columns) {
             let line = format!("{margin}{line}");
             out.line(line.trim_end())?;
@@ -90,6 +104,19 @@ pub(super) fn run(session: &mut Session) -> Result<(), Failure> {
     } else {
         Err(Failure::silent(Exit::Damage))
     }
+}
+
+/// The furthest cursor of each target.
+fn cursors(ledger: &Ledger) -> BTreeMap<TargetId, Seq> {
+    let mut cursors = BTreeMap::new();
+    for (target, known) in ledger.targets() {
+        let streams = known.streams().values();
+        let furthest = streams
+            .filter_map(|stream| Some(stream.cursor()?.seq))
+            .max();
+        cursors.extend(furthest.map(|seq| (*target, seq)));
+    }
+    cursors
 }
 
 impl Findings {
@@ -120,6 +147,16 @@ impl Findings {
             .is_none_or(|remembered| remembered < lost.to)
     }
 
+    /// The targets for which the sender had gone past all of these records. Which
+    /// of them the records were for is lost with them.
+    fn passed_by(&self, lost: SeqRange) -> Vec<TargetId> {
+        let cursors = self.cursors.iter();
+        cursors
+            .filter(|(_, cursor)| **cursor >= lost.to)
+            .map(|(target, _)| *target)
+            .collect()
+    }
+
     fn report(&self) -> Report {
         let of_log = self
             .verdict
@@ -143,10 +180,19 @@ impl Findings {
             });
         let mut damage: Vec<_> = of_log.chain(of_events).collect();
         damage.sort();
-        let lost = |lost: SeqRange| LostReport {
-            from_seq: lost.from.0,
-            to_seq: lost.to.0,
-            possibly_unacknowledged: self.possibly_unacknowledged(lost),
+        let lost = |lost: SeqRange| {
+            let around = self.witness.around(lost);
+            let targets = self.passed_by(lost);
+            LostReport {
+                from_seq: lost.from.0,
+                to_seq: lost.to.0,
+                possibly_unacknowledged: self.possibly_unacknowledged(lost),
+                lamport_after: around.clock.0.map(|clock| clock.0),
+                lamport_before: around.clock.1.map(|clock| clock.0),
+                recorded_after: around.at_us.0.map(time::utc),
+                recorded_before: around.at_us.1.map(time::utc),
+                targets: targets.iter().map(ToString::to_string).collect(),
+            }
         };
         Report {
             kind: "log-verify",

@@ -1,12 +1,14 @@
 //! What `log verify` tells a person: the answer in the first line, then where,
 //! what, what is lost, and what to do.
 
-use crate::cli::columns::{counted, grouped, left, size, wrapped};
+use crate::cli::columns::{counted, grouped, size};
+use crate::cli::log::layout::Line;
 use crate::cli::log::{damage, full};
 use crate::cli::output::visible_line;
-use crate::cli::style::{BOLD, DIM, RED, paint};
+use crate::cli::style::{BOLD, DIM, RED};
 use crate::cli::time::Zone;
-use crate::log::read::Damage;
+use crate::log::read::{Damage, Reason};
+use crate::log::scan::SeqRange;
 use crate::log::segment::LogDir;
 
 use super::Findings;
@@ -16,47 +18,13 @@ use super::witness::Stranger;
 const MOST_PLACES: usize = 20;
 const LABEL_COLUMNS: usize = 6;
 
-/// A line before it is laid out.
-#[derive(Clone, Debug)]
-enum Line {
-    Empty,
-    Text(anstyle::Style, String),
-    Fact(&'static str, String),
-}
-
-impl Line {
-    fn fact(label: &'static str, text: impl Into<String>) -> Self {
-        Self::Fact(label, text.into())
-    }
-
-    fn laid_out(&self, columns: usize) -> Vec<String> {
-        match self {
-            Self::Empty => vec![String::new()],
-            Self::Text(style, text) => {
-                let lines = wrapped(text, columns).into_iter();
-                lines.map(|line| paint(*style, &line)).collect()
-            }
-            Self::Fact(label, text) => {
-                let room = columns.saturating_sub(LABEL_COLUMNS + 1);
-                let mut label = paint(BOLD, &left(label, LABEL_COLUMNS));
-                let mut lines = Vec::new();
-                for line in wrapped(text, room) {
-                    lines.push(format!("{label} {line}"));
-                    label = " ".repeat(LABEL_COLUMNS);
-                }
-                lines
-            }
-        }
-    }
-}
-
 impl Findings {
     /// All lines, none of them wider than `columns`.
     pub(super) fn page(&self, dir: &LogDir, zone: &Zone, columns: usize) -> Vec<String> {
         let lines = self.lines(dir, zone);
         lines
             .iter()
-            .flat_map(|line| line.laid_out(columns))
+            .flat_map(|line| line.laid_out(LABEL_COLUMNS, columns))
             .collect()
     }
 
@@ -82,8 +50,8 @@ impl Findings {
                 Line::Empty,
                 Line::fact("Where", "the end of the log"),
                 Line::fact("What", "the sender has dealt with more than the log holds"),
-                Line::fact("Lost", damage::records(missing)),
             ]);
+            lines.extend(self.lost_lines(missing, zone));
         }
         lines.extend(self.torn(dir));
         if !self.is_ok() {
@@ -93,6 +61,9 @@ impl Findings {
                 Line::fact("next:", "spec-kitty log tail -n all --json"),
                 Line::fact("", "(copies what can be read)"),
             ]);
+            if self.verdict.damage.iter().any(can_be_mended) {
+                lines.push(Line::fact("", "spec-kitty log repair --dry-run"));
+            }
         }
         lines
     }
@@ -134,17 +105,38 @@ impl Findings {
             Line::fact("What", damage::reason(damage.reason)),
         ];
         if let Some(lost) = damage.lost {
-            lines.push(Line::fact("Lost", damage::records(lost)));
-            let when = self.witness.around(lost, zone);
-            lines.extend(when.map(|when| Line::fact("When", when)));
-            let known = if self.possibly_unacknowledged(lost) {
-                "perhaps never confirmed to the command that wrote it"
-            } else {
-                "the sender had gone past it: ask the server for a copy"
-            };
-            lines.push(Line::fact("Known", known));
+            lines.extend(self.lost_lines(lost, zone));
         }
         lines
+    }
+
+    /// What is lost, by number, clock and time, and who may have a copy.
+    fn lost_lines(&self, lost: SeqRange, zone: &Zone) -> Vec<Line> {
+        let around = self.witness.around(lost);
+        let mut what = damage::records(lost);
+        if let Some(clocks) = around.clocks(lost) {
+            what.push_str(&format!(", {clocks}"));
+        }
+        let mut lines = vec![Line::fact("Lost", what)];
+        lines.extend(around.times(zone).map(|when| Line::fact("When", when)));
+        let known = if self.possibly_unacknowledged(lost) {
+            "perhaps never confirmed to the command that wrote it".to_owned()
+        } else {
+            let holder = self.holder(lost);
+            format!("the sender had gone past it: {holder} may have a copy")
+        };
+        lines.push(Line::fact("Known", known));
+        lines
+    }
+
+    /// The server that the sender had gone past these records for.
+    fn holder(&self, lost: SeqRange) -> String {
+        match &self.account {
+            Some(account) if self.passed_by(lost) == [account.id()] => {
+                visible_line(&account.server)
+            }
+            _ => "the server".to_owned(),
+        }
     }
 
     fn torn(&self, dir: &LogDir) -> Option<Line> {
@@ -163,6 +155,11 @@ impl Findings {
         );
         Some(Line::Text(DIM, text))
     }
+}
+
+/// Whether a repair could do something about it.
+fn can_be_mended(damage: &Damage) -> bool {
+    matches!(damage.reason, Reason::Alien | Reason::Misnamed)
 }
 
 fn not_understood(stranger: &Stranger, dir: &LogDir) -> Vec<Line> {

@@ -11,7 +11,7 @@ use crate::log::frame::OVERHEAD_BYTES;
 use crate::log::read::Item;
 use crate::log::scan::SeqRange;
 use crate::log::segment::LogDir;
-use crate::position::{Offset, Ordinal, Seq};
+use crate::position::{Lamport, Offset, Ordinal, Seq};
 
 /// This many are remembered one by one.
 const MOST: usize = 1024;
@@ -19,19 +19,36 @@ const MOST: usize = 1024;
 /// Remembers what it saw.
 #[derive(Debug, Default)]
 pub(super) struct Witness {
-    before: Option<(Seq, Option<i64>)>,
+    before: Option<Side>,
     holes: Vec<Hole>,
     strangers: Vec<Stranger>,
     strange: u64,
     newer: Option<(Ordinal, Offset, String)>,
 }
 
-/// A hole: the last number before it and the times on both sides.
+/// A record next to a hole.
+#[derive(Clone, Copy, Debug)]
+struct Side {
+    seq: Seq,
+    clock: Lamport,
+    /// When the event nearest to the hole was recorded.
+    at_us: Option<i64>,
+}
+
+/// A hole, and what lies on both sides.
 #[derive(Debug)]
 struct Hole {
-    after: Seq,
-    from_us: Option<i64>,
-    to_us: Option<i64>,
+    before: Option<Side>,
+    behind: Side,
+}
+
+/// What is known of lost records by what lies on both sides of them.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Around {
+    /// The clock before the first and after the last of them.
+    pub(super) clock: (Option<Lamport>, Option<Lamport>),
+    /// When the events before and behind them were recorded.
+    pub(super) at_us: (Option<i64>, Option<i64>),
 }
 
 /// A whole frame that holds no event although it says so.
@@ -66,15 +83,20 @@ impl Witness {
                 None
             }
         };
-        let (last, last_us) = self.before.unwrap_or((item.seq.previous(), None));
+        let behind = Side {
+            seq: item.seq,
+            clock: item.clock,
+            at_us,
+        };
+        let before = self.before;
+        let last = before.map_or(Seq(0), |before| before.seq);
         if item.seq != last.next() && self.holes.len() < MOST {
-            self.holes.push(Hole {
-                after: last,
-                from_us: last_us,
-                to_us: at_us,
-            });
+            self.holes.push(Hole { before, behind });
         }
-        self.before = Some((item.seq, at_us.or(last_us)));
+        self.before = Some(Side {
+            at_us: at_us.or(before.and_then(|before| before.at_us)),
+            ..behind
+        });
     }
 
     fn wonder_at(&mut self, item: &Item<'_>, why: String) {
@@ -108,21 +130,50 @@ impl Witness {
         Some(Failure::newer(format!("{place}, byte {offset}: {why}")))
     }
 
-    /// `between 2026-02-02 16:20:11 and …`, as far as it is known.
-    pub(super) fn around(&self, lost: SeqRange, zone: &Zone) -> Option<String> {
-        let mut holes = self.holes.iter();
-        let hole = holes.find(|hole| hole.after.next() == lost.from);
-        let shown = |at_us: Option<i64>| at_us.map(|at_us| zone.second(at_us));
-        let at_end = self.before.filter(|(last, _)| last.next() == lost.from);
-        let (from, to) = match (hole, at_end) {
-            (Some(hole), _) => (shown(hole.from_us), shown(hole.to_us)),
-            (None, Some((_, last_us))) => (shown(last_us), None),
-            (None, None) => (None, None),
+    /// What lies on both sides of lost records.
+    pub(super) fn around(&self, lost: SeqRange) -> Around {
+        let holds = |hole: &&Hole| {
+            let from = hole.before.map_or(Seq(0), |before| before.seq);
+            from < lost.from && lost.to < hole.behind.seq
         };
-        match (from, to) {
+        let (before, behind) = match self.holes.iter().find(holds) {
+            Some(hole) => (hole.before, Some(hole.behind)),
+            None => (self.before.filter(|last| last.seq < lost.from), None),
+        };
+        let at_us = |side: Option<Side>| side.and_then(|side| side.at_us);
+        Around {
+            clock: (before.map(|side| side.clock), behind.map(|side| side.clock)),
+            at_us: (at_us(before), at_us(behind)),
+        }
+    }
+}
+
+impl Around {
+    /// `between 2026-02-02 16:20:11 and …`, as far as it is known.
+    pub(super) fn times(&self, zone: &Zone) -> Option<String> {
+        let shown = |at_us: Option<i64>| at_us.map(|at_us| zone.second(at_us));
+        match (shown(self.at_us.0), shown(self.at_us.1)) {
             (Some(from), Some(to)) => Some(format!("between {from} and {to}")),
             (Some(from), None) => Some(format!("after {from}")),
             (None, Some(to)) => Some(format!("before {to}")),
+            (None, None) => None,
+        }
+    }
+
+    /// `Lamport 318` where nothing else fits so many events, else the bounds.
+    pub(super) fn clocks(&self, lost: SeqRange) -> Option<String> {
+        match self.clock {
+            (Some(from), Some(to)) if to.0.saturating_sub(from.0) == lost.count() + 1 => {
+                let (first, last) = (from.next(), to.previous());
+                Some(if first == last {
+                    format!("Lamport {first}")
+                } else {
+                    format!("Lamport {first} to {last}")
+                })
+            }
+            (Some(from), Some(to)) => Some(format!("Lamport {from} to {to}")),
+            (Some(from), None) => Some(format!("Lamport {} or later", from.next())),
+            (None, Some(to)) => Some(format!("Lamport {to} or earlier")),
             (None, None) => None,
         }
     }
