@@ -1,4 +1,4 @@
-//! `sync now | status | server`.
+//! `sync now | status | failures | targets | server`.
 
 use std::io::{IsTerminal, Write};
 use std::path::{Path, PathBuf};
@@ -23,7 +23,9 @@ use crate::sync::pass::{self, Progress, Setting};
 use crate::sync::report::{Report, Stopped};
 use crate::target::Target;
 
+mod failures;
 mod status;
+mod targets;
 
 /// Send what is waiting; see what is waiting, and why.
 #[derive(Debug, Subcommand)]
@@ -32,6 +34,8 @@ pub(super) enum SyncCommand {
     Now(NowArgs),
     /// Show what is delivered, what waits and why
     Status(StatusArgs),
+    Failures(failures::FailuresArgs),
+    Targets(targets::TargetsArgs),
     /// Show the configured server, or set it
     Server(ServerArgs),
 }
@@ -64,6 +68,8 @@ pub(super) fn run(command: SyncCommand, session: &mut Session) -> Result<(), Fai
     match command {
         SyncCommand::Now(args) => now(&args, session),
         SyncCommand::Status(args) => status::run(&args, session),
+        SyncCommand::Failures(args) => failures::run(args, session),
+        SyncCommand::Targets(args) => targets::run(args, session),
         SyncCommand::Server(args) => server(&args, session),
     }
 }
@@ -134,17 +140,12 @@ fn outcome(report: &Report, signals: &Signals) -> Result<(), Failure> {
         }
         _ if report.rejected + report.parked > 0 => {
             let refused = report.rejected + report.parked;
-            let state = if report.parked > 0 {
-                "parked"
-            } else {
-                "rejected"
-            };
             let message = match refused {
                 1 => "the server refused 1 event".to_owned(),
                 n => format!("the server refused {n} events"),
             };
             Err(Failure::new("refused", Exit::Partly, message)
-                .hint(format!("spec-kitty log tail --state {state} -o full")))
+                .hint("spec-kitty sync failures list"))
         }
         Some(Stopped::Gate(closed)) => {
             let message = format!("{}\n{left}; nothing is lost", closed.reason);

@@ -92,6 +92,10 @@ impl Owners {
         Ok(None)
     }
 
+    fn are_as_recorded(&self) -> bool {
+        matches!(self, Self::AsRecorded)
+    }
+
     fn route(&self, seq: Seq, header: &EventHeader<'_>) -> Option<Route> {
         match self {
             Self::Bound { bindings, .. } => Some(bindings.route(seq, header)),
@@ -117,11 +121,23 @@ fn is_understood(item: &Item<'_>) -> bool {
         Kind::Event | Kind::ForeignEvent | Kind::Clock => true,
         Kind::Control => match Control::decode(item.body) {
             // It speaks of events before it, which go before it.
-            Some(Control::Bind { .. }) => true,
+            Some(Control::Bind { .. } | Control::Drop { .. }) => true,
+            // They stay: see `speaks_of_what_comes`.
+            Some(Control::AddTarget { .. } | Control::RemoveTarget { .. }) => true,
             None => false,
         },
         Kind::Other(_) => false,
     }
+}
+
+/// Whether the frame says something about events behind it, so that it has to
+/// stay as long as the log.
+fn speaks_of_what_comes(item: &Item<'_>) -> bool {
+    item.kind == Kind::Control
+        && matches!(
+            Control::decode(item.body),
+            Some(Control::AddTarget { .. } | Control::RemoveTarget { .. })
+        )
 }
 
 pub(super) fn is_over(until: Option<Instant>) -> bool {
@@ -134,6 +150,8 @@ pub(super) struct Known<'a> {
     pub(super) ledger: &'a Ledger,
     pub(super) owners: &'a Owners,
     pub(super) fits: &'a Fits,
+    /// Whether there are further targets as far as the ledger knows.
+    pub(super) has_others: bool,
 }
 
 /// What a frame means for its segment.
@@ -145,11 +163,16 @@ enum Lot {
 
 impl Known<'_> {
     fn lot(&self, seq: Seq, header: &EventHeader<'_>) -> Lot {
-        let Some(route) = self.owners.route(seq, header) else {
+        let routed = self.owners.route(seq, header);
+        // Who gets it as well is said by control frames alone.
+        let routed = routed.filter(|_| !(self.has_others && self.owners.are_as_recorded()));
+        let Some(route) = routed else {
             return Lot::Waits(Hold::OwnerOpen);
         };
         let (target, stream) = match route {
-            Route::OptedOut => return Lot::OptedOut,
+            Route::OptedOut | Route::Dropped { .. } => {
+                return self.copied(seq, header, Lot::OptedOut);
+            }
             Route::Nameless => return Lot::Waits(Hold::NotUnderstood),
             Route::Unbound => return Lot::Waits(Hold::Unbound),
             Route::NoProject { .. } => return Lot::Waits(Hold::NoProject),
@@ -161,10 +184,35 @@ impl Known<'_> {
             return Lot::Waits(Hold::Pending);
         };
         match known.state_of(seq) {
-            DeliveryState::Delivered | DeliveryState::Duplicate => Lot::Confirmed,
+            DeliveryState::Delivered | DeliveryState::Duplicate => {
+                self.copied(seq, header, Lot::Confirmed)
+            }
             DeliveryState::Pending | DeliveryState::Sent => Lot::Waits(Hold::Pending),
             DeliveryState::Rejected | DeliveryState::Parked => Lot::Waits(Hold::Refused),
         }
+    }
+}
+
+impl Known<'_> {
+    /// `lot`, unless the event is still on its way to a further target.
+    fn copied(&self, seq: Seq, header: &EventHeader<'_>, lot: Lot) -> Lot {
+        let Owners::Bound { bindings, .. } = self.owners else {
+            // With further targets everything is looked at with all control frames.
+            return lot;
+        };
+        let open = bindings
+            .copies(seq, header)
+            .into_iter()
+            .any(|(target, stream)| {
+                let known = self.ledger.target(target);
+                let known = known.and_then(|target| target.stream(Some(&stream)));
+                !known.is_some_and(|known| {
+                    let state = known.state_of(seq);
+                    self.fits.fits(target, &stream, known)
+                        && matches!(state, DeliveryState::Delivered | DeliveryState::Duplicate)
+                })
+            });
+        if open { Lot::Waits(Hold::Pending) } else { lot }
     }
 }
 
@@ -176,6 +224,9 @@ impl Holding {
         if !is_understood(item) {
             self.hold(Hold::NotUnderstood);
             return;
+        }
+        if speaks_of_what_comes(item) {
+            self.hold(Hold::Target);
         }
         if !item.kind.is_event() {
             return;

@@ -15,6 +15,7 @@ use crate::retention::holding::{Holding, Known, Owners, is_over};
 use crate::retention::rules::{Because, Hold, Keep, Rules, judge};
 use crate::state::{Ledger, State, ViewError};
 use crate::sync::fit::Fits;
+use crate::sync::route::is_of_others;
 
 /// Why nothing can be said about what may go.
 #[derive(Debug, Error)]
@@ -142,6 +143,7 @@ impl Retention {
                     ledger: &ledger,
                     owners,
                     fits,
+                    has_others: has_others(&ledger),
                 };
                 Ok(walk.run(&known, until)?)
             }
@@ -169,6 +171,13 @@ impl Retention {
             .collect();
         Ok(prune::prune(&self.dir, &list, deadline))
     }
+}
+
+/// Whether events go to further targets, too. The sender writes that into the
+/// ledger before it confirms anything to anybody.
+fn has_others(ledger: &Ledger) -> bool {
+    let streams = ledger.targets().values().flat_map(|t| t.streams().keys());
+    streams.flatten().any(is_of_others)
 }
 
 /// What keeps everything, whatever is in the segments.

@@ -132,7 +132,7 @@ fn waits(
     header: &EventHeader<'_>,
 ) -> bool {
     match bindings.route(seq, header) {
-        Route::OptedOut | Route::Nameless => false,
+        Route::OptedOut | Route::Nameless | Route::Dropped { .. } => false,
         Route::Unbound | Route::NoProject { .. } => true,
         Route::Stream { target, stream } => {
             let known = ledger.target(target);

@@ -31,6 +31,8 @@ pub enum Hold {
     OwnerOpen,
     /// A version of this program that understands it.
     NotUnderstood,
+    /// Nothing: a target was added or removed here, which speaks of all events.
+    Target,
 }
 
 impl Hold {
@@ -44,6 +46,7 @@ impl Hold {
             Self::NoProject => "no-project",
             Self::OwnerOpen => "owner-open",
             Self::NotUnderstood => "not-understood",
+            Self::Target => "target",
         }
     }
 }
@@ -167,6 +170,7 @@ mod tests {
             Hold::NoProject,
             Hold::OwnerOpen,
             Hold::NotUnderstood,
+            Hold::Target,
         ] {
             let waiting = BTreeMap::from([(hold, 1)]);
             let holding = Holding {

@@ -13,7 +13,7 @@ use crate::log::append::{AppendError, Log, Record};
 use crate::log::read::ReadError;
 use crate::state::Ledger;
 use crate::sync::control::{APPEND_DEADLINE, Control};
-use crate::sync::route::Bindings;
+use crate::sync::route::{Bindings, project_of};
 use crate::sync::survey::Survey;
 use crate::target::TargetId;
 
@@ -57,12 +57,7 @@ pub fn adoptable(log: &Log, account: &Account) -> Result<Vec<Adopted>, ReadError
         .iter()
         .filter(|((target, _), _)| account.team.is_some() && *target == teamless)
         .map(|((_, stream), backlog)| Adopted {
-            project: Some(
-                stream
-                    .as_str()
-                    .trim_start_matches(char::is_control)
-                    .to_owned(),
-            ),
+            project: Some(project_of(stream).to_owned()),
             slug: None,
             events: backlog.pending.events,
         });

@@ -21,7 +21,9 @@ use crate::sync::courier::{Carried, Stop};
 use crate::sync::feed::Pick;
 use crate::sync::outcome::{Again, EventAnswer};
 use crate::sync::report::Report;
+use crate::sync::route::Bindings;
 use crate::sync::survey::Survey;
+use crate::sync::targets::missing_mark;
 use crate::target::TargetId;
 
 /// How long one commit may wait for the store.
@@ -90,6 +92,18 @@ impl<S: Shelf> Book<S> {
         let any = !self.commit.is_empty();
         self.flush()?;
         Ok(any)
+    }
+
+    /// Writes down that further targets get events, before anything is
+    /// confirmed to anybody: whoever prunes asks the ledger for that first.
+    pub(super) fn mark_others(&mut self, bindings: &Bindings) -> Result<(), StateError> {
+        for other in bindings.others() {
+            if let Some(mark) = missing_mark(self.ledger(), &other.target, self.written_ms) {
+                let committed = self.store.commit(&mark, COMMIT_DEADLINE)?;
+                self.notes.extend(committed.notes);
+            }
+        }
+        Ok(())
     }
 
     /// Enters what is known about a chunk. Behind the cursor only an unbroken

@@ -14,7 +14,7 @@ use crate::log::segment::LogDir;
 use crate::position::Seq;
 use crate::state::{EventKey, Project};
 use crate::sync::chunk::{Chunk, ChunkLimits, Fit};
-use crate::sync::route::{Bindings, Route};
+use crate::sync::route::Bindings;
 use crate::target::TargetId;
 
 /// Which events of the stream.
@@ -140,9 +140,9 @@ fn wanted<'i>(
         return None;
     }
     let (header, json) = decode_body(item.body).ok()?;
-    match source.bindings.route(item.seq, &header) {
-        Route::Stream { target, stream: of } if target == source.target && of == *stream => {}
-        _ => return None,
+    let wanted = (source.target, stream);
+    if !source.bindings.leads_to(item.seq, &header, wanted) {
+        return None;
     }
     let id = EventKey::new(header.event_id).ok()?;
     Some(Found {

@@ -26,6 +26,7 @@ mod work;
 pub mod adopt;
 pub mod chunk;
 pub mod control;
+pub mod failures;
 pub mod fit;
 pub mod gate;
 pub mod outcome;
@@ -35,5 +36,6 @@ pub mod report;
 pub mod route;
 pub mod status;
 pub mod survey;
+pub mod targets;
 
 pub use courier::Line;

@@ -178,6 +178,7 @@ impl<'a, S: Shelf> Pass<'a, S> {
         let target = credentials.account.target();
         let bindings = Bindings::read(&dir)?;
         let mut book = Book::new(opened.value, target.id(), opened.notes, ambient);
+        book.mark_others(&bindings)?;
         let mut survey = Survey::take(&dir, book.ledger(), &bindings)?;
         dir.sync_newest().map_err(PassError::Sync)?;
         if book.restart_misfits(&survey)? {

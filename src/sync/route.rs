@@ -1,4 +1,4 @@
-//! Whose an event is, and in which stream of the ledger it is kept.
+//! Whose an event is, who gets it, and in which stream of the ledger that is kept.
 //!
 //! An event recorded while signed in is bound by its own header. One recorded
 //! while signed out, or before its account had a team, belongs to the first
@@ -7,6 +7,8 @@
 //! a cursor of their own, and no cursor ever passes an event that is not
 //! settled.
 
+use std::collections::BTreeMap;
+
 use crate::event::EventHeader;
 use crate::log::frame::Kind;
 use crate::log::read::{ReadError, Step};
@@ -14,17 +16,34 @@ use crate::log::reader::Reader;
 use crate::log::segment::LogDir;
 use crate::position::Seq;
 use crate::state::{EventKey, Project};
-use crate::sync::control::Control;
-use crate::target::TargetId;
+use crate::sync::control::{Beginning, Control};
+use crate::target::{Target, TargetId};
 
 /// Stands before the project of adopted events in the ledger. A project's own
-/// identifier never begins with it.
+/// identifier never begins with a control character.
 const ADOPTED: char = '\u{1}';
+/// Stands before the project of events that belong to somebody else.
+const COPIED: char = '\u{2}';
+/// Stands before the project of such events that were adopted.
+const COPIED_ADOPTED: char = '\u{3}';
 
-/// The bind frames of a log.
+/// The control frames of a log: what they say about events.
 #[derive(Clone, Debug, Default)]
 pub struct Bindings {
-    binds: Vec<(Seq, TargetId, TargetId)>,
+    binds: Vec<(Seq, TargetId, Target)>,
+    dropped: BTreeMap<(TargetId, Seq), EventKey>,
+    /// Targets that get the events of others, by what the newest frame says;
+    /// `None` when they were removed.
+    others: BTreeMap<TargetId, (Seq, Option<Other>)>,
+}
+
+/// A target that gets the events of others of its team.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Other {
+    /// Which.
+    pub target: Target,
+    /// It gets what lies behind this position.
+    pub after: Seq,
 }
 
 /// Where one event is to go.
@@ -32,6 +51,13 @@ pub struct Bindings {
 pub enum Route {
     /// Nowhere: its project opted out.
     OptedOut,
+    /// Not any more: a person gave it up.
+    Dropped {
+        /// The owner.
+        target: TargetId,
+        /// The stream's name in the ledger.
+        stream: Project,
+    },
     /// Nowhere: it has no id that an answer could name. We never record such
     /// events; a forged or damaged log may hold one.
     Nameless,
@@ -52,7 +78,7 @@ pub enum Route {
 }
 
 impl Bindings {
-    /// Reads the bind frames of the log in `dir`.
+    /// Reads the control frames of the log in `dir`.
     ///
     /// # Errors
     /// [`ReadError`] when the log cannot be read.
@@ -72,25 +98,60 @@ impl Bindings {
 
     /// Takes in one control frame; in whatever order they are read, and however
     /// often. A frame that would give one account's events to another is not
-    /// believed.
-    pub(crate) fn note(&mut self, seq: Seq, body: &[u8]) {
-        if let Some(Control::Bind { from, to }) = Control::decode(body)
-            && (from == TargetId::SIGNED_OUT || from == to.without_team().id())
-            && let Err(place) = self.binds.binary_search_by_key(&seq, |(at, ..)| *at)
-        {
-            self.binds.insert(place, (seq, from, to.id()));
+    /// believed, and only what lies before it can be dropped.
+    pub(crate) fn note(&mut self, at: Seq, body: &[u8]) {
+        match Control::decode(body) {
+            Some(Control::Bind { from, to })
+                if from == TargetId::SIGNED_OUT || from == to.without_team().id() =>
+            {
+                if let Err(place) = self.binds.binary_search_by_key(&at, |(at, ..)| *at) {
+                    self.binds.insert(place, (at, from, to));
+                }
+            }
+            Some(Control::Drop { target, seq, event }) if seq < at => {
+                self.dropped.insert((target, seq), event);
+            }
+            Some(Control::AddTarget { target, from }) if target.team.is_some() => {
+                let after = match from {
+                    Beginning::Beginning => Seq(0),
+                    Beginning::Now => at,
+                };
+                self.note_other(at, target.id(), Some(Other { target, after }));
+            }
+            Some(Control::RemoveTarget { target }) => self.note_other(at, target, None),
+            _ => {}
         }
+    }
+
+    fn note_other(&mut self, at: Seq, id: TargetId, other: Option<Other>) {
+        let known = self.others.entry(id).or_default();
+        if at >= known.0 {
+            *known = (at, other);
+        }
+    }
+
+    /// The targets that get the events of others of their team.
+    pub fn others(&self) -> impl Iterator<Item = &Other> + '_ {
+        self.others.values().filter_map(|(_, other)| other.as_ref())
+    }
+
+    /// The targets that bind frames speak of.
+    pub fn owners(&self) -> impl Iterator<Item = &Target> + '_ {
+        self.binds.iter().map(|(_, _, to)| to)
     }
 
     /// The owner of the event at `seq` that was recorded for `target`. Signed
     /// out, then an account without a team, then its team: each step is the
     /// next bind frame that speaks of the present owner.
-    fn owner(&self, seq: Seq, target: TargetId) -> TargetId {
+    fn owner(&self, seq: Seq, target: TargetId) -> (TargetId, Option<&Target>) {
         let later = self.binds.iter().filter(|(at, ..)| *at > seq);
-        later.fold(
-            target,
-            |owner, (_, from, to)| if *from == owner { *to } else { owner },
-        )
+        later.fold((target, None), |(owner, by), (_, from, to)| {
+            if *from == owner {
+                (to.id(), Some(to))
+            } else {
+                (owner, by)
+            }
+        })
     }
 
     /// Where the event at `seq` goes.
@@ -102,30 +163,89 @@ impl Bindings {
         if EventKey::new(header.event_id).is_err() {
             return Route::Nameless;
         }
-        let target = self.owner(seq, header.target);
+        let (target, _) = self.owner(seq, header.target);
         if target == TargetId::SIGNED_OUT {
             return Route::Unbound;
         }
-        let stream = header
-            .project
-            .and_then(|project| stream_name(project, target != header.target));
-        match stream {
+        let prefix = (target != header.target).then_some(ADOPTED);
+        match header.project.and_then(|p| stream_name(p, prefix)) {
+            Some(stream) if self.is_dropped(target, seq, header) => {
+                Route::Dropped { target, stream }
+            }
             Some(stream) => Route::Stream { target, stream },
             None => Route::NoProject { target },
         }
     }
+
+    /// Where else the event at `seq` goes: to targets of its owner's team that
+    /// were added for it. Adopted events have a stream of their own here, too.
+    #[must_use]
+    pub fn copies(&self, seq: Seq, header: &EventHeader<'_>) -> Vec<(TargetId, Project)> {
+        if self.others.is_empty() || header.flags.opted_out() {
+            return Vec::new();
+        }
+        let (owner, bound) = self.owner(seq, header.target);
+        let adopted = owner != header.target;
+        let team = match bound {
+            Some(bound) => bound.team.clone(),
+            None => header.team.map(|team| team.trim().to_lowercase()),
+        };
+        let prefix = if adopted { COPIED_ADOPTED } else { COPIED };
+        let Some(stream) = header.project.and_then(|p| stream_name(p, Some(prefix))) else {
+            return Vec::new();
+        };
+        if owner == TargetId::SIGNED_OUT || team.is_none() {
+            return Vec::new();
+        }
+        self.others()
+            .filter(|other| other.target.team == team && seq > other.after)
+            .map(|other| other.target.id())
+            .filter(|id| *id != owner && !self.is_dropped(*id, seq, header))
+            .map(|id| (id, stream.clone()))
+            .collect()
+    }
+
+    /// Whether the event at `seq` is one of this stream.
+    #[must_use]
+    pub(super) fn leads_to(
+        &self,
+        seq: Seq,
+        header: &EventHeader<'_>,
+        (target, stream): (TargetId, &Project),
+    ) -> bool {
+        let is_it = |to: TargetId, of: &Project| to == target && of == stream;
+        match self.route(seq, header) {
+            Route::Stream { target, stream } if is_it(target, &stream) => true,
+            Route::Nameless => false,
+            _ => (self.copies(seq, header).iter()).any(|(target, stream)| is_it(*target, stream)),
+        }
+    }
+
+    fn is_dropped(&self, target: TargetId, seq: Seq, header: &EventHeader<'_>) -> bool {
+        let dropped = self.dropped.get(&(target, seq));
+        dropped.is_some_and(|event| event.as_str() == header.event_id)
+    }
+}
+
+/// Whether a stream of this name holds events that belong to somebody else.
+#[must_use]
+pub fn is_of_others(stream: &Project) -> bool {
+    stream.as_str().starts_with([COPIED, COPIED_ADOPTED])
+}
+
+/// The project's own identifier in the name of a stream.
+#[must_use]
+pub fn project_of(stream: &Project) -> &str {
+    stream.as_str().trim_start_matches(char::is_control)
 }
 
 /// The name of a stream; `None` when the project has no usable identifier.
-fn stream_name(project: &str, adopted: bool) -> Option<Project> {
-    if project.is_empty() || project.starts_with(ADOPTED) {
+fn stream_name(project: &str, prefix: Option<char>) -> Option<Project> {
+    if project.is_empty() || project.starts_with(char::is_control) {
         return None;
     }
-    if adopted {
-        Project::new(&format!("{ADOPTED}{project}")).ok()
-    } else {
-        Project::new(project).ok()
-    }
+    let prefix = prefix.map_or_else(String::new, String::from);
+    Project::new(&(prefix + project)).ok()
 }
 
 #[cfg(test)]

@@ -10,6 +10,7 @@ use jiff::Timestamp;
 
 use crate::auth::{Account, Recipient};
 use crate::home::Home;
+use crate::position::Seq;
 use crate::state::{FailureCounts, FailuresError, Ledger, State, Stream, TargetLedger, ViewError};
 use crate::sync::gate::{Closed, Gate, account_gate, wait_reason};
 use crate::sync::outcome;
@@ -222,7 +223,8 @@ fn compare(survey: &Survey, ledger: &Ledger) -> (Counted, u64) {
             let Some(name) = name else { continue };
             let backlog = survey.streams.get(&(*id, name.clone()));
             let in_log = signed(backlog.map_or(0, |backlog| backlog.settled));
-            let in_ledger = signed(settled(stream));
+            let dropped = |seq| survey.dropped.contains(&(*id, seq));
+            let in_ledger = signed(settled(stream, dropped));
             // Without its beginning the log cannot be counted against.
             let same = in_log == in_ledger || !survey.is_whole();
             if !same {
@@ -238,12 +240,14 @@ fn compare(survey: &Survey, ledger: &Ledger) -> (Counted, u64) {
     (counted, differ)
 }
 
-/// The events up to the cursor, as the ledger has counted them.
-fn settled(stream: &Stream) -> u64 {
+/// The events up to the cursor, as the ledger has counted them, without those
+/// that were given up since.
+fn settled(stream: &Stream, dropped: impl Fn(Seq) -> bool) -> u64 {
     let Some(cursor) = stream.cursor() else {
         return 0;
     };
-    let refused = stream.exceptions().range(..=cursor.seq).count();
+    let exceptions = stream.exceptions().range(..=cursor.seq);
+    let refused = exceptions.filter(|(seq, _)| !dropped(**seq)).count();
     stream
         .delivered()
         .saturating_add(stream.duplicate())

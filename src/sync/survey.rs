@@ -7,7 +7,7 @@
 //! both counts, and a sender makes a stream whose cursor does not fit start
 //! over. Reads only; takes no lock.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::auth::Account;
 use crate::event::decode_body;
@@ -70,6 +70,8 @@ pub struct Survey {
     pub no_project: BTreeMap<TargetId, Waiting>,
     /// Events recorded while signed out, by project identifier.
     pub unbound: BTreeMap<Option<String>, Unbound>,
+    /// Events that a person gave up sending to their owner.
+    pub dropped: BTreeSet<(TargetId, Seq)>,
     /// Places that cannot be read.
     pub damage: u64,
     first: Option<Seq>,
@@ -128,8 +130,24 @@ impl Survey {
         };
         self.events = self.events.saturating_add(1);
         let at_us = header.timestamp_us;
+        for stream in bindings.copies(item.seq, &header) {
+            let known = ledger
+                .target(stream.0)
+                .and_then(|t| t.stream(Some(&stream.1)));
+            let backlog = self.streams.entry(stream).or_default();
+            backlog.add(item.seq, header.event_id, at_us, known);
+        }
         match bindings.route(item.seq, &header) {
             Route::Nameless => self.damage = self.damage.saturating_add(1),
+            Route::Dropped { target, stream } => {
+                let known = ledger.target(target).and_then(|t| t.stream(Some(&stream)));
+                let at_cursor = known.and_then(Stream::cursor).is_some_and(|cursor| {
+                    cursor.seq == item.seq && cursor.event.as_str() == header.event_id
+                });
+                let backlog = self.streams.entry((target, stream)).or_default();
+                backlog.found |= at_cursor;
+                self.dropped.insert((target, item.seq));
+            }
             Route::OptedOut => self.opted_out = self.opted_out.saturating_add(1),
             Route::NoProject { target } => self.no_project.entry(target).or_default().add(at_us),
             Route::Unbound => {

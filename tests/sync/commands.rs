@@ -26,7 +26,7 @@ fn spec_kitty(bench: &Bench, directory: &Path, args: &[&str], stdin: &str) -> Ou
         .unwrap()
 }
 
-fn run(bench: &Bench, args: &[&str]) -> (i32, Value, Value) {
+pub(crate) fn run(bench: &Bench, args: &[&str]) -> (i32, Value, Value) {
     let output = spec_kitty(bench, &bench.nowhere(), &[&["--json"], args].concat(), "");
     let json = |bytes: &[u8]| {
         let text = String::from_utf8_lossy(bytes);

@@ -10,8 +10,10 @@
 
 mod answers;
 mod commands;
+mod copies;
 mod ledger;
 mod recipients;
+mod refused;
 mod stalls;
 #[path = "../support/mod.rs"]
 mod support;

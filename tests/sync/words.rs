@@ -119,7 +119,7 @@ fn refusals_are_told_by_category_and_lead_to_the_events() {
     );
     assert!(stderr.contains("the server refused 3 events"), "{stderr}");
     assert!(
-        stderr.contains("next: spec-kitty log tail --state parked"),
+        stderr.contains("next: spec-kitty sync failures list"),
         "{stderr}"
     );
     assert!(!format!("{stdout}{stderr}").contains('\u{1b}'));

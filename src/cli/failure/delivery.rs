@@ -6,7 +6,11 @@ use crate::auth::client::{LoginError, Refusal};
 use crate::auth::http::{NoAnswer, SetupError};
 use crate::cli::exit::Exit;
 use crate::config::SetError;
+use crate::log::append::AppendError;
+use crate::state::ViewError;
+use crate::sync::failures::RefusedError;
 use crate::sync::pass::PassError;
+use crate::sync::targets::TargetsError;
 
 impl From<StoreError> for Failure {
     fn from(error: StoreError) -> Self {
@@ -79,17 +83,53 @@ impl From<LoginError> for Failure {
     }
 }
 
+impl From<RefusedError> for Failure {
+    fn from(error: RefusedError) -> Self {
+        match error {
+            RefusedError::Busy => sending(error.to_string()),
+            RefusedError::View(error) => unusable_view(&error),
+            RefusedError::State(error) => error.into(),
+            RefusedError::Append(error) => not_appended(&error),
+        }
+    }
+}
+
+impl From<TargetsError> for Failure {
+    fn from(error: TargetsError) -> Self {
+        match error {
+            TargetsError::Busy => sending(error.to_string()),
+            TargetsError::Read(error) => error.into(),
+            TargetsError::View(error) => unusable_view(&error),
+            TargetsError::State(error) => error.into(),
+            TargetsError::Append(error) => not_appended(&error),
+        }
+    }
+}
+
+fn not_appended(error: &AppendError) -> Failure {
+    let (code, exit) = match error {
+        AppendError::Busy { .. } => ("log-busy", Exit::Busy),
+        _ => ("log", Exit::Failed),
+    };
+    Failure::new(code, exit, error.to_string()).hint("spec-kitty log verify")
+}
+
+fn sending(message: String) -> Failure {
+    Failure::new("sender-busy", Exit::Busy, message).hint("spec-kitty sync status")
+}
+
+fn unusable_view(error: &ViewError) -> Failure {
+    Failure::new("ledger", Exit::Damage, error.to_string()).hint("spec-kitty sync status")
+}
+
 impl From<PassError> for Failure {
     fn from(error: PassError) -> Self {
         match error {
-            PassError::Busy => Self::new("sender-busy", Exit::Busy, error.to_string())
-                .hint("spec-kitty sync status"),
+            PassError::Busy => sending(error.to_string()),
             PassError::Log(error) => error.into(),
             PassError::State(error) => error.into(),
             PassError::Setup(error) => error.into(),
-            PassError::View(error) => {
-                Self::new("ledger", Exit::Damage, error.to_string()).hint("spec-kitty sync status")
-            }
+            PassError::View(error) => unusable_view(&error),
             PassError::Thread(_) => Self::new("internal", Exit::Failed, error.to_string()),
             PassError::Sync(_) => Self::new("log", Exit::Failed, error.to_string()),
         }

@@ -106,7 +106,9 @@ impl Deliveries {
             return pending;
         }
         let (target, stream) = match self.route(entry, ledger) {
-            Route::OptedOut | Route::Nameless => return Delivery::default(),
+            Route::OptedOut | Route::Nameless | Route::Dropped { .. } => {
+                return Delivery::default();
+            }
             Route::Unbound | Route::NoProject { .. } => return pending,
             Route::Stream { target, stream } => (target, stream),
         };
@@ -126,7 +128,7 @@ impl Deliveries {
         let known = self.bindings.borrow().route(entry.seq, &entry.header);
         let settled = match &known {
             Route::Stream { target, stream } => stream_of(ledger, *target, stream).is_some(),
-            Route::OptedOut | Route::Nameless => true,
+            Route::OptedOut | Route::Nameless | Route::Dropped { .. } => true,
             Route::Unbound | Route::NoProject { .. } => false,
         };
         if settled || self.bindings_complete.get() {

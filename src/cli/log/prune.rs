@@ -226,6 +226,7 @@ fn waits(hold: Hold, count: u64) -> String {
         Hold::Unbound => format!("{events} recorded while signed out"),
         Hold::NoProject => format!("{events} recorded outside a project"),
         Hold::OwnerOpen => format!("{events} without a known owner"),
+        Hold::Target => "it says that a target was added or removed".to_owned(),
         Hold::NotUnderstood => {
             let records = counted(count, "record", "records");
             format!("{records} that this version does not understand")

@@ -138,7 +138,7 @@ fn at_rest(status: &Status) -> Vec<Line> {
                 "{} refused by the server for good.",
                 grouped(parked)
             )),
-            next("spec-kitty log tail --state parked -o full"),
+            next("spec-kitty sync failures list"),
         ],
     }
 }
