@@ -16,8 +16,11 @@ use super::output::{Verbosity, visible_line};
 use super::signals::Signals;
 use crate::auth::Recipient;
 use crate::config::{self, Config};
+use crate::emitter;
+use crate::position::Lamport;
 use crate::private_file;
 use crate::server_url::ServerUrl;
+use crate::sync::clock::{self, Heard};
 use crate::sync::gate;
 use crate::sync::pass::{self, Progress, Setting};
 use crate::sync::report::{Report, Stopped};
@@ -105,6 +108,9 @@ fn now(args: &NowArgs, session: &mut Session) -> Result<(), Failure> {
             session.out.detail(text);
         }
     }
+    if let Some(remote) = report.heard_clock {
+        hear(session, remote);
+    }
     if let Some(path) = &args.report {
         write_report(path, &report)?;
     }
@@ -114,6 +120,18 @@ fn now(args: &NowArgs, session: &mut Session) -> Result<(), Failure> {
         tell(session, &report)?;
     }
     outcome(&report, &signals)
+}
+
+/// Moves our clock above the server's. That it could not be moved is worth a
+/// word and nothing else: it is told again with the next answer.
+fn hear(session: &Session, remote: Lamport) {
+    match clock::receive(&emitter::log_of(&session.home), remote) {
+        Ok(Heard::Known | Heard::Moved) => {}
+        Ok(Heard::Ignored { local }) => session.out.warn(format!(
+            "the server's clock says {remote}, ours {local}: too far apart to be believed"
+        )),
+        Err(error) => session.out.detail(visible_line(&error.to_string())),
+    }
 }
 
 /// The exit: no usable answer first, then refusals, then what is held back.

@@ -15,6 +15,7 @@ use jiff::Timestamp;
 
 use crate::auth::client::RefreshError;
 use crate::auth::http::{Answer, NoAnswer};
+use crate::position::Lamport;
 use crate::state::Trouble;
 use crate::sync::chunk::{Chunk, ChunkLimits};
 use crate::sync::outcome::{self, EventAnswer};
@@ -107,6 +108,8 @@ pub(super) struct Courier<'a, L> {
     pub(super) limits: ChunkLimits,
     /// Bytes that went over the wire.
     pub(super) wire_bytes: u64,
+    /// The highest clock value that the server told.
+    pub(super) heard: Option<Lamport>,
     credit: Credit,
     patience: Patience,
 }
@@ -131,6 +134,7 @@ impl<'a, L: Line> Courier<'a, L> {
             line,
             limits,
             wire_bytes: 0,
+            heard: None,
             credit: Credit::default(),
             patience,
         }
@@ -181,6 +185,7 @@ impl<'a, L: Line> Courier<'a, L> {
                         *sent = true;
                     }
                 }
+                self.heard = self.heard.max(outcome::clock_of(answer));
                 outcome::judge(answer, &ids, self.line.now())
             }
             Err(silence) => outcome::judge_silence(silence),

@@ -25,6 +25,7 @@ mod work;
 
 pub mod adopt;
 pub mod chunk;
+pub mod clock;
 pub mod control;
 pub mod failures;
 pub mod fit;

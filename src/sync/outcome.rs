@@ -12,6 +12,7 @@ use jiff::Timestamp;
 use serde_json::Value;
 
 use crate::auth::http::{Answer, BodyEnd, NoAnswer};
+use crate::position::Lamport;
 use crate::state::Trouble;
 use crate::sync::chunk::ChunkLimits;
 
@@ -175,6 +176,16 @@ pub fn trouble_of(silence: &NoAnswer) -> Trouble {
         _ => "network",
     };
     Trouble::new(category, &silence.to_string(), None)
+}
+
+/// The highest clock value that an answer tells, wherever a server may put it.
+#[must_use]
+pub fn clock_of(answer: &Answer) -> Option<Lamport> {
+    if answer.end != BodyEnd::Whole {
+        return None;
+    }
+    let body: Value = serde_json::from_slice(&answer.body).ok()?;
+    fields::clock(&body).map(Lamport)
 }
 
 /// A trouble in one phrase: the server's own words are told as its own.

@@ -331,7 +331,9 @@ impl<'a, S: Shelf> Pass<'a, S> {
                 self.book.flush_now_and_then()?;
                 Ok(Flow::GoOn)
             };
-            if let Some(stopped) = carry_stream(&mut courier, feed, &mut settle)? {
+            let carried = carry_stream(&mut courier, feed, &mut settle);
+            self.report.heard_clock = courier.heard;
+            if let Some(stopped) = carried? {
                 return Ok(stopped.0);
             }
         }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use jiff::Timestamp;
 
-use crate::position::Seq;
+use crate::position::{Lamport, Seq};
 use crate::state::{Note, Refusal, Retry, Trouble};
 use crate::sync::courier::Stop;
 use crate::sync::gate::{Closed, Gate, wait_reason};
@@ -30,6 +30,8 @@ pub struct Report {
     pub pending: u64,
     /// Bytes of the requests as sent.
     pub bytes: u64,
+    /// The highest clock value that the server told.
+    pub heard_clock: Option<Lamport>,
     /// Why it did not send everything.
     pub stopped: Option<Stopped>,
     /// The events that the server refused.

@@ -12,7 +12,7 @@ use crate::support::Reply;
 use crate::support::bench::{Bench, ids_of, server};
 use crate::{ALICE, ready};
 
-fn spec_kitty(bench: &Bench, directory: &Path, args: &[&str], stdin: &str) -> Output {
+pub(crate) fn spec_kitty(bench: &Bench, directory: &Path, args: &[&str], stdin: &str) -> Output {
     Command::cargo_bin("spec-kitty")
         .unwrap()
         .env_clear()

@@ -9,6 +9,7 @@
 )]
 
 mod answers;
+mod clock;
 mod commands;
 mod copies;
 mod ledger;

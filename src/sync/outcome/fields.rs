@@ -53,6 +53,19 @@ pub(super) fn limits(body: &Value) -> Option<ChunkLimits> {
     })
 }
 
+/// The highest clock value in a body and in its lists.
+pub(super) fn clock(body: &Value) -> Option<u64> {
+    let of = |value: &Value| {
+        let keys = ["server_clock", "lamport_clock"];
+        keys.iter()
+            .filter_map(|key| value.get(*key)?.as_u64())
+            .max()
+    };
+    let lists = ["results", "details"].into_iter();
+    let entries = lists.filter_map(|key| body.get(key)?.as_array()).flatten();
+    of(body).max(entries.filter_map(of).max())
+}
+
 /// `Retry-After`: whole seconds, or a date.
 pub(super) fn wait_of_text(text: &str, now: Timestamp) -> Option<Duration> {
     let text = text.trim();
