@@ -287,6 +287,15 @@ pub fn stop(child: &mut Child, grace: Duration) {
     let _ = child.wait();
 }
 
+/// The process that started this one, where that can be told.
+#[must_use]
+pub fn parent_process() -> Option<u32> {
+    #[cfg(unix)]
+    return Some(std::os::unix::process::parent_id());
+    #[cfg(windows)]
+    None
+}
+
 /// This machine's host name, or an empty string where it cannot be read.
 #[must_use]
 pub fn host_name() -> String {

@@ -19,6 +19,7 @@ pub mod emission;
 mod emit;
 pub mod exit;
 pub mod failure;
+mod implement;
 mod log;
 pub mod output;
 pub mod signals;
@@ -95,6 +96,7 @@ enum AnyCommand {
     /// What coding agents run: lanes, subtasks, history
     #[command(subcommand)]
     Agent(agent::AgentCommand),
+    Implement(implement::Arguments),
     #[command(flatten)]
     AtHome(Command),
 }
@@ -144,6 +146,9 @@ fn run(cli: Cli, mut out: Output) -> (Result<(), Failure>, Output) {
     let home = Home::resolve(cli.global.home.as_deref());
     let command = match cli.command {
         AnyCommand::Agent(command) => return (agent::run(command, &home, &mut out), out),
+        AnyCommand::Implement(arguments) => {
+            return (implement::run(arguments, &home, &mut out), out);
+        }
         AnyCommand::AtHome(command) => command,
     };
     let home = match home {

@@ -146,6 +146,28 @@ pub fn replace(path: &Path, old: &str, new: &str) -> Result<(), FileError> {
     Ok(())
 }
 
+/// Writes a record that only commands write, with its directory where that is
+/// missing; a reader sees the old or the new one and nothing between.
+///
+/// # Errors
+/// When any step fails; the record is then as it was.
+pub fn put(path: &Path, text: &str) -> Result<(), FileError> {
+    let dir = path.parent().unwrap_or(Path::new("."));
+    fs::create_dir_all(dir).map_err(FileError::io("make the directory of", path))?;
+    let mut temp = tempfile::Builder::new()
+        .prefix(TEMP_PREFIX)
+        .suffix(TEMP_SUFFIX)
+        .tempfile_in(dir)
+        .map_err(FileError::io("write beside", path))?;
+    temp.write_all(text.as_bytes())
+        .and_then(|()| temp.as_file().sync_all())
+        .map_err(FileError::io("write beside", path))?;
+    temp.persist(path)
+        .map_err(|error| FileError::io("replace", path)(error.error))?;
+    let _ = platform::sync_dir(dir);
+    Ok(())
+}
+
 /// Removes what an interrupted [`replace`] left in `dir`. To be called only
 /// while nobody else can be replacing a file there.
 pub fn sweep(dir: &Path) {

@@ -1,13 +1,13 @@
 //! The JSON files beside the work packages: a feature's `meta.json` and the
 //! workspace records under `.kittify/workspaces/`.
 //!
-//! Only the fields that decisions need are read; unknown ones are ignored, and
-//! nothing is written here.
+//! Of `meta.json`, only the fields that decisions need are read; unknown ones are
+//! ignored. Nothing is written here.
 
 use std::io;
 use std::path::{Path, PathBuf};
 
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
 use super::file::{FileError, read_text};
@@ -28,6 +28,8 @@ pub struct Meta {
     /// The number of the feature, as it stands there.
     #[serde(default)]
     feature_number: serde_json::Value,
+    #[serde(default)]
+    vcs: serde_json::Value,
 }
 
 impl Meta {
@@ -51,6 +53,12 @@ impl Meta {
         self.feature_number.as_str().filter(|text| !text.is_empty())
     }
 
+    /// Whether the version control system is named.
+    #[must_use]
+    pub fn names_vcs(&self) -> bool {
+        self.vcs.as_str().is_some_and(|text| !text.is_empty())
+    }
+
     /// Whether work packages are built in worktrees that can be checked.
     #[must_use]
     pub fn is_software(&self) -> bool {
@@ -58,11 +66,53 @@ impl Meta {
     }
 }
 
-/// What a workspace record says about a work package's worktree.
-#[derive(Clone, Debug, Default, Deserialize, PartialEq, Eq)]
+/// What a workspace record says about a work package's worktree. Every field of
+/// an old or foreign record may be missing.
+#[derive(Clone, Debug, Default, Deserialize, PartialEq, Eq, Serialize)]
 pub struct Workspace {
+    /// The work package.
+    #[serde(default)]
+    pub wp_id: String,
+    /// The feature.
+    #[serde(default)]
+    pub feature_slug: String,
+    /// Where the worktree is, from the root.
+    #[serde(default)]
+    pub worktree_path: String,
+    /// Its branch.
+    #[serde(default)]
+    pub branch_name: String,
     /// The branch that the worktree was made from.
     pub base_branch: Option<String>,
+    /// The commit that it was made from.
+    pub base_commit: Option<String>,
+    /// What the work package waits for.
+    #[serde(default)]
+    pub dependencies: Vec<String>,
+    /// When it was made.
+    #[serde(default)]
+    pub created_at: String,
+    /// By what.
+    #[serde(default)]
+    pub created_by: String,
+    /// Always `git`.
+    #[serde(default)]
+    pub vcs_backend: String,
+}
+
+impl Workspace {
+    /// Where the record of the worktree called `name` is.
+    #[must_use]
+    pub fn path(root: &Path, name: &str) -> PathBuf {
+        root.join(".kittify/workspaces")
+            .join(format!("{name}.json"))
+    }
+
+    /// The record as it is written.
+    #[must_use]
+    pub fn to_text(&self) -> String {
+        serde_json::to_string_pretty(self).unwrap_or_default() + "\n"
+    }
 }
 
 /// A JSON file that cannot be read.
@@ -100,10 +150,7 @@ pub fn read_meta(feature_dir: &Path) -> Result<Meta, MetaError> {
 /// # Errors
 /// When there is one and it cannot be read.
 pub fn read_workspace(root: &Path, name: &str) -> Result<Option<Workspace>, MetaError> {
-    let path = root
-        .join(".kittify/workspaces")
-        .join(format!("{name}.json"));
-    match read(&path) {
+    match read(&Workspace::path(root, name)) {
         Err(MetaError::Missing { .. }) => Ok(None),
         other => other.map(Some),
     }

@@ -28,6 +28,8 @@ pub mod finalize;
 pub mod frontmatter;
 pub mod git;
 pub mod graph;
+pub mod implement;
+pub mod json_edit;
 pub mod lane;
 pub mod lane_change;
 pub mod mark_status;

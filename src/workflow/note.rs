@@ -4,6 +4,7 @@ use std::fmt;
 
 use super::feature::Slug;
 use super::work_package::WpId;
+use crate::event::Lane;
 
 /// Something worth telling beside the outcome.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -16,6 +17,19 @@ pub enum Note {
     Dependents(WpId, Vec<WpId>),
     /// tasks.md has a section for a work package that has no file.
     NoFile(WpId),
+    /// A work package that is not planned keeps its lane.
+    NotPlanned(WpId, Lane),
+    /// The first does not name the second as what it waits for.
+    NotDeclared(WpId, WpId),
+    /// The target branch was missing and was made.
+    TargetMade {
+        /// The target.
+        target: String,
+        /// What it was made from.
+        from: String,
+    },
+    /// Several branches were merged into one to begin from.
+    BasesMerged(String, Vec<String>),
     /// The branch that the workspace was made from is gone; it was compared with another.
     BaseGone {
         /// The recorded base.
@@ -53,6 +67,28 @@ impl fmt::Display for Note {
                 write!(
                     f,
                     "tasks.md has a section for {id}, and tasks/ has no file for it"
+                )
+            }
+            Self::NotPlanned(id, lane) => {
+                write!(
+                    f,
+                    "{id} is in {lane} and stays there; only planned ones are begun"
+                )
+            }
+            Self::NotDeclared(id, base) => {
+                write!(f, "{id} does not name {base} among its dependencies")
+            }
+            Self::TargetMade { target, from } => {
+                write!(
+                    f,
+                    "the target branch '{target}' did not exist; made it from '{from}'"
+                )
+            }
+            Self::BasesMerged(branch, from) => {
+                write!(
+                    f,
+                    "merged {} into '{branch}' to begin from",
+                    from.join(", ")
                 )
             }
             Self::BaseGone { base, target } => write!(

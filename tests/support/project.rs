@@ -94,6 +94,43 @@ impl Project {
         Self::of(&["028-mid-flight"])
     }
 
+    /// The feature before anybody began: all planned, nobody's, every box open.
+    pub fn fresh() -> Self {
+        let project = Self::new();
+        for number in 1..=7 {
+            let wp = format!("WP{number:02}");
+            let mut text = project.text(&wp);
+            let front_end = text[4..].find("\n---").unwrap() + 4;
+            let keys = [
+                "lane",
+                "agent",
+                "assignee",
+                "shell_pid",
+                "review_status",
+                "reviewed_by",
+            ];
+            let front: Vec<String> = text[..front_end]
+                .lines()
+                .map(
+                    |line| match keys.iter().find(|key| line.starts_with(&format!("{key}:"))) {
+                        Some(&"lane") => "lane: \"planned\"".to_owned(),
+                        Some(key) => format!("{key}: \"\""),
+                        None => line.to_owned(),
+                    },
+                )
+                .collect();
+            text.replace_range(..front_end, &front.join("\n"));
+            fs::write(project.wp(&wp), text).unwrap();
+        }
+        let tasks = project.feature().join("tasks.md");
+        let text = fs::read_to_string(&tasks)
+            .unwrap()
+            .replace("- [x]", "- [ ]");
+        fs::write(&tasks, text).unwrap();
+        project.git(&["commit", "-qam", "fresh"]);
+        project
+    }
+
     pub fn root(&self) -> PathBuf {
         self.dir.path().join("project")
     }

@@ -7,6 +7,7 @@
 
 mod finalize;
 mod history;
+mod implement;
 mod marks;
 mod old_layout;
 #[path = "../support/project.rs"]

@@ -3,6 +3,7 @@
 use super::{Failure, of_trouble};
 use crate::cli::exit::Exit;
 use crate::workflow::finalize::FinalizeError;
+use crate::workflow::implement::ImplementError;
 
 /// A plan that was not finalized.
 pub(in crate::cli) fn of_finalize(error: &FinalizeError) -> Failure {
@@ -29,6 +30,66 @@ pub(in crate::cli) fn of_finalize(error: &FinalizeError) -> Failure {
             "circular-dependencies",
             Exit::Failed,
             "take one of these dependencies out of tasks.md, then run this again",
+        ),
+    };
+    Failure::new(code, exit, error.to_string()).hint(hint)
+}
+
+/// A work package that was not begun; `again` is the command that was run.
+pub(in crate::cli) fn of_implement(error: &ImplementError, again: &str) -> Failure {
+    let (code, exit, hint) = match error {
+        ImplementError::Trouble(trouble) => return of_trouble(trouble, "implement", ""),
+        ImplementError::InWorktree { main } => (
+            "in-worktree",
+            Exit::Failed,
+            format!("cd '{}', then run it again", main.display()),
+        ),
+        ImplementError::OnItself { .. } => {
+            ("usage", Exit::Usage, "name another one: --base WPyy".into())
+        }
+        ImplementError::Taken { .. } => (
+            "agent-mismatch",
+            Exit::Failed,
+            format!("to take it over: {again} --force"),
+        ),
+        ImplementError::NoCommit => (
+            "no-commit",
+            Exit::Failed,
+            "commit something first: git add -A, git commit".into(),
+        ),
+        ImplementError::NoTarget { target } => (
+            "no-target-branch",
+            Exit::Failed,
+            format!("make it: git branch '{target}'"),
+        ),
+        ImplementError::NotBegun { missing, .. } => {
+            let first = missing.first().map(ToString::to_string).unwrap_or_default();
+            (
+                "dependency-not-begun",
+                Exit::Failed,
+                format!("spec-kitty implement {first}, or without it: {again} --force"),
+            )
+        }
+        ImplementError::Conflict { .. } => (
+            "base-conflict",
+            Exit::Failed,
+            format!(
+                "merge one of them into the target branch first, or name one to build on: {again} --base WPyy"
+            ),
+        ),
+        ImplementError::NotAWorktree { path } => (
+            "not-a-worktree",
+            Exit::Failed,
+            format!("move it away: mv '{}' SOMEWHERE", path.display()),
+        ),
+        ImplementError::OtherBranch { path, .. } => (
+            "worktree-branch",
+            Exit::Failed,
+            format!(
+                "git -C '{0}' switch '{1}'",
+                path.display(),
+                path.file_name().unwrap_or_default().to_string_lossy()
+            ),
         ),
     };
     Failure::new(code, exit, error.to_string()).hint(hint)
