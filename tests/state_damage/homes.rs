@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 use std::fs;
 
+use serde_json::Value;
 use spec_kitty::home::Home;
 
 use crate::stage::{PASSWORD, Recorded, Stage, events, stored, texts};
@@ -99,6 +100,33 @@ fn segments_that_are_put_back_never_repeat_a_value() {
         trial.goes_on();
         trial.told_once("older copy");
     }
+}
+
+/// Not even the sender knows of it: the last receipt does.
+#[test]
+fn an_end_that_is_cut_off_between_two_frames_is_seen_and_told() {
+    let stage = Stage::new();
+    let home = stage.home("home");
+    stage.recorded(&home, &texts("a", 3));
+    let segment = home.log_dir().join("0000000001.seg");
+    let whole = fs::metadata(&segment).unwrap().len();
+    stage.recorded(&home, &texts("b", 1));
+    let before = events(&home);
+    let file = fs::File::options().write(true).open(&segment).unwrap();
+    file.set_len(whole).unwrap();
+    let output = stage.run(&home, &["--json", "log", "verify"]);
+    assert_eq!(output.status.code(), Some(5));
+    let report: Value = serde_json::from_slice(&output.stdout).unwrap();
+    let lost = &report["lost"][0];
+    assert_eq!((&lost["from_seq"], &lost["to_seq"]), (&4.into(), &4.into()));
+    assert_eq!(lost["possibly_unacknowledged"], false);
+    let told = stage.recorded(&home, &texts("c", 1));
+    assert_eq!(told.lines().count(), 1, "{told}");
+    assert!(told.contains("the end of the event log is gone"), "{told}");
+    let after = events(&home);
+    assert_eq!(after.len(), 4);
+    assert!(after[3].clock > before[3].clock && after[3].node() != before[3].node());
+    assert_eq!(stage.recorded(&home, &texts("d", 1)), "");
 }
 
 #[test]

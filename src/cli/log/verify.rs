@@ -1,7 +1,7 @@
 //! `log verify`: the whole log is read, and everything wrong is named.
 //!
 //! Damage within the log, an event that nobody can understand, and an end that
-//! is missing although the sender remembers it, end with exit 5. A torn tail
+//! is missing although the sender or the last receipt remembers it, end with exit 5. A torn tail
 //! does not: it is the rest of a write that never finished and that no command
 //! was told of.
 
@@ -19,7 +19,7 @@ use crate::log::read::Damage;
 use crate::log::scan::SeqRange;
 use crate::log::verify::{Verdict, Writers, verify};
 use crate::position::Seq;
-use crate::state::Ledger;
+use crate::state::{Ledger, State};
 use crate::target::{Target, TargetId};
 
 use witness::Witness;
@@ -66,7 +66,7 @@ struct LostReport {
 struct Findings {
     verdict: Verdict,
     witness: Witness,
-    /// The highest number that the sender's ledger knows.
+    /// The highest number that the sender's ledger or the last receipt knows.
     remembered: Option<Seq>,
     /// How far the sender has come for each target.
     cursors: BTreeMap<TargetId, Seq>,
@@ -77,6 +77,8 @@ struct Findings {
 pub(super) fn run(session: &mut Session) -> Result<(), Failure> {
     let dir = super::log_dir(session);
     let deliveries = super::deliveries(session, &dir);
+    // Before the log is read: what is written meanwhile is no loss.
+    let mark = State::at(session.home.state_dir()).mark(&dir.lock_path());
     let mut witness = Witness::default();
     let verdict = verify(dir.clone(), Writers::Possible, |item| witness.see(item))?;
     if let Some(newer) = witness.newer(&dir) {
@@ -85,7 +87,10 @@ pub(super) fn run(session: &mut Session) -> Result<(), Failure> {
     let findings = Findings {
         verdict,
         witness,
-        remembered: deliveries.ledger().and_then(Ledger::highest_seq),
+        remembered: deliveries
+            .ledger()
+            .and_then(Ledger::highest_seq)
+            .max(mark.map(|mark| mark.seq)),
         cursors: deliveries.ledger().map(cursors).unwrap_or_default(),
         account: Store::new(&session.home).load().session.target(),
     };
@@ -129,7 +134,7 @@ impl Findings {
         self.verdict.events.saturating_sub(self.witness.strange())
     }
 
-    /// Records behind the end of the log that the sender has dealt with.
+    /// Records behind the end of the log that were durable in it.
     fn missing_end(&self) -> Option<SeqRange> {
         let remembered = self.remembered?;
         SeqRange::before(self.verdict.last_seq.next(), remembered.next())
@@ -141,7 +146,8 @@ impl Findings {
     }
 
     /// Whether the records of this range may never have been confirmed to the
-    /// commands that wrote them. The sender goes only as far as is on disk.
+    /// commands that wrote them. The sender and the receipts go only as far as is on
+    /// disk.
     fn possibly_unacknowledged(&self, lost: SeqRange) -> bool {
         self.remembered
             .is_none_or(|remembered| remembered < lost.to)

@@ -49,7 +49,7 @@ impl Findings {
             lines.extend([
                 Line::Empty,
                 Line::fact("Where", "the end of the log"),
-                Line::fact("What", "the sender has dealt with more than the log holds"),
+                Line::fact("What", "more was recorded here than the log holds"),
             ]);
             lines.extend(self.lost_lines(missing, zone));
         }
