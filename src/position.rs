@@ -102,8 +102,15 @@ impl Lease {
 /// What a new lease must lie above, as the log's tail shows it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum LeaseFloor {
-    /// The tail is clean: above the last clock value in the log.
-    Clean(Lamport),
+    /// The tail is clean: above the last clock value in the log; and above
+    /// every lease that was given out, when one of those reaches beyond the
+    /// newest segment's. Then segments behind it may be gone.
+    Clean {
+        /// The last clock value in the log.
+        last: Lamport,
+        /// Where the lease of the newest segment ends.
+        lease_end: Lamport,
+    },
     /// There is debris (or no log yet): above every lease end that was ever
     /// given out, because values beyond the last readable frame may be known
     /// elsewhere.

@@ -180,7 +180,10 @@ impl Journal {
         let floor = self.log.lease_needed(frames, bytes)?;
         let start = self.start();
         let floor = match floor {
-            LeaseFloor::Clean(clock) => LeaseFloor::Clean(clock.max(start)),
+            LeaseFloor::Clean { last, lease_end } => LeaseFloor::Clean {
+                last: last.max(start),
+                lease_end,
+            },
             LeaseFloor::Debris(end) => LeaseFloor::Debris(end.max(start)),
         };
         let options = self.log.options();

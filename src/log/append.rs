@@ -161,7 +161,10 @@ impl Log {
         }
         let tail = tail::find(opened.file.as_ref(), header, opened.size).ok()?;
         Some(match tail.ending {
-            Ending::Clean => LeaseFloor::Clean(tail.last_clock),
+            Ending::Clean => LeaseFloor::Clean {
+                last: tail.last_clock,
+                lease_end: header.lease.end,
+            },
             Ending::Debris { .. } => LeaseFloor::Debris(header.lease.end),
         })
     }

@@ -343,6 +343,9 @@ fn a_lease_is_asked_for_only_when_a_segment_will_be_started() {
     assert_eq!(log.lease_needed(1, 50), None);
     assert_eq!(
         log.lease_needed(1, 500),
-        Some(LeaseFloor::Clean(Lamport(1)))
+        Some(LeaseFloor::Clean {
+            last: Lamport(1),
+            lease_end: Lamport(options().lease_ticks),
+        })
     );
 }

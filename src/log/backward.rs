@@ -16,6 +16,7 @@ use crate::log::read::{Item, ReadError};
 use crate::log::scan::{End, Expected, Region, Scan};
 use crate::log::segment::{Access, LogDir, Look, MAX_FILE_BYTES, Naming, Opened};
 use crate::log::storage::{StoredFile, read_range};
+use crate::log::tail;
 use crate::position::{Lamport, Offset, Ordinal, Seq};
 
 /// Bytes read at a time on the way back.
@@ -44,6 +45,9 @@ struct Place {
     first_clock: Lamport,
     /// Where the frame before begins is found from here.
     end: u64,
+    /// The number that follows on the frame before `end`; a frame with another
+    /// one is not in its place. `None` when that frame was found to be.
+    next_seq: Option<Seq>,
     /// The offset of the buffer's first byte.
     base: u64,
     /// Frames found by scanning forward, when steps back do not work.
@@ -159,8 +163,10 @@ impl Backward {
                 HeaderRead::Sound { header, .. } if opened.naming != Naming::Wrong => {
                     let header = header.clone();
                     let recorded = recorded.filter(|recorded| recorded.id == header.segment_id);
+                    let place = Place::at_end(&header, opened, recorded)
+                        .map_err(ReadError::io("read", path))?;
                     self.predecessor = Some(header.predecessor);
-                    Place::at_end(ordinal, &header, opened, recorded)
+                    place
                 }
                 HeaderRead::Sound { .. } => {
                     self.below = ordinal;
@@ -217,25 +223,29 @@ impl Backward {
 }
 
 impl Place {
-    fn at_end(
-        ordinal: Ordinal,
-        header: &Header,
-        opened: Opened,
-        recorded: Option<Predecessor>,
-    ) -> Self {
-        let end = recorded.map_or(opened.size, |recorded| {
-            recorded.valid_end.0.min(opened.size)
-        });
-        Self {
-            ordinal,
+    /// At the end that the successor recorded, or at the last good frame.
+    fn at_end(header: &Header, opened: Opened, recorded: Option<Predecessor>) -> io::Result<Self> {
+        let (end, next_seq) = match recorded {
+            Some(recorded) => (
+                recorded.valid_end.0.min(opened.size),
+                Some(recorded.last_seq.next()),
+            ),
+            None => {
+                let tail = tail::find(opened.file.as_ref(), header, opened.size)?;
+                (tail.end.0, None)
+            }
+        };
+        Ok(Self {
+            ordinal: header.ordinal,
             seed: header.seed(),
             file: opened.file,
             first_seq: header.first_seq,
             first_clock: header.predecessor.last_clock,
             end,
+            next_seq,
             base: end,
             scanned: None,
-        }
+        })
     }
 
     fn headless(ordinal: Ordinal, opened: Opened, recorded: Predecessor) -> Self {
@@ -247,6 +257,7 @@ impl Place {
             first_seq: Seq(1),
             first_clock: Lamport(0),
             end,
+            next_seq: Some(recorded.last_seq.next()),
             base: end,
             scanned: None,
         }
@@ -279,9 +290,12 @@ impl Place {
         let Some(bytes) = self.window(buffer, as_u64(total))? else {
             return Ok(None);
         };
+        let next_seq = self.next_seq;
+        let is_next = |seq: Seq| next_seq.is_none_or(|next| seq.next() == next);
         match frame::decode(bytes, seed) {
-            Ok(frame) if frame.len_on_disk() == total => {
+            Ok(frame) if frame.len_on_disk() == total && is_next(frame.seq) => {
                 self.end = end - as_u64(total);
+                self.next_seq = Some(frame.seq);
                 Ok(Some(Found::new(&frame, self.end, self.base)))
             }
             _ => Ok(None),
@@ -306,7 +320,8 @@ impl Place {
         Ok(buffer.get(from..to))
     }
 
-    /// Finds all good frames before `end` by scanning the segment.
+    /// Finds all good frames before `end` by scanning the segment, but for
+    /// those that come again behind their place and were returned from there.
     fn scan_forward(&mut self, buffer: &mut Vec<u8>) -> io::Result<()> {
         self.base = as_u64(HEADER_BYTES);
         let length = as_usize(self.end.saturating_sub(self.base)).min(MAX_FILE_BYTES);
@@ -318,12 +333,13 @@ impl Place {
             clock: self.first_clock,
             end: End::Open,
         };
-        let base = self.base;
+        let (base, next_seq) = (self.base, self.next_seq);
         let frames: Vec<_> = Scan::new(buffer, expected)
             .filter_map(|region| match region {
                 Region::Frame { offset, frame } => Some(Found::new(&frame, offset.0, base)),
                 _ => None,
             })
+            .filter(|found| next_seq.is_none_or(|next| found.seq < next))
             .collect();
         self.scanned = Some(frames.into_iter());
         Ok(())
@@ -331,45 +347,5 @@ impl Place {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::log::test_support::{dir_at, log_at, placed, read_dir, small};
-
-    fn backward(dir: &std::path::Path) -> Vec<(u64, String)> {
-        let mut reader = Backward::new(dir_at(dir)).unwrap();
-        let mut frames = Vec::new();
-        while let Some(item) = reader.step().unwrap() {
-            frames.push((item.seq.0, String::from_utf8_lossy(item.body).into_owned()));
-        }
-        frames.reverse();
-        frames
-    }
-
-    #[test]
-    fn backward_is_forward_reversed_across_segments() {
-        let dir = tempfile::tempdir().unwrap();
-        assert!(backward(dir.path()).is_empty());
-        let log = log_at(dir.path(), small(1300));
-        (0..50).for_each(|index| drop(placed(&log, &[&format!("record {index}")])));
-        assert_eq!(backward(dir.path()), read_dir(dir.path()).0);
-    }
-
-    #[test]
-    fn every_good_frame_is_found_behind_damage() {
-        let dir = tempfile::tempdir().unwrap();
-        let log = log_at(dir.path(), small(4096));
-        (0..100).for_each(|index| drop(placed(&log, &[&format!("record {index}")])));
-        let ordinals = dir_at(dir.path()).ordinals().unwrap();
-        for ordinal in [ordinals[0], *ordinals.last().unwrap()] {
-            let path = dir_at(dir.path()).segment_path(ordinal);
-            let mut bytes = std::fs::read(&path).unwrap();
-            for at in [1100, 1400, 1401] {
-                bytes[at] ^= 0x40;
-            }
-            std::fs::write(&path, bytes).unwrap();
-        }
-        let forward = read_dir(dir.path()).0;
-        assert!(forward.len() < 100);
-        assert_eq!(backward(dir.path()), forward);
-    }
-}
+#[path = "backward_tests.rs"]
+mod tests;

@@ -36,6 +36,7 @@ mod outcome;
 mod place;
 mod record;
 mod succession;
+mod wreck;
 mod writer;
 
 pub mod ambient;

@@ -8,11 +8,11 @@ use crate::log::bytes::{as_u64, as_usize};
 use crate::log::course::{Above, Behind, Course, Ends, Facts, Made, Node, Segment, Trust, decide};
 use crate::log::fill::Fill;
 use crate::log::header::{HEADER_BYTES, Header, HeaderRead, NodeId, Predecessor, Pressure};
-use crate::log::scan;
 use crate::log::segment::{Access, MAX_FILE_BYTES, Naming};
 use crate::log::storage::{StoredFile, read_range};
 use crate::log::succession::is_alien;
 use crate::log::tail::{self, Ending, Tail};
+use crate::log::wreck::claimed_last_seq;
 use crate::position::{Lamport, Offset, Ordinal};
 
 /// A segment that may be added to.
@@ -235,7 +235,7 @@ impl Newest {
             let mut bytes = Vec::new();
             let length = as_usize(size.saturating_sub(as_u64(HEADER_BYTES))).min(MAX_FILE_BYTES);
             read_range(file.as_ref(), as_u64(HEADER_BYTES), length, &mut bytes)?;
-            let used = scan::claimed_last_seq(&bytes, self.predecessor.last_seq.next());
+            let used = claimed_last_seq(&bytes, self.predecessor.last_seq.next());
             self.predecessor = Predecessor {
                 ordinal: *ordinal,
                 id: [0; 16],

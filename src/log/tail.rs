@@ -2,12 +2,13 @@
 //!
 //! The trailing length of the last frame leads from the end of the file to its
 //! head, so that opening costs the same for an empty log and for ten million
-//! events. Only when those bytes are no frame is the segment scanned.
+//! events. Only when those bytes are no frame, or one that does not follow on
+//! the one before it, is the segment scanned.
 
 use std::io;
 
 use crate::log::bytes::{as_u64, as_usize};
-use crate::log::frame::{self, Frame, OVERHEAD_BYTES, TAIL_BYTES};
+use crate::log::frame::{self, Frame, HEAD_BYTES, OVERHEAD_BYTES, TAIL_BYTES};
 use crate::log::header::{HEADER_BYTES, Header};
 use crate::log::scan::{End, Expected, Region, Scan};
 use crate::log::segment::MAX_FILE_BYTES;
@@ -117,8 +118,73 @@ fn last_frame(
             && frame.seq >= header.first_seq
             && frame.clock >= header.predecessor.last_clock
     };
-    let frame = frame::decode(bytes, header.seed()).ok().filter(fits);
-    Ok(frame.map(|frame| Tail::after(&frame, size)))
+    let Some(frame) = frame::decode(bytes, header.seed()).ok().filter(fits) else {
+        return Ok(None);
+    };
+    let before = Before {
+        file,
+        end: size.saturating_sub(as_u64(total)),
+        last_bytes: &buffer,
+        size,
+    };
+    let in_place = match before.is_empty() {
+        true => frame.seq == header.first_seq,
+        false => before.last_number()? == Some(frame.seq.previous()),
+    };
+    Ok(in_place.then(|| Tail::after(&frame, size)))
+}
+
+/// What lies before the last frame of a segment.
+///
+/// A frame that somebody appended once more is good, but not in its place:
+/// taken for the last one it would have numbers used twice.
+struct Before<'a> {
+    file: &'a dyn StoredFile,
+    /// Where the last frame begins.
+    end: u64,
+    /// What was read already: the last bytes of the file.
+    last_bytes: &'a [u8],
+    size: u64,
+}
+
+impl Before<'_> {
+    fn is_empty(&self) -> bool {
+        self.end <= as_u64(HEADER_BYTES)
+    }
+
+    /// The number that the frame which ends here says it has; `None` when there
+    /// is none that can be told by its lengths.
+    fn last_number(&self) -> io::Result<Option<Seq>> {
+        let Some(trailer) = self.piece(as_u64(TAIL_BYTES), TAIL_BYTES)? else {
+            return Ok(None);
+        };
+        let Some(body_bytes) = frame::trailing_body_bytes(&trailer) else {
+            return Ok(None);
+        };
+        let head = self.piece(as_u64(body_bytes + OVERHEAD_BYTES), HEAD_BYTES)?;
+        let head = head.and_then(|head| frame::head(&head).ok());
+        Ok(head
+            .filter(|head| head.body_bytes == body_bytes)
+            .map(|head| head.seq))
+    }
+
+    /// `length` bytes, beginning so many bytes before the end.
+    fn piece(&self, back: u64, length: usize) -> io::Result<Option<Vec<u8>>> {
+        let floor = as_u64(HEADER_BYTES);
+        let Some(start) = self.end.checked_sub(back).filter(|start| *start >= floor) else {
+            return Ok(None);
+        };
+        let known_from = self.size.saturating_sub(as_u64(self.last_bytes.len()));
+        let known = start
+            .checked_sub(known_from)
+            .and_then(|from| self.last_bytes.get(as_usize(from)..)?.get(..length));
+        if let Some(known) = known {
+            return Ok(Some(known.to_vec()));
+        }
+        let mut piece = Vec::new();
+        read_range(self.file, start, length, &mut piece)?;
+        Ok(Some(piece))
+    }
 }
 
 /// The tail of a segment whose end is no good frame.

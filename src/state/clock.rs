@@ -2,9 +2,10 @@
 //!
 //! The tree `clock` holds two numbers, each a little-endian `u64`: `value`, the
 //! highest clock value that was seen in use, and `leased_to`, the highest that
-//! was ever given out. Both only grow. Two reservations may return the same
-//! lease when neither is used; the log uses one only if it lies above all it
-//! holds, so no value is issued twice.
+//! was ever given out. Both only grow. The log uses a lease only if it lies above
+//! all it holds, so no value is issued twice. A lease that reaches beyond the one
+//! of the newest segment was not needed after all, or its segment is gone: nobody
+//! can tell, so the next one begins above it.
 
 use std::time::Duration;
 
@@ -108,7 +109,10 @@ impl LeaseBook {
     #[must_use]
     pub fn lease_above(self, floor: LeaseFloor, ticks: u64) -> Option<(Lease, Self)> {
         let below = match floor {
-            LeaseFloor::Clean(last) => last.max(self.value),
+            LeaseFloor::Clean { last, lease_end } if self.leased_to <= lease_end => {
+                last.max(self.value)
+            }
+            LeaseFloor::Clean { last, .. } => last.max(self.leased_to).max(self.value),
             LeaseFloor::Debris(max_end) => max_end.max(self.leased_to).max(self.value),
         };
         if below >= Lamport::MAX_PLAUSIBLE {
@@ -130,7 +134,7 @@ impl LeaseBook {
 /// The value that the log's tail names.
 fn of(floor: LeaseFloor) -> Lamport {
     match floor {
-        LeaseFloor::Clean(value) | LeaseFloor::Debris(value) => value,
+        LeaseFloor::Clean { last: value, .. } | LeaseFloor::Debris(value) => value,
     }
 }
 
@@ -147,11 +151,24 @@ mod tests {
         }
     }
 
+    fn clean(last: u64, lease_end: u64) -> LeaseFloor {
+        LeaseFloor::Clean {
+            last: Lamport(last),
+            lease_end: Lamport(lease_end),
+        }
+    }
+
+    /// The newest segments were deleted: what they issued may be known elsewhere.
+    #[test]
+    fn a_lease_beyond_the_newest_segment_is_never_given_out_again() {
+        let (lease, next) = kept(3, 500).lease_above(clean(10, 499), 16).unwrap();
+        assert_eq!(lease, Lease::starting_at(Lamport(501), 16));
+        assert_eq!(next, kept(10, 516));
+    }
+
     #[test]
     fn a_clean_tail_goes_on_where_it_is_and_debris_skips_every_lease() {
-        let clean = kept(3, 500)
-            .lease_above(LeaseFloor::Clean(Lamport(10)), 16)
-            .unwrap();
+        let clean = kept(3, 500).lease_above(clean(10, 500), 16).unwrap();
         assert_eq!(clean.0, Lease::starting_at(Lamport(11), 16));
         assert_eq!(clean.1, kept(10, 500));
         let debris = kept(3, 500)
@@ -164,10 +181,10 @@ mod tests {
     #[test]
     fn the_last_plausible_value_is_the_end() {
         let max = Lamport::MAX_PLAUSIBLE;
-        let near = LeaseFloor::Clean(max.previous());
+        let near = clean(max.previous().0, max.0);
         let (lease, _) = kept(0, 0).lease_above(near, 1_000).unwrap();
         assert_eq!((lease.start, lease.end), (max, max));
-        assert_eq!(kept(0, 0).lease_above(LeaseFloor::Clean(max), 1), None);
+        assert_eq!(kept(0, 0).lease_above(clean(max.0, max.0), 1), None);
         let beyond = LeaseFloor::Debris(Lamport(u64::MAX));
         assert_eq!(kept(0, 0).lease_above(beyond, 1), None);
     }
@@ -184,17 +201,18 @@ mod tests {
         #[test]
         fn a_lease_lies_above_its_floor_and_what_is_kept_only_grows(
             floor in number(), debris: bool, value in number(), leased_to in number(),
-            ticks in prop_oneof![0_u64..20_000, any::<u64>()],
+            lease_end in number(), ticks in prop_oneof![0_u64..20_000, any::<u64>()],
         ) {
             let before = kept(value, leased_to);
-            let place = if debris { LeaseFloor::Debris } else { LeaseFloor::Clean };
-            let Some((lease, after)) = before.lease_above(place(Lamport(floor)), ticks) else {
-                let highest = if debris { floor.max(value).max(leased_to) } else { floor.max(value) };
+            let place = if debris { LeaseFloor::Debris(Lamport(floor)) } else { clean(floor, lease_end) };
+            let beyond = debris || leased_to > lease_end;
+            let Some((lease, after)) = before.lease_above(place, ticks) else {
+                let highest = if beyond { floor.max(value).max(leased_to) } else { floor.max(value) };
                 prop_assert_eq!(Lamport(highest), Lamport::MAX_PLAUSIBLE);
                 return Ok(());
             };
             prop_assert!(lease.start > Lamport(floor) && lease.start > before.value);
-            prop_assert!(!debris || lease.start > before.leased_to);
+            prop_assert!(!beyond || lease.start > before.leased_to);
             prop_assert!(lease.start <= lease.end && lease.end <= Lamport::MAX_PLAUSIBLE);
             prop_assert!(lease.ticks() <= ticks.max(1));
             prop_assert!(after.value >= before.value.max(Lamport(floor)));

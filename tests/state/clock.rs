@@ -6,12 +6,12 @@ use std::process::{Command, Stdio};
 use spec_kitty::position::{Lamport, Lease, LeaseFloor};
 use spec_kitty::state::{FailureReason, Note, State, StateError};
 
-use super::{WAIT, aside, state};
+use super::{WAIT, aside, clean, state};
 
 #[test]
 fn leases_follow_the_log_when_it_is_clean_and_never_repeat_after_debris() {
     let (_dir, state) = state();
-    let clean = |last| state.reserve(LeaseFloor::Clean(Lamport(last)), 100, WAIT);
+    let clean = |last| state.reserve(clean(last, 100), 100, WAIT);
     let first = clean(0).unwrap();
     assert_eq!(first.value, Lease::starting_at(Lamport(1), 100));
     assert!(first.notes.is_empty());
@@ -23,9 +23,7 @@ fn leases_follow_the_log_when_it_is_clean_and_never_repeat_after_debris() {
 #[test]
 fn a_clock_value_that_cannot_be_is_ignored_and_reported() {
     let (_dir, state) = state();
-    state
-        .reserve(LeaseFloor::Clean(Lamport(0)), 1, WAIT)
-        .unwrap();
+    state.reserve(clean(0, 0), 1, WAIT).unwrap();
     let poison = Lamport::MAX_PLAUSIBLE.0 + 1;
     let db = sled::Config::new()
         .path(state.dir().join("sled"))
@@ -49,7 +47,7 @@ fn a_clock_value_that_cannot_be_is_ignored_and_reported() {
 #[test]
 fn an_exhausted_clock_is_an_error_of_its_own() {
     let (_dir, state) = state();
-    let floor = LeaseFloor::Clean(Lamport::MAX_PLAUSIBLE);
+    let floor = clean(Lamport::MAX_PLAUSIBLE.0, Lamport::MAX_PLAUSIBLE.0);
     let error = state.reserve(floor, 1, WAIT).unwrap_err();
     assert!(matches!(error, StateError::Exhausted { .. }), "{error}");
 }
@@ -163,9 +161,7 @@ fn a_home_that_cannot_be_made_is_named() {
     let dir = tempfile::tempdir().unwrap();
     fs::write(dir.path().join("file"), "").unwrap();
     let state = State::at(dir.path().join("file/state"));
-    let error = state
-        .reserve(LeaseFloor::Clean(Lamport(0)), 1, WAIT)
-        .unwrap_err();
+    let error = state.reserve(clean(0, 0), 1, WAIT).unwrap_err();
     assert!(matches!(error, StateError::Io { .. }), "{error}");
     assert!(error.to_string().contains("file"), "{error}");
 }

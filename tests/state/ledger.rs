@@ -11,7 +11,7 @@ use spec_kitty::state::{
 };
 use spec_kitty::target::TargetId;
 
-use super::{WAIT, aside, state};
+use super::{WAIT, aside, clean, state};
 
 const TARGET: TargetId = TargetId([9; 16]);
 
@@ -83,7 +83,7 @@ fn the_clock_is_leased_while_a_sender_has_the_ledger() {
     let (_dir, state) = state();
     let (mut store, _) = open(&state);
     store.commit(&settle(1, 1), WAIT).unwrap();
-    let lease = state.reserve(LeaseFloor::Clean(Lamport(0)), 1, Duration::from_secs(9));
+    let lease = state.reserve(clean(0, 0), 1, Duration::from_secs(9));
     assert!(lease.is_ok(), "{lease:?}");
     assert!(state.sender_lock(Duration::ZERO).unwrap().is_none());
     drop(store);
@@ -167,9 +167,7 @@ fn every_truncation_of_the_store_is_survived() {
             .unwrap();
         file.set_len(length).unwrap();
         drop(file);
-        let lease = copy
-            .reserve(LeaseFloor::Clean(Lamport(30)), 1, WAIT)
-            .unwrap();
+        let lease = copy.reserve(clean(30, 30), 1, WAIT).unwrap();
         assert!(lease.value.start > Lamport(30));
         let (store, notes) = open(&copy);
         assert_eq!(delivered_to(&store), Some(Seq(20)), "{length}: {notes:?}");
@@ -197,7 +195,7 @@ fn a_store_that_is_only_locked_is_waited_for_and_never_set_aside() {
     let lock = File::open(state.dir().join("LOCK")).unwrap();
     assert!(platform::try_lock_exclusive(&lock).unwrap());
     let short = Duration::from_millis(20);
-    let lease = state.reserve(LeaseFloor::Clean(Lamport(0)), 1, short);
+    let lease = state.reserve(clean(0, 0), 1, short);
     assert!(matches!(lease, Err(StateError::Busy { .. })), "{lease:?}");
     let done = store.commit(&settle(2, 2), short).unwrap();
     assert!(matches!(done.notes[..], [Note::StoreUnavailable { .. }]));
@@ -296,9 +294,7 @@ fn a_state_directory_deleted_under_a_sender_stops_it_and_hurts_nobody_else() {
     let (mut store, _) = open(&state);
     store.commit(&settle(1, 4), WAIT).unwrap();
     fs::remove_dir_all(state.dir()).unwrap();
-    let lease = state
-        .reserve(LeaseFloor::Clean(Lamport(8)), 1, WAIT)
-        .unwrap();
+    let lease = state.reserve(clean(8, 8), 1, WAIT).unwrap();
     assert_eq!((lease.value.start, lease.notes), (Lamport(9), vec![]));
     let (other, _) = open(&state);
     let error = store.commit(&settle(5, 5), WAIT).unwrap_err();

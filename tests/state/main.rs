@@ -11,6 +11,7 @@
 use std::fs;
 use std::time::Duration;
 
+use spec_kitty::position::{Lamport, LeaseFloor};
 use spec_kitty::state::State;
 
 mod clock;
@@ -23,6 +24,14 @@ fn state() -> (tempfile::TempDir, State) {
     let dir = tempfile::tempdir().unwrap();
     let state = State::at(dir.path().join("state"));
     (dir, state)
+}
+
+/// A clean tail behind this clock value, in a segment with a lease up to there.
+fn clean(last: u64, lease_end: u64) -> LeaseFloor {
+    LeaseFloor::Clean {
+        last: Lamport(last),
+        lease_end: Lamport(lease_end),
+    }
 }
 
 /// How many stores were set aside.
