@@ -184,6 +184,7 @@ impl Log {
             Ok(held) => held,
             Err(failure) => return Appended::failed(records.len(), failure),
         };
+        self.dir.forget_names();
         let mut writer = Writer::new(self, held, lease, records.len());
         let failure = writer.write(records).err();
         let (mut appended, unsynced) = writer.finish(failure);

@@ -27,6 +27,7 @@
 
 mod bytes;
 mod course;
+mod creation;
 mod filling;
 mod kinship;
 mod misnamed;

@@ -141,7 +141,11 @@ fn is_stranger(log: &Log, header: &Header, older: &[Ordinal]) -> io::Result<bool
         };
         let tail = tail::find(opened.file.as_ref(), before, opened.size)?;
         let place = (before.ordinal, before.segment_id);
-        return Ok(is_alien(header, place, tail.last_seq.next()));
+        return Ok(is_alien(
+            header,
+            place,
+            before.first_seq..tail.last_seq.next(),
+        ));
     }
     Ok(false)
 }

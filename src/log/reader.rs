@@ -179,6 +179,8 @@ impl Reader {
                 lost,
             } => {
                 let (reason, clock) = (Reason::Bytes(fault), place.clock);
+                // Numbers that were reported as lost are not lost again.
+                let lost = lost.filter(|lost| Some(lost.from) >= self.passed.expected);
                 Some(Unfinished::Damage(Damage {
                     ordinal,
                     offset,

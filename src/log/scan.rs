@@ -6,7 +6,7 @@
 //!
 //! The rules:
 //! * A frame counts when its checksum is right and its sequence number and
-//!   clock fit what came before.
+//!   clock fit what came before, and what the successor recorded.
 //! * A bad region with a good, later frame behind it is **damage**: the scan
 //!   goes on at that frame, and the numbers between are lost.
 //! * A bad region at the end of a *final* segment (its successor recorded
@@ -163,13 +163,21 @@ impl<'a> Scan<'a> {
     /// The frame at `at` when it is good and plausible there.
     fn candidate(&self, at: usize) -> Option<Frame<'a>> {
         let head = frame::head(self.rest(at)).ok()?;
-        let plausible = head.seq >= self.seq
-            && head.seq <= self.seq.plus(MOST_SKIPPED)
-            && head.clock >= self.clock;
+        let plausible =
+            head.seq >= self.seq && head.seq <= self.highest() && head.clock >= self.clock;
         if !plausible {
             return None;
         }
         frame::decode(self.rest(at), self.seed).ok()
+    }
+
+    /// The highest number that a frame can have here.
+    fn highest(&self) -> Seq {
+        let most = self.seq.plus(MOST_SKIPPED);
+        match self.end {
+            End::Open => most,
+            End::Final { last_seq } => most.min(last_seq),
+        }
     }
 
     fn take(&mut self, at: usize, frame: Frame<'a>) -> Region<'a> {
@@ -252,7 +260,11 @@ impl<'a> Iterator for Scan<'a> {
             return self.missing_at_the_end();
         }
         let fault = match frame::decode(rest, self.seed) {
-            Ok(frame) if frame.seq == self.seq && frame.clock >= self.clock => {
+            Ok(frame)
+                if frame.seq == self.seq
+                    && frame.seq <= self.highest()
+                    && frame.clock >= self.clock =>
+            {
                 return Some(self.take(self.at, frame));
             }
             Ok(_) => Fault::OutOfPlace,

@@ -1,33 +1,39 @@
-//! Segment files: their names, their headers, and how one comes into being.
+//! Segment files: their names, their headers, and where each of them is.
 //!
-//! A segment is never renamed, truncated or reused. It appears with its header
-//! already durable: temporary file, header, sync, rename to a name that must be
-//! free, sync of the directory. A leftover temporary file is an interrupted
-//! creation and means nothing. A segment whose file somebody else renamed is
-//! found by its header: see `misnamed.rs`.
+//! A segment is never renamed, truncated or reused; how one comes into being is
+//! told in `creation.rs`. A segment whose file somebody else renamed is found by
+//! its header: see `misnamed.rs`.
 
 use std::collections::BTreeMap;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use crate::log::bytes::as_u64;
 use crate::log::header::{HEADER_BYTES, Header, HeaderRead};
 use crate::log::misnamed::{self, Seen};
-use crate::log::names::{file_name, is_leftover, leftover_name, ordinal_of};
+use crate::log::names::{file_name, ordinal_of};
 use crate::log::storage::{Storage, StoredFile, read_range};
-use crate::position::{Offset, Ordinal};
+use crate::position::Ordinal;
 
 /// The largest segment file that is ever read: anything longer was not written
 /// by this program.
 pub(super) const MAX_FILE_BYTES: usize = 96 * 1024 * 1024;
 
 /// The directory of one log, with the storage that it is on.
-#[derive(Clone, Debug)]
+///
+/// A clone knows nothing of what the original learned of wrong names: what is
+/// read from a directory depends on the directory, never on who looked before.
+#[derive(Debug)]
 pub struct LogDir {
     path: PathBuf,
     storage: Arc<dyn Storage>,
-    names: Arc<Mutex<Names>>,
+    names: Mutex<Names>,
+}
+
+impl Clone for LogDir {
+    fn clone(&self) -> Self {
+        Self::new(self.path.clone(), Arc::clone(&self.storage))
+    }
 }
 
 /// What is known of wrong names.
@@ -65,7 +71,7 @@ impl LogDir {
         Self {
             path: path.into(),
             storage,
-            names: Arc::default(),
+            names: Mutex::default(),
         }
     }
 
@@ -83,7 +89,24 @@ impl LogDir {
         self.path_named(file.unwrap_or(ordinal))
     }
 
-    fn path_named(&self, file: Ordinal) -> PathBuf {
+    /// The file of the segment with this ordinal, after a look at where it is.
+    #[must_use]
+    pub fn find_path(&self, ordinal: Ordinal) -> PathBuf {
+        let opened = self.open(ordinal, Access::Read);
+        if !opened.is_ok_and(|opened| opened.naming != Naming::Wrong) {
+            // Where nothing can be found out, the name that it should have is
+            // as good as any.
+            let _ = self.sort_out_names(Look::Once);
+        }
+        self.segment_path(ordinal)
+    }
+
+    /// Forgets what was learned of wrong names, before something new is begun.
+    pub(super) fn forget_names(&self) {
+        *self.names() = Names::default();
+    }
+
+    pub(super) fn path_named(&self, file: Ordinal) -> PathBuf {
         self.path.join(file_name(file))
     }
 
@@ -108,7 +131,7 @@ impl LogDir {
     /// Any other I/O error of listing the directory.
     pub fn ordinals(&self) -> io::Result<Vec<Ordinal>> {
         let files = self.files()?;
-        if self.names().misnamed.is_empty() {
+        if !self.knows_wrong_names() {
             return Ok(files);
         }
         self.sort_out_names(Look::Once)?;
@@ -137,6 +160,11 @@ impl LogDir {
         let names = self.names();
         let files = names.misnamed.values().chain(ordinals.last());
         files.max().copied().unwrap_or_default()
+    }
+
+    /// Whether segments were found under other names than their own.
+    pub(super) fn knows_wrong_names(&self) -> bool {
+        !self.names().misnamed.is_empty()
     }
 
     /// Looks at the headers of all files for segments under wrong names. Asked
@@ -268,44 +296,6 @@ impl LogDir {
             size,
         })
     }
-
-    /// Creates the segment that `header` describes and makes it durable.
-    pub(super) fn create(&self, header: &Header, salt: [u8; 4]) -> io::Result<Box<dyn StoredFile>> {
-        let temporary = self.path.join(leftover_name(header.ordinal, salt));
-        let created = self.fill_and_name(&temporary, header);
-        if created.is_err() {
-            let _ = self.storage.remove(&temporary);
-        }
-        created
-    }
-
-    fn fill_and_name(&self, temporary: &Path, header: &Header) -> io::Result<Box<dyn StoredFile>> {
-        let name = &self.path_named(header.ordinal);
-        let file = self.storage.create_new(temporary)?;
-        let header = header.encode();
-        match write_once(file.as_ref(), &header, Offset(0)) {
-            Written::All => {}
-            Written::Short(count) => return Err(short(count, header.len())),
-            Written::Failed(error) => return Err(error),
-        }
-        file.sync()?;
-        self.storage.rename_new(temporary, name)?;
-        self.storage.sync_dir(&self.path)?;
-        Ok(file)
-    }
-
-    /// Removes what interrupted creations left. Only under the writer lock,
-    /// where no creation can be under way. Best effort: a leftover is harmless.
-    pub(super) fn remove_leftovers(&self) {
-        let Ok(names) = self.storage.list(&self.path) else {
-            return;
-        };
-        for name in names {
-            if is_leftover(&name) {
-                let _ = self.storage.remove(&self.path.join(name));
-            }
-        }
-    }
 }
 
 /// Whether a look at all headers is worth repeating.
@@ -321,30 +311,4 @@ pub(super) enum Look {
 pub(super) enum Access {
     Read,
     Append,
-}
-
-/// What one write call did.
-#[derive(Debug)]
-pub(super) enum Written {
-    All,
-    /// Only so many bytes: the disk is full, or a limit is reached.
-    Short(u64),
-    /// Nobody knows how many.
-    Failed(io::Error),
-}
-
-/// Writes `bytes` at `offset` with one call. What is missing after a short
-/// write is not added: nothing may be written behind debris.
-pub(super) fn write_once(file: &dyn StoredFile, bytes: &[u8], offset: Offset) -> Written {
-    match file.write_at(bytes, offset.0) {
-        Ok(count) if count == bytes.len() => Written::All,
-        Ok(count) => Written::Short(as_u64(count)),
-        Err(error) => Written::Failed(error),
-    }
-}
-
-/// The error of a short write.
-pub(super) fn short(written: u64, wanted: usize) -> io::Error {
-    let text = format!("only {written} of {wanted} bytes could be written; is the disk full?");
-    io::Error::new(io::ErrorKind::StorageFull, text)
 }

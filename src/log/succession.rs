@@ -5,6 +5,7 @@
 //! frames of a segment with an unreadable header the seed of their checksums.
 
 use std::io;
+use std::ops::Range;
 
 use crate::log::bytes::as_u64;
 use crate::log::frame;
@@ -22,6 +23,8 @@ pub(super) struct Passed {
     /// The segment that is being read; 0 before the first.
     pub(super) place: Ordinal,
     id: [u8; 16],
+    /// The number with which that segment began.
+    began: Seq,
     /// Files up to this one are dealt with.
     done: Ordinal,
     /// The file whose header was reported as damaged already.
@@ -49,6 +52,7 @@ impl Passed {
     pub(super) fn enter(&mut self, place: &Place) {
         self.place = place.ordinal;
         self.id = place.id;
+        self.began = place.seq;
         self.expected = Some(place.seq);
         self.clock = place.clock;
     }
@@ -71,7 +75,12 @@ impl Passed {
                     continue;
                 }
             }
-            return self.judge(dir, *ordinal, opened, heirs);
+            let named = named_by_heir(dir, *ordinal, heirs);
+            // A look at the heirs may have found them under other names.
+            if dir.knows_wrong_names() && list(dir)? != listed {
+                continue;
+            }
+            return self.judge(dir, *ordinal, opened, named);
         }
     }
 
@@ -111,7 +120,7 @@ impl Passed {
         dir: &LogDir,
         ordinal: Ordinal,
         opened: Opened,
-        heirs: &[Ordinal],
+        named: Result<Option<Predecessor>, ReadError>,
     ) -> Result<Found, ReadError> {
         match opened.read {
             HeaderRead::Newer { version } => Err(ReadError::Newer {
@@ -151,9 +160,11 @@ impl Passed {
                 )))
             }
             HeaderRead::Sound { header, .. } => {
-                self.segment(dir, ordinal, &header, opened.file, heirs)
+                // A successor that cannot be read now is told of when it comes.
+                let named = named.ok().flatten();
+                self.segment(dir, ordinal, &header, opened.file, named)
             }
-            HeaderRead::Unreadable => match named_by_heir(dir, ordinal, heirs)? {
+            HeaderRead::Unreadable => match named? {
                 Some(named) if named.id != [0; 16] && self.reported == ordinal => {
                     self.headless(dir, ordinal, opened.file, named)
                 }
@@ -181,7 +192,7 @@ impl Passed {
 
     fn is_alien(&self, header: &Header) -> bool {
         self.expected
-            .is_some_and(|expected| is_alien(header, (self.place, self.id), expected))
+            .is_some_and(|expected| is_alien(header, (self.place, self.id), self.began..expected))
     }
 
     fn segment(
@@ -190,7 +201,7 @@ impl Passed {
         ordinal: Ordinal,
         header: &Header,
         file: Box<dyn StoredFile>,
-        heirs: &[Ordinal],
+        named: Option<Predecessor>,
     ) -> Result<Found, ReadError> {
         let gap = self
             .expected
@@ -204,7 +215,6 @@ impl Passed {
         let start = (header.first_seq, header.predecessor.last_clock);
         // What lies behind the end that the successor recorded was never
         // confirmed to anybody, also when it is a whole frame.
-        let named = named_by_heir(dir, ordinal, heirs)?;
         let fate = match named.filter(|named| named.id == header.segment_id) {
             Some(named) => Fate::Final {
                 valid_end: named.valid_end,
@@ -281,18 +291,19 @@ impl Passed {
 }
 
 /// Whether a segment claims a place that is not its own behind the segment at
-/// `place`: numbers that were used already, or another file where that one is.
+/// `place` with the numbers `used`: numbers that were used already, or another
+/// file where that one is.
 ///
-/// One that names the segment at `place` is never alien: where numbers were
-/// read that it uses again, those that were read lie behind the end that it
-/// recorded, and count for nothing.
-pub(super) fn is_alien(header: &Header, place: (Ordinal, [u8; 16]), expected: Seq) -> bool {
+/// One that names the segment at `place` is not alien: where numbers of that
+/// segment were read that it uses again, those that were read lie behind the end
+/// that it recorded, and count for nothing.
+pub(super) fn is_alien(header: &Header, place: (Ordinal, [u8; 16]), used: Range<Seq>) -> bool {
     let predecessor = &header.predecessor;
     if predecessor.ordinal == place.0 && predecessor.id == place.1 {
-        return false;
+        return header.first_seq <= predecessor.last_seq || header.first_seq < used.start;
     }
     let stranger = predecessor.ordinal == place.0 && predecessor.id != [0; 16];
-    header.first_seq < expected || stranger
+    header.first_seq < used.end || stranger
 }
 
 fn list(dir: &LogDir) -> Result<Vec<Ordinal>, ReadError> {

@@ -5,13 +5,13 @@ use std::path::PathBuf;
 
 use crate::log::append::Log;
 use crate::log::bytes::as_u64;
+use crate::log::creation::{Written, short, write_once};
 use crate::log::filling::{Filling, Roll};
 use crate::log::frame::MAX_BODY_BYTES;
 use crate::log::header::{HEADER_BYTES, Header, Predecessor, Pressure};
 use crate::log::newest::{self, Newest};
 use crate::log::outcome::{AppendError, Appended, Note, Outcome};
 use crate::log::record::{Record, Refused};
-use crate::log::segment::{Written, short, write_once};
 use crate::log::storage::{Held, StoredFile};
 use crate::position::{Lamport, Lease, Offset, Ordinal, Seq};
 

@@ -11,7 +11,7 @@ use spec_kitty::state::{
 };
 use spec_kitty::target::TargetId;
 
-use crate::{WAIT, state};
+use crate::{WAIT, clean, state};
 
 const TARGET: TargetId = TargetId([7; 16]);
 
@@ -220,7 +220,7 @@ fn the_clock_comes_from_the_log_and_never_goes_back() {
     rebuilt(&state);
     let lease = |floor| state.reserve(floor, 10, WAIT).unwrap().value;
     assert_eq!(lease(LeaseFloor::Debris(Lamport(7))).start, Lamport(901));
-    assert_eq!(lease(LeaseFloor::Clean(Lamport(7))).start, Lamport(501));
+    assert_eq!(lease(clean(7, 910)).start, Lamport(501));
     // What the store knows beyond the log is kept.
     fs::remove_file(state.dir().join("delivery.view")).unwrap();
     rebuilt(&state);

@@ -184,7 +184,7 @@ fn payload<'a>(entry: &Entry<'a>) -> &'a str {
 
 /// The name of a segment's file.
 pub(super) fn file_name(dir: &LogDir, ordinal: Ordinal) -> String {
-    let path = dir.segment_path(ordinal);
+    let path = dir.find_path(ordinal);
     let name = path.file_name().unwrap_or_default();
     visible_line(&name.to_string_lossy())
 }

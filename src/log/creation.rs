@@ -1,0 +1,81 @@
+//! How a segment comes into being, and the one way in which bytes are written.
+//!
+//! A segment appears with its header already durable: temporary file, header,
+//! sync, rename to a name that must be free, sync of the directory. A leftover
+//! temporary file is an interrupted creation and means nothing.
+
+use std::io;
+use std::path::Path;
+
+use crate::log::bytes::as_u64;
+use crate::log::header::Header;
+use crate::log::names::{is_leftover, leftover_name};
+use crate::log::segment::LogDir;
+use crate::log::storage::StoredFile;
+use crate::position::Offset;
+
+impl LogDir {
+    /// Creates the segment that `header` describes and makes it durable.
+    pub(super) fn create(&self, header: &Header, salt: [u8; 4]) -> io::Result<Box<dyn StoredFile>> {
+        let temporary = self.path().join(leftover_name(header.ordinal, salt));
+        let created = self.fill_and_name(&temporary, header);
+        if created.is_err() {
+            let _ = self.storage().remove(&temporary);
+        }
+        created
+    }
+
+    fn fill_and_name(&self, temporary: &Path, header: &Header) -> io::Result<Box<dyn StoredFile>> {
+        let name = &self.path_named(header.ordinal);
+        let file = self.storage().create_new(temporary)?;
+        let header = header.encode();
+        match write_once(file.as_ref(), &header, Offset(0)) {
+            Written::All => {}
+            Written::Short(count) => return Err(short(count, header.len())),
+            Written::Failed(error) => return Err(error),
+        }
+        file.sync()?;
+        self.storage().rename_new(temporary, name)?;
+        self.storage().sync_dir(self.path())?;
+        Ok(file)
+    }
+
+    /// Removes what interrupted creations left. Only under the writer lock,
+    /// where no creation can be under way. Best effort: a leftover is harmless.
+    pub(super) fn remove_leftovers(&self) {
+        let Ok(names) = self.storage().list(self.path()) else {
+            return;
+        };
+        for name in names {
+            if is_leftover(&name) {
+                let _ = self.storage().remove(&self.path().join(name));
+            }
+        }
+    }
+}
+
+/// What one write call did.
+#[derive(Debug)]
+pub(super) enum Written {
+    All,
+    /// Only so many bytes: the disk is full, or a limit is reached.
+    Short(u64),
+    /// Nobody knows how many.
+    Failed(io::Error),
+}
+
+/// Writes `bytes` at `offset` with one call. What is missing after a short
+/// write is not added: nothing may be written behind debris.
+pub(super) fn write_once(file: &dyn StoredFile, bytes: &[u8], offset: Offset) -> Written {
+    match file.write_at(bytes, offset.0) {
+        Ok(count) if count == bytes.len() => Written::All,
+        Ok(count) => Written::Short(as_u64(count)),
+        Err(error) => Written::Failed(error),
+    }
+}
+
+/// The error of a short write.
+pub(super) fn short(written: u64, wanted: usize) -> io::Error {
+    let text = format!("only {written} of {wanted} bytes could be written; is the disk full?");
+    io::Error::new(io::ErrorKind::StorageFull, text)
+}
