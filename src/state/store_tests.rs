@@ -145,6 +145,17 @@ fn a_store_of_a_later_version_is_left_alone() {
 }
 
 #[cfg(unix)]
+/// A store that was made with one segment size cannot be opened with another,
+/// so a change of ours, or of sled's own ideas, must not go unseen.
+#[test]
+fn the_layout_of_the_store_is_fixed() {
+    let (_dir, store) = store();
+    store.run(Duration::ZERO, Box::new(|_| Ok(()))).unwrap();
+    let conf = fs::read(store.sled_dir().join("conf")).unwrap();
+    let text = b"segment_size: 65536\nuse_compression: false\nversion: 0.34\n";
+    assert!(conf.starts_with(text), "{}", conf.escape_ascii());
+}
+
 #[test]
 fn every_file_of_the_store_is_private() {
     use std::os::unix::fs::PermissionsExt;
