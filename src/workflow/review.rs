@@ -67,7 +67,12 @@ fn rendered(feedback: &Feedback, ending: &str) -> String {
         text.truncate(text.len() - ending.len());
         return text;
     }
-    let source = closed(source, ending);
+    // What is left of an odd line ending would become one with the new ending.
+    let source: Vec<_> = lines(source, 0)
+        .map(|line| line.text.trim_end_matches('\r'))
+        .collect();
+    let source = source.join("\n");
+    let source = closed(&source, ending);
     let mut shown = text_lines(&source, Fences::Respected)
         .filter(|line| heading(line.text).is_some_and(|(level, _)| level < 3))
         .map(|line| line.start)
@@ -198,6 +203,16 @@ mod tests {
             again,
             format!("## Review Feedback\n\n{HEAD}short\n\n## Next\n")
         );
+    }
+
+    /// Found by fuzzing: `##` and two carriage returns were no heading until they
+    /// were written.
+    #[test]
+    fn an_odd_line_ending_makes_no_heading_of_a_line() {
+        let text = "Fix\n##\r\r\nit";
+        let once = insert("# T\n", &feedback(text), "\n");
+        assert!(once.ends_with("Fix\n###\nit\n"), "{once:?}");
+        assert_eq!(insert(&once, &feedback(text), "\n"), once);
     }
 
     #[test]

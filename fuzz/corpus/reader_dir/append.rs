@@ -1,0 +1,234 @@
+//! Appending: one lock, one write and one sync for all records of a call.
+//!
+//! Invariants:
+//! * Bytes are only ever added behind a good frame or a header. Behind debris,
+//!   in a full segment, or in a home that was copied, a successor is started.
+//! * A segment is synced before its successor is created.
+//! * The sync that makes a call's frames durable is made on the descriptor that
+//!   wrote them, after the lock was given back.
+//! * After a failed write or sync nothing is tried again on that segment by
+//!   this log: what became of the frames is *unknown*, and said so.
+//! * The lock file and `state/LOCK` are never held together; a lease that is
+//!   needed here comes in from outside or is taken from the log itself.
+
+use std::io;
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+pub use crate::log::outcome::{AppendError, Appended, Note, Outcome, Placed};
+pub use crate::log::record::{Record, Refused, Stamp, Tick};
+
+use crate::log::ambient::Ambient;
+use crate::log::header::{HeaderRead, NodeId};
+use crate::log::segment::{Access, LogDir};
+use crate::log::storage::{Held, StoredFile};
+use crate::log::tail::{self, Ending};
+use crate::log::writer::Writer;
+use crate::position::{Lamport, Lease, LeaseFloor, Ordinal};
+
+/// The node that a home's events are issued by, when the home is first used.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct NodeIdentity {
+    /// The id for the first segment of a home. Later ones inherit it.
+    pub node_id: NodeId,
+    /// A hash of the host and user at hand. When it is not the one that the
+    /// newest segment was made with, the home has moved to another node.
+    pub facts: [u8; 8],
+}
+
+/// Sizes and limits of a log.
+#[derive(Clone, Copy, Debug)]
+pub struct LogOptions {
+    /// A segment takes no further frame that would make it longer than this.
+    pub segment_bytes: u64,
+    /// The most frames of a segment.
+    pub segment_frames: u64,
+    /// The clock values that a new segment may issue.
+    pub lease_ticks: u64,
+    /// No segment is created when the log has reached this size.
+    pub max_bytes: u64,
+    /// Who writes.
+    pub node: NodeIdentity,
+}
+
+impl LogOptions {
+    /// The defaults: 8 MiB and 16,384 frames a segment, 1 GiB in all.
+    #[must_use]
+    pub const fn for_node(node: NodeIdentity) -> Self {
+        Self {
+            segment_bytes: 8 * 1024 * 1024,
+            segment_frames: 16_384,
+            lease_ticks: 16_384,
+            max_bytes: 1024 * 1024 * 1024,
+            node,
+        }
+    }
+}
+
+/// An append-only log of frames in one directory.
+#[derive(Debug)]
+pub struct Log {
+    pub(super) dir: LogDir,
+    pub(super) ambient: Arc<dyn Ambient>,
+    pub(super) options: LogOptions,
+    /// A segment on which a write or sync failed: nothing more is added to it.
+    dead: Mutex<Option<Ordinal>>,
+}
+
+impl Log {
+    /// The log in `dir`. Nothing is read or created yet.
+    #[must_use]
+    pub fn new(dir: LogDir, ambient: Arc<dyn Ambient>, options: LogOptions) -> Self {
+        Self {
+            dir,
+            ambient,
+            options,
+            dead: Mutex::new(None),
+        }
+    }
+
+    /// The directory of the log.
+    #[must_use]
+    pub fn dir(&self) -> &LogDir {
+        &self.dir
+    }
+
+    /// Its sizes and limits.
+    #[must_use]
+    pub fn options(&self) -> &LogOptions {
+        &self.options
+    }
+
+    /// Whether no segment exists yet, as far as can be seen.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.dir
+            .ordinals()
+            .is_ok_and(|ordinals| ordinals.is_empty())
+    }
+
+    /// What a lease must lie above when appending `frames` frames of `bytes`
+    /// bytes will probably start a segment; `None` when it probably will not.
+    ///
+    /// A guess made without the lock: when it is wrong, the log takes the lease
+    /// from itself.
+    #[must_use]
+    pub fn lease_needed(&self, frames: u64, bytes: u64) -> Option<LeaseFloor> {
+        let empty = LeaseFloor::Debris(Lamport(0));
+        let Ok(Some(newest)) = self.dir.ordinals().map(|ordinals| ordinals.last().copied()) else {
+            return Some(empty);
+        };
+        let Ok(opened) = self.dir.open(newest, Access::Read) else {
+            return Some(empty);
+        };
+        let HeaderRead::Sound { header, .. } = &opened.read else {
+            return Some(empty);
+        };
+        if opened.size.saturating_add(bytes) < self.options.segment_bytes
+            && frames < self.options.segment_frames
+        {
+            return None;
+        }
+        let tail = tail::find(opened.file.as_ref(), header, opened.size).ok()?;
+        Some(match tail.ending {
+            Ending::Clean => LeaseFloor::Clean(tail.last_clock),
+            Ending::Debris { .. } => LeaseFloor::Debris(header.lease.end),
+        })
+    }
+
+    /// Appends `records` and returns when they are durable, or when it is
+    /// certain that they are not, or when neither can be known.
+    ///
+    /// One write and one sync, unless the call is larger than what is left of
+    /// the segment: then it is split at segment boundaries, and is not atomic.
+    pub fn append(
+        &self,
+        records: &mut [&mut dyn Record],
+        lease: Option<Lease>,
+        deadline: Duration,
+    ) -> Appended {
+        let held = match self.lock(deadline) {
+            Ok(held) => held,
+            Err(failure) => return Appended::failed(records.len(), failure),
+        };
+        let mut writer = Writer::new(self, held, lease, records.len());
+        let failure = writer.write(records).err();
+        let (mut appended, unsynced) = writer.finish(failure);
+        if let Some((path, ordinal, file)) = unsynced {
+            self.sync(&mut appended, file.as_ref(), path, ordinal);
+        }
+        appended
+    }
+
+    /// Makes what was written last durable, and says so record by record.
+    fn sync(
+        &self,
+        appended: &mut Appended,
+        file: &dyn StoredFile,
+        path: PathBuf,
+        ordinal: Ordinal,
+    ) {
+        let synced = file.sync();
+        for outcome in &mut appended.outcomes {
+            if let Outcome::Unknown(placed) = outcome
+                && placed.ordinal == ordinal
+                && synced.is_ok()
+            {
+                *outcome = Outcome::Recorded(*placed);
+            }
+        }
+        if let Err(source) = synced {
+            self.give_up_on(ordinal);
+            let offset = appended.first_unknown().unwrap_or_default();
+            appended.failure = Some(AppendError::Unknown {
+                action: "sync",
+                path,
+                offset,
+                source,
+            });
+        }
+    }
+
+    /// Nothing more is added to this segment by this log.
+    pub(super) fn give_up_on(&self, ordinal: Ordinal) {
+        *self.dead.lock().unwrap_or_else(PoisonError::into_inner) = Some(ordinal);
+    }
+
+    pub(super) fn gave_up_on(&self, ordinal: Ordinal) -> bool {
+        *self.dead.lock().unwrap_or_else(PoisonError::into_inner) == Some(ordinal)
+    }
+
+    /// Takes the writer lock, creating the directory when it is missing.
+    fn lock(&self, deadline: Duration) -> Result<Box<dyn Held>, AppendError> {
+        let path = self.dir.lock_path();
+        let storage = self.dir.storage();
+        let mut answer = storage.lock(&path, deadline);
+        if matches!(&answer, Err(error) if error.kind() == io::ErrorKind::NotFound) {
+            storage
+                .create_dir_all(self.dir.path())
+                .map_err(|source| AppendError::Io {
+                    action: "create",
+                    path: self.dir.path().to_owned(),
+                    source,
+                })?;
+            answer = storage.lock(&path, deadline);
+        }
+        match answer {
+            Ok(Some(held)) => Ok(held),
+            Ok(None) => Err(AppendError::Busy {
+                path,
+                waited: deadline,
+            }),
+            Err(source) => Err(AppendError::Io {
+                action: "lock",
+                path,
+                source,
+            }),
+        }
+    }
+}
+
+#[cfg(test)]
+#[path = "append_tests.rs"]
+mod tests;

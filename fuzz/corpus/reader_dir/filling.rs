@@ -1,0 +1,96 @@
+//! The segment that is being filled, while the writer lock is held.
+
+use crate::log::append::LogOptions;
+use crate::log::frame::{self, MAX_BODY_BYTES, Seed};
+use crate::log::header::Header;
+use crate::log::outcome::{Outcome, Placed};
+use crate::log::record::{Record, Refused, Stamp, Tick};
+use crate::log::storage::StoredFile;
+use crate::position::{Lamport, Offset, Seq};
+
+/// A segment and where the next frame goes. `end`, `seq` and `clock` include
+/// what is still in the buffer; `written` does not.
+pub(super) struct Filling {
+    pub(super) header: Header,
+    pub(super) seed: Seed,
+    pub(super) file: Box<dyn StoredFile>,
+    pub(super) end: Offset,
+    pub(super) written: Offset,
+    pub(super) seq: Seq,
+    pub(super) clock: Lamport,
+}
+
+/// Why a successor is started.
+#[derive(Clone, Copy)]
+pub(super) enum Roll {
+    /// The segment is full, or its lease is.
+    Full,
+    /// A received clock value lies beyond the lease.
+    Past(Lamport),
+}
+
+impl Filling {
+    /// The clock value that a record would get here, or why it must go into a
+    /// successor instead.
+    pub(super) fn clock_for(&self, tick: Tick, options: &LogOptions) -> Result<Lamport, Roll> {
+        let lease = self.header.lease;
+        let clock = match tick {
+            Tick::Still => self.clock,
+            Tick::Own => self.clock.next().max(lease.start),
+            Tick::Past(remote) => self.clock.max(remote).next().max(lease.start),
+        };
+        let frames = self.seq.next().0.saturating_sub(self.header.first_seq.0);
+        match tick {
+            _ if frames >= options.segment_frames => Err(Roll::Full),
+            Tick::Past(remote) if clock > lease.end => Err(Roll::Past(remote)),
+            Tick::Own if clock > lease.end => Err(Roll::Full),
+            _ => Ok(clock),
+        }
+    }
+
+    /// Encodes a record into the buffer; `None` when the segment has no room
+    /// for it.
+    pub(super) fn encode(
+        &mut self,
+        record: &mut dyn Record,
+        clock: Lamport,
+        last_event: Option<&[u8]>,
+        buffer: &mut Vec<u8>,
+        options: &LogOptions,
+    ) -> Option<Outcome> {
+        let seq = self.seq.next();
+        let stamp = Stamp {
+            seq,
+            clock,
+            node_id: self.header.node_id,
+            last_event,
+        };
+        let before = buffer.len();
+        let too_large = |bytes| Refused::TooLarge {
+            bytes,
+            limit: MAX_BODY_BYTES,
+        };
+        let placement = (record.kind(), seq, clock);
+        let body = |out: &mut Vec<u8>| record.encode(&stamp, out);
+        let bytes = match frame::encode(buffer, placement, self.seed, too_large, body) {
+            Ok(bytes) => bytes,
+            Err(refused) => return Some(Outcome::Refused(refused)),
+        };
+        let has_frames = self.seq >= self.header.first_seq;
+        if has_frames && self.end.plus(bytes).0 > options.segment_bytes {
+            buffer.truncate(before);
+            return None;
+        }
+        let (ordinal, offset) = (self.header.ordinal, self.end);
+        self.end = self.end.plus(bytes);
+        self.seq = seq;
+        self.clock = clock;
+        Some(Outcome::Unknown(Placed {
+            seq,
+            clock,
+            ordinal,
+            offset,
+            bytes,
+        }))
+    }
+}

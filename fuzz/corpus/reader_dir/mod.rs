@@ -1,0 +1,51 @@
+//! The event log: frames in segments, appended by many, read by anybody.
+//!
+//! The log is the only truth of a home. Everything else (the sled store, the
+//! ledger, the view) can be rebuilt from it, and is.
+//!
+//! Invariants, each of them tested:
+//!
+//! * **Append-only.** No byte of a segment is overwritten or cut, ever. Behind
+//!   anything that is no frame, a successor begins.
+//! * **Dense.** Sequence numbers have no holes; a hole is a loss, and named.
+//! * **The clock never goes back and never repeats.** A segment may issue only
+//!   the values of the lease in its header; a successor's lease begins above
+//!   everything that may be known elsewhere.
+//! * **Durable before said.** A frame is reported as recorded after the sync of
+//!   the descriptor that wrote it, and a segment exists after the sync of its
+//!   directory.
+//! * **Readers are guests.** They take no lock and write nothing.
+//!
+//! The bytes are described in `docs/log-format.md`. The room is laid out from
+//! the inside out: [`frame`] and [`header`] turn bytes into values, [`scan`]
+//! says what bytes mean, [`segment`] and [`tail`] know files, [`append`] and
+//! [`reader`] (with [`backward`] and [`verify`]) are what others use. All I/O
+//! goes through [`storage`], time and randomness through [`ambient`].
+//!
+//! What this room does not know: what a body means, who is signed in, what was
+//! delivered.
+
+mod bytes;
+mod filling;
+mod newest;
+mod outcome;
+mod place;
+mod record;
+mod succession;
+mod writer;
+
+pub mod ambient;
+pub mod append;
+pub mod backward;
+pub mod frame;
+pub mod header;
+pub mod read;
+pub mod reader;
+pub mod scan;
+pub mod segment;
+pub mod storage;
+pub mod tail;
+pub mod verify;
+
+#[cfg(test)]
+mod test_support;

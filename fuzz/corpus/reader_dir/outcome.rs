@@ -1,0 +1,148 @@
+//! What an append did: record by record, and why not more.
+
+use std::io;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use thiserror::Error;
+
+use crate::log::header::{NodeId, Pressure};
+use crate::log::record::Refused;
+use crate::position::{Lamport, Offset, Ordinal, Seq};
+
+/// Where a record came to lie.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Placed {
+    /// Its position.
+    pub seq: Seq,
+    /// This home's clock after it.
+    pub clock: Lamport,
+    /// Its segment.
+    pub ordinal: Ordinal,
+    /// Its place in the segment.
+    pub offset: Offset,
+    /// The bytes of its frame.
+    pub bytes: u64,
+}
+
+/// What became of one record.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Outcome {
+    /// It is durable.
+    Recorded(Placed),
+    /// It was not written, for a reason of its own.
+    Refused(Refused),
+    /// It may or may not be in the log: a write or sync failed.
+    Unknown(Placed),
+    /// It was not written, because the call failed before.
+    NotWritten,
+}
+
+/// Something about the home that the user should be told once.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Note {
+    /// The newest segment ended in debris; writing went on in a successor.
+    Debris {
+        /// The segment.
+        ordinal: Ordinal,
+        /// How many bytes were left behind.
+        bytes: u64,
+    },
+    /// The home was copied or moved to another node, which got an id of its own.
+    NewNode {
+        /// The new id.
+        node_id: NodeId,
+    },
+    /// A segment's header is unreadable; writing went on in a successor.
+    UnreadableHeader {
+        /// The segment.
+        ordinal: Ordinal,
+    },
+}
+
+/// What an append did.
+#[derive(Debug)]
+pub struct Appended {
+    /// One outcome a record, in order.
+    pub outcomes: Vec<Outcome>,
+    /// Why it stopped, when not all of the call could be done.
+    pub failure: Option<AppendError>,
+    /// What the user should be told.
+    pub notes: Vec<Note>,
+    /// How full the log is.
+    pub pressure: Pressure,
+}
+
+/// Why an append, or the rest of one, could not be done.
+#[derive(Debug, Error)]
+#[non_exhaustive]
+pub enum AppendError {
+    /// Another process held the writer lock past the deadline.
+    #[error("another process held {} for {} ms", path.display(), waited.as_millis())]
+    Busy {
+        /// The lock.
+        path: PathBuf,
+        /// The deadline that passed.
+        waited: Duration,
+    },
+    /// The log was written by a later version of this program.
+    #[error("{} has format {version}, which a newer spec-kitty wrote", path.display())]
+    Newer {
+        /// The segment.
+        path: PathBuf,
+        /// Its format version.
+        version: u16,
+    },
+    /// The log has reached its size limit.
+    #[error("the event log has {bytes} bytes, its limit is {limit}")]
+    Full {
+        /// Its size.
+        bytes: u64,
+        /// The limit.
+        limit: u64,
+    },
+    /// The clock has reached its largest value.
+    #[error("the clock has reached its largest value, {}", Lamport::MAX_PLAUSIBLE)]
+    ClockExhausted,
+    /// Nothing of the records that are not reported otherwise was written.
+    #[error("cannot {action} {}: {source}", path.display())]
+    Io {
+        /// What was tried.
+        action: &'static str,
+        /// On which file.
+        path: PathBuf,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// A write or sync failed: the records reported as unknown may or may not
+    /// be in the log.
+    #[error("cannot {action} {} at byte {offset}: {source}; the outcome is unknown", path.display())]
+    Unknown {
+        /// What was tried.
+        action: &'static str,
+        /// On which file.
+        path: PathBuf,
+        /// Where.
+        offset: Offset,
+        /// What the system said.
+        source: io::Error,
+    },
+}
+
+impl Appended {
+    pub(super) fn failed(count: usize, failure: AppendError) -> Self {
+        Self {
+            outcomes: vec![Outcome::NotWritten; count],
+            failure: Some(failure),
+            notes: Vec::new(),
+            pressure: Pressure::Calm,
+        }
+    }
+
+    pub(super) fn first_unknown(&self) -> Option<Offset> {
+        self.outcomes.iter().find_map(|outcome| match outcome {
+            Outcome::Unknown(placed) => Some(placed.offset),
+            _ => None,
+        })
+    }
+}
