@@ -296,6 +296,14 @@ pub fn parent_process() -> Option<u32> {
     None
 }
 
+/// Leaves the terminal that this process was started from: what happens to it
+/// does not happen to this process any more. A no-op where there is no such
+/// thing, and for a process that leads a group already.
+pub fn leave_terminal() {
+    #[cfg(unix)]
+    let _ = rustix::process::setsid();
+}
+
 /// This machine's host name, or an empty string where it cannot be read.
 #[must_use]
 pub fn host_name() -> String {

@@ -33,7 +33,16 @@ const ROOMS: &[(&str, &[&str])] = &[
     (
         "sync",
         &[
-            "auth", "config", "event", "home", "log", "position", "state", "target",
+            "auth",
+            "config",
+            "event",
+            "home",
+            "log",
+            "platform",
+            "position",
+            "private_file",
+            "state",
+            "target",
         ],
     ),
     (

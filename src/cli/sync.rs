@@ -1,4 +1,4 @@
-//! `sync now | status | failures | targets | server`.
+//! `sync now | status | failures | targets | server | daemon`.
 
 use std::io::{IsTerminal, Write};
 use std::path::{Path, PathBuf};
@@ -22,10 +22,11 @@ use crate::private_file;
 use crate::server_url::ServerUrl;
 use crate::sync::clock::{self, Heard};
 use crate::sync::gate;
-use crate::sync::pass::{self, Progress, Setting};
+use crate::sync::pass::{self, Pace, Progress, Setting};
 use crate::sync::report::{Report, Stopped};
 use crate::target::Target;
 
+mod daemon;
 mod failures;
 mod status;
 mod targets;
@@ -39,6 +40,8 @@ pub(super) enum SyncCommand {
     Status(StatusArgs),
     Failures(failures::FailuresArgs),
     Targets(targets::TargetsArgs),
+    #[command(subcommand)]
+    Daemon(daemon::DaemonCommand),
     /// Show the configured server, or set it
     Server(ServerArgs),
 }
@@ -73,6 +76,7 @@ pub(super) fn run(command: SyncCommand, session: &mut Session) -> Result<(), Fai
         SyncCommand::Status(args) => status::run(&args, session),
         SyncCommand::Failures(args) => failures::run(args, session),
         SyncCommand::Targets(args) => targets::run(args, session),
+        SyncCommand::Daemon(command) => daemon::run(command, session),
         SyncCommand::Server(args) => server(&args, session),
     }
 }
@@ -96,6 +100,7 @@ fn now(args: &NowArgs, session: &mut Session) -> Result<(), Failure> {
         recipient: &recipient,
         sync_off: gate::sync_is_off(),
         interrupt: &|| signals.caught().is_some(),
+        pace: Pace::FullSpeed,
         progress: &mut |progress| meter.show(progress),
     });
     meter.clear();

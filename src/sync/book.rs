@@ -71,6 +71,11 @@ impl<S: Shelf> Book<S> {
         self.store.ledger()
     }
 
+    /// The time, in milliseconds since the epoch.
+    pub(super) fn now_ms(&self) -> u64 {
+        now_ms(self.ambient.as_ref())
+    }
+
     /// The server asked not to be called before this time.
     pub(super) fn retry_not_before(&self) -> Option<Timestamp> {
         let until = self.ledger().target(self.target)?.retry_not_before_ms()?;

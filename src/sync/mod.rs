@@ -21,12 +21,14 @@ mod feed;
 mod relay;
 mod send;
 mod setting;
+mod todo;
 mod work;
 
 pub mod adopt;
 pub mod chunk;
 pub mod clock;
 pub mod control;
+pub mod daemon;
 pub mod failures;
 pub mod fit;
 pub mod gate;

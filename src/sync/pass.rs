@@ -6,7 +6,6 @@
 //! the server and outcomes to the ledger. What is held back does not move and
 //! holds up nobody else. The ledger is true whenever the process dies.
 
-use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -19,23 +18,20 @@ use crate::log::ambient::{Ambient, System};
 use crate::log::read::ReadError;
 use crate::log::segment::LogDir;
 use crate::log::storage::Disk;
-use crate::position::Seq;
-use crate::state::{
-    LedgerStore, Noted, Project, SenderLock, Shelf, Standing, State, StateError, Stream, Trouble,
-    ViewError,
-};
+use crate::state::{LedgerStore, Noted, SenderLock, Shelf, State, StateError, Trouble, ViewError};
 use crate::sync::book::{Book, COMMIT_DEADLINE};
 use crate::sync::chunk::{Chunk, ChunkLimits};
 use crate::sync::courier::{Carried, Courier, Line, Stop, WAIT_BUDGET};
-use crate::sync::feed::{Feed, Pick, Source};
+use crate::sync::feed::{Feed, Source};
 use crate::sync::gate::account_gate;
 use crate::sync::relay::{Flow, carry_stream};
 use crate::sync::report::{Report, Stopped};
 use crate::sync::route::Bindings;
 use crate::sync::send::HttpLine;
 use crate::sync::survey::Survey;
+use crate::sync::todo::{Todo, planned, todo};
 
-pub use crate::sync::setting::{Interrupt, Progress, Setting};
+pub use crate::sync::setting::{Interrupt, Pace, Progress, Setting};
 
 /// How long a pass waits for another sender to finish.
 const SENDER_DEADLINE: Duration = Duration::from_secs(30);
@@ -164,8 +160,6 @@ struct Pass<'a, S> {
     report: Report,
 }
 
-type Todo = [(Project, Pick)];
-
 impl<'a, S: Shelf> Pass<'a, S> {
     /// Fixes the end of the pass and makes the log durable up to there.
     fn begin(
@@ -218,7 +212,9 @@ impl<'a, S: Shelf> Pass<'a, S> {
         &mut self,
         talk: impl FnOnce(&mut Self, &Todo) -> Result<Option<Stop>, PassError>,
     ) -> Result<(), PassError> {
-        let todo = self.todo();
+        let known = self.book.ledger().target(self.book.target);
+        let when = (self.setting.pace, self.book.now_ms());
+        let todo = todo(&self.survey, self.book.target, known, when);
         if todo.is_empty() {
             return Ok(());
         }
@@ -246,31 +242,15 @@ impl<'a, S: Shelf> Pass<'a, S> {
         if let Err(error) = line.ensure_fresh() {
             return Ok(Some(Stop::of_refresh(error)));
         }
-        self.carry_all(line, WAIT_BUDGET.saturating_sub(waited), todo)
+        self.carry_all(line, self.wait_budget().saturating_sub(waited), todo)
     }
 
-    /// The streams with something to send, the one that waits longest first,
-    /// then the refused events that get another try.
-    fn todo(&self) -> Vec<(Project, Pick)> {
-        let id = self.book.target;
-        let mut fresh: Vec<(Seq, Project)> = self
-            .survey
-            .streams
-            .iter()
-            .filter(|((target, _), _)| *target == id)
-            .filter_map(|((_, stream), backlog)| Some((backlog.first_pending?, stream.clone())))
-            .collect();
-        fresh.sort();
-        let known = self.book.ledger().target(id);
-        let again = known
-            .into_iter()
-            .flat_map(|target| target.streams())
-            .filter_map(|(name, stream)| Some((name.clone()?, rejected(stream)?)));
-        fresh
-            .into_iter()
-            .map(|(first, stream)| (stream, Pick::After(first.previous())))
-            .chain(again.map(|(stream, seqs)| (stream, Pick::Only(seqs))))
-            .collect()
+    /// The background does not wait with the right to send in its hands.
+    fn wait_budget(&self) -> Duration {
+        match self.setting.pace {
+            Pace::FullSpeed => WAIT_BUDGET,
+            Pace::OneBatch => Duration::ZERO,
+        }
     }
 
     /// Keeps a Retry-After of an earlier pass, also of another process. Says
@@ -281,7 +261,7 @@ impl<'a, S: Shelf> Pass<'a, S> {
         };
         let left = until.duration_since(line.now());
         let left = Duration::try_from(left).unwrap_or(Duration::ZERO);
-        if left <= WAIT_BUDGET {
+        if left <= self.wait_budget() {
             line.pause(left);
             return Ok(left);
         }
@@ -300,7 +280,7 @@ impl<'a, S: Shelf> Pass<'a, S> {
             events: config.max_events_per_batch,
             bytes: config.max_batch_bytes,
         };
-        let total = self.planned(todo);
+        let total = planned(todo, &self.survey, self.book.target);
         if total >= ASK_FROM_EVENTS
             && let Some(advertised) = line.advertised()
         {
@@ -329,7 +309,10 @@ impl<'a, S: Shelf> Pass<'a, S> {
                     return Ok(Flow::Stop);
                 }
                 self.book.flush_now_and_then()?;
-                Ok(Flow::GoOn)
+                Ok(match self.setting.pace {
+                    Pace::FullSpeed => Flow::GoOn,
+                    Pace::OneBatch => Flow::Stop,
+                })
             };
             let carried = carry_stream(&mut courier, feed, &mut settle);
             self.report.heard_clock = courier.heard;
@@ -338,20 +321,6 @@ impl<'a, S: Shelf> Pass<'a, S> {
             }
         }
         Ok(None)
-    }
-
-    fn planned(&self, todo: &Todo) -> u64 {
-        todo.iter().fold(0, |sum, (stream, pick)| {
-            let events = match pick {
-                Pick::Only(seqs) => u64::try_from(seqs.len()).unwrap_or(u64::MAX),
-                Pick::After(_) => {
-                    let key = (self.book.target, stream.clone());
-                    let backlog = self.survey.streams.get(&key);
-                    backlog.map_or(0, |b| b.pending.events.saturating_sub(b.unanswered))
-                }
-            };
-            sum.saturating_add(events)
-        })
     }
 
     fn finish(mut self) -> Report {
@@ -378,15 +347,4 @@ fn unanswered(events: u64) -> Option<Stop> {
         &words,
         Some(200),
     )))
-}
-
-/// The events up to the cursor that are tried again.
-fn rejected(stream: &Stream) -> Option<BTreeSet<Seq>> {
-    let rejected: BTreeSet<Seq> = stream
-        .exceptions()
-        .iter()
-        .filter(|(_, found)| found.standing != Standing::Parked)
-        .map(|(seq, _)| *seq)
-        .collect();
-    (!rejected.is_empty()).then_some(rejected)
 }

@@ -19,8 +19,20 @@ pub struct Setting<'a> {
     pub sync_off: bool,
     /// Says when to end early; what is known by then is kept.
     pub interrupt: Interrupt<'a>,
+    /// How much at a time.
+    pub pace: Pace,
     /// Told after each chunk.
     pub progress: &'a mut dyn FnMut(Progress),
+}
+
+/// How much a pass does at a time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Pace {
+    /// All of it, without a pause, waiting a while where the server asks to:
+    /// somebody wants it done.
+    FullSpeed,
+    /// One batch, waiting for nothing; refused events when their time has come.
+    OneBatch,
 }
 
 /// How far a pass is.

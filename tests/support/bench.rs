@@ -12,7 +12,7 @@ use spec_kitty::event::Draft;
 use spec_kitty::home::Home;
 use spec_kitty::private_file;
 use spec_kitty::sync::adopt;
-use spec_kitty::sync::pass::{self, PassError, Setting};
+use spec_kitty::sync::pass::{self, Pace, PassError, Setting};
 use spec_kitty::sync::report::Report;
 use spec_kitty::sync::status::Status;
 
@@ -129,6 +129,7 @@ impl Bench {
             recipient: &self.recipient(),
             sync_off: false,
             interrupt,
+            pace: Pace::FullSpeed,
             progress: &mut |_| {},
         })
     }

@@ -12,6 +12,7 @@ mod answers;
 mod clock;
 mod commands;
 mod copies;
+mod daemon;
 mod ledger;
 mod recipients;
 mod refused;

@@ -8,6 +8,7 @@ use crate::cli::exit::Exit;
 use crate::config::SetError;
 use crate::log::append::AppendError;
 use crate::state::ViewError;
+use crate::sync::daemon::DaemonError;
 use crate::sync::failures::RefusedError;
 use crate::sync::pass::PassError;
 use crate::sync::targets::TargetsError;
@@ -102,6 +103,17 @@ impl From<TargetsError> for Failure {
             TargetsError::View(error) => unusable_view(&error),
             TargetsError::State(error) => error.into(),
             TargetsError::Append(error) => not_appended(&error),
+        }
+    }
+}
+
+impl From<DaemonError> for Failure {
+    fn from(error: DaemonError) -> Self {
+        match error {
+            DaemonError::Running => Self::new("daemon-running", Exit::Busy, error.to_string())
+                .hint("spec-kitty sync daemon status"),
+            DaemonError::Home(error) => error.into(),
+            other => Self::new("daemon", Exit::Failed, other.to_string()),
         }
     }
 }

@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
-use super::{StatusArgs, resolve, target_json};
+use super::{StatusArgs, daemon, resolve, target_json};
 
 use crate::cli::Session;
 use crate::cli::exit::Exit;
@@ -21,7 +21,9 @@ pub(super) fn run(args: &StatusArgs, session: &mut Session) -> Result<(), Failur
         status.note_probe(probe::probe(&session.home, &config.sync, &recipient)?);
     }
     if session.out.json() {
-        session.out.object(&status_json(&status))?;
+        session
+            .out
+            .object(&status_json(&status, daemon::in_json(&session.home)))?;
     } else {
         page::show(&status, session)?;
     }
@@ -32,7 +34,7 @@ pub(super) fn run(args: &StatusArgs, session: &mut Session) -> Result<(), Failur
     }
 }
 
-fn status_json(status: &Status) -> Value {
+fn status_json(status: &Status, daemon: Value) -> Value {
     let gates: Vec<Value> = Gate::ALL
         .into_iter()
         .map(|gate| {
@@ -57,7 +59,7 @@ fn status_json(status: &Status) -> Value {
         "gates": gates,
         "counted": {"log": status.counted.log, "ledger": status.counted.ledger},
         "failures": status.failures.as_ref().map_or(Value::Null, |counts| json!(counts.total())),
-        "daemon": null,
+        "daemon": daemon,
     })
 }
 

@@ -7,6 +7,7 @@ use crate::cli::Session;
 use crate::cli::columns::{counted, grouped, terminal_columns, wrapped};
 use crate::cli::failure::Failure;
 use crate::cli::output::visible_line;
+use crate::cli::sync::daemon;
 use crate::cli::time::ago;
 use crate::sync::gate::{Closed, Gate};
 use crate::sync::status::{Connection, Status};
@@ -23,7 +24,8 @@ enum Line {
 
 pub(super) fn show(status: &Status, session: &mut Session) -> Result<(), Failure> {
     let (mut lines, told) = headline(status);
-    lines.extend(details(status, told));
+    let daemon = daemon::in_words(&session.home);
+    lines.extend(details(status, told, daemon));
     let columns = terminal_columns();
     for line in lines {
         for text in laid_out(&line, columns) {
@@ -143,7 +145,7 @@ fn at_rest(status: &Status) -> Vec<Line> {
     }
 }
 
-fn details(status: &Status, told: Option<Gate>) -> Vec<Line> {
+fn details(status: &Status, told: Option<Gate>, daemon: Option<String>) -> Vec<Line> {
     let mut lines = Vec::new();
     if let Some(target) = &status.target {
         let team = match &target.team {
@@ -153,7 +155,10 @@ fn details(status: &Status, told: Option<Gate>) -> Vec<Line> {
         lines.push(Line::Detail("Server", target.server.clone()));
         lines.push(Line::Detail("Account", format!("{}, {team}", target.user)));
     }
-    lines.push(Line::Detail("Sending", sending(status)));
+    lines.push(Line::Detail("Sending", sending(status, daemon.is_some())));
+    if let Some(words) = daemon {
+        lines.push(Line::Detail("Background", words));
+    }
     lines.push(Line::Detail("Delivery", delivery(status)));
     let now = Timestamp::now();
     for (name, at) in [
@@ -184,8 +189,9 @@ fn details(status: &Status, told: Option<Gate>) -> Vec<Line> {
 }
 
 /// How events leave this machine, when they may.
-fn sending(status: &Status) -> String {
+fn sending(status: &Status, by_daemon: bool) -> String {
     match status.connection {
+        Connection::OfflineBatchMode if by_daemon => "in batches, in the background".to_owned(),
         Connection::OfflineBatchMode => "in batches, by spec-kitty sync now".to_owned(),
         Connection::Offline => "offline".to_owned(),
     }

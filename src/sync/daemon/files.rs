@@ -1,0 +1,194 @@
+//! The files of the background sender: its lock, what it says, the stop file.
+//!
+//! `daemon/daemon.lock` is held as long as it lives; `daemon/status.json` is
+//! replaced as a whole and believed only while the lock is held; whoever
+//! creates `daemon/stop` asks it to leave.
+
+use std::fs::File;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use crate::home::Home;
+use crate::platform;
+use crate::private_file;
+use crate::sync::daemon::DaemonError;
+use crate::sync::gate::Closed;
+use crate::sync::report::{Report, Stopped};
+
+/// The most bytes that a status may have.
+const MAX_STATUS_BYTES: u64 = 64 * 1024;
+/// The most characters of a reason.
+const MAX_WHY_CHARS: usize = 300;
+
+/// How long somebody who only looks may hold the lock.
+const LOOKERS: Duration = Duration::from_millis(300);
+
+/// What the background sender is doing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Standing {
+    /// Following the log; everything that may be sent is sent.
+    Following,
+    /// Sending.
+    Sending,
+    /// Waiting until a gate opens or the server is back.
+    Waiting,
+}
+
+/// What the background sender says about itself.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Told {
+    /// The version of this form.
+    pub v: u32,
+    /// Its process.
+    pub pid: u32,
+    /// The version of the program.
+    pub version: String,
+    /// What it is doing.
+    pub state: Standing,
+    /// What it waits for.
+    pub why: Option<String>,
+    /// When it began.
+    pub started_at: Timestamp,
+    /// When it said this.
+    pub at: Timestamp,
+}
+
+impl Told {
+    pub(super) fn now() -> Self {
+        let now = Timestamp::now();
+        Self {
+            v: 1,
+            pid: std::process::id(),
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+            state: Standing::Following,
+            why: None,
+            started_at: now,
+            at: now,
+        }
+    }
+
+    /// Takes in what a pass came to.
+    pub(super) fn note(&mut self, report: &Report, gated: Option<&Closed>) {
+        let why = match (&report.stopped, gated) {
+            (_, Some(closed)) | (Some(Stopped::Gate(closed)), _) => Some(closed.reason.clone()),
+            (Some(Stopped::Trouble { message, .. }), _) => Some(message.clone()),
+            (Some(Stopped::Interrupted) | None, _) => None,
+        };
+        match why {
+            Some(why) => self.trouble(&why),
+            None => (self.state, self.why) = (Standing::Following, None),
+        }
+    }
+
+    pub(super) fn trouble(&mut self, why: &str) {
+        self.state = Standing::Waiting;
+        self.why = Some(why.chars().take(MAX_WHY_CHARS).collect());
+    }
+}
+
+fn lock_path(home: &Home) -> PathBuf {
+    home.daemon_dir().join("daemon.lock")
+}
+
+fn status_path(home: &Home) -> PathBuf {
+    home.daemon_dir().join("status.json")
+}
+
+fn stop_path(home: &Home) -> PathBuf {
+    home.daemon_dir().join("stop")
+}
+
+/// The place of the one background sender of a home.
+pub(super) struct Post {
+    home: Home,
+    lock: File,
+}
+
+impl Post {
+    pub(super) fn take(home: &Home) -> Result<Self, DaemonError> {
+        home.create_child(&home.daemon_dir())?;
+        let path = lock_path(home);
+        let failed = |source| DaemonError::Lock {
+            path: path.clone(),
+            source,
+        };
+        let lock = open(&path).map_err(failed)?;
+        // Whoever only looks whether one is running holds it for a moment.
+        let lock = platform::lock_exclusive(lock, LOOKERS).map_err(failed)?;
+        let lock = lock.ok_or(DaemonError::Running)?;
+        let post = Self {
+            home: home.clone(),
+            lock,
+        };
+        // What is there was meant for, or said by, somebody before.
+        post.leave();
+        Ok(post)
+    }
+
+    /// Whether the lock file is still the one that is locked.
+    pub(super) fn is_held(&self) -> bool {
+        let named = platform::path_identity(&lock_path(&self.home));
+        match (platform::file_identity(&self.lock), named) {
+            (Ok(locked), Ok(named)) => locked == named,
+            _ => false,
+        }
+    }
+
+    pub(super) fn is_told_to_stop(&self) -> bool {
+        stop_path(&self.home).exists()
+    }
+
+    /// Says how things stand. That it cannot be said stops nothing.
+    pub(super) fn say(&self, told: &Told) {
+        if let Ok(text) = serde_json::to_vec(told) {
+            let _ = private_file::replace(&status_path(&self.home), &text);
+        }
+    }
+
+    /// Takes away what speaks of it.
+    pub(super) fn leave(&self) {
+        let _ = std::fs::remove_file(status_path(&self.home));
+        let _ = std::fs::remove_file(stop_path(&self.home));
+    }
+}
+
+fn open(path: &Path) -> io::Result<File> {
+    platform::private_options()
+        .create(true)
+        .truncate(false)
+        .write(true)
+        .open(path)
+}
+
+/// Whether a background sender is running for `home`. Creates nothing.
+#[must_use]
+pub fn is_running(home: &Home) -> bool {
+    let file = platform::private_options()
+        .write(true)
+        .open(lock_path(home));
+    file.is_ok_and(|file| matches!(platform::try_lock_exclusive(&file), Ok(false)))
+}
+
+/// What the background sender of `home` says about itself; `None` when none is
+/// running, or it has said nothing yet.
+#[must_use]
+pub fn read_status(home: &Home) -> Option<Told> {
+    if !is_running(home) {
+        return None;
+    }
+    let file = private_file::read(&status_path(home), MAX_STATUS_BYTES).ok()??;
+    serde_json::from_str(&file.text).ok()
+}
+
+/// Asks the background sender of `home` to leave.
+///
+/// # Errors
+/// Any I/O error of making the stop file.
+pub fn tell_to_stop(home: &Home) -> io::Result<()> {
+    open(&stop_path(home)).map(drop)
+}

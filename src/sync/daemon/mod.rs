@@ -1,0 +1,250 @@
+//! The background sender: one process per home that follows the log.
+//!
+//! It looks at the log four times a second by the size of its newest segment,
+//! sends one batch at most per interval, tries again with growing pauses, and
+//! leaves by itself: when told, when idle, when the program was replaced, when
+//! its home is gone. Commands never wait for it, and whatever it does not do
+//! `sync now` does.
+//!
+//! Invariants: one per home, by a lock that the system gives back when the
+//! process dies; nothing is sent that a pass would not send; the right to send
+//! is held for one batch at a time, so that `sync now` gets its turn.
+
+use std::path::{Path, PathBuf};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use jiff::Timestamp;
+use thiserror::Error;
+
+use crate::auth::Recipient;
+use crate::config::SyncConfig;
+use crate::home::{Home, HomeError};
+use crate::log::segment::LogDir;
+use crate::platform;
+use crate::position::{Lamport, Ordinal};
+use crate::sync::gate::{self, account_gate};
+use crate::sync::pass::{self, log_dir};
+use crate::sync::report::{Report, Stopped};
+use crate::sync::setting::{Interrupt, Pace, Setting};
+
+mod files;
+mod rhythm;
+
+pub use files::{Standing, Told, is_running, read_status, tell_to_stop};
+pub use rhythm::Rhythm;
+
+use files::Post;
+
+/// How often the log is looked at.
+const LOOK_EVERY: Duration = Duration::from_millis(250);
+/// How often the status is written while nothing happens.
+const SAY_EVERY: Duration = Duration::from_secs(5);
+/// Without events and without work for so long it leaves.
+pub const IDLE_EXIT: Duration = Duration::from_secs(600);
+
+/// What the background sender works with.
+pub struct Duty<'a> {
+    /// The home.
+    pub home: &'a Home,
+    /// Asked before each pass: the settings, and to whom events may be sent.
+    pub resolve: &'a dyn Fn() -> (SyncConfig, Recipient),
+    /// The program's file: when it changes, a newer one should take over.
+    pub program: Option<PathBuf>,
+    /// Says when to leave.
+    pub interrupt: Interrupt<'a>,
+    /// Without events and without work for so long it leaves.
+    pub idle_exit: Duration,
+    /// Told the clock values that the server tells.
+    pub hear: &'a mut dyn FnMut(Lamport),
+}
+
+/// Why it left.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Left {
+    /// Somebody asked for it by the stop file.
+    Told,
+    /// Somebody asked for it by a signal.
+    Interrupted,
+    /// There was nothing to do for long.
+    Idle,
+    /// The program's file was replaced.
+    Outdated,
+    /// The home, or the lock in it, is not there any more.
+    HomeGone,
+}
+
+/// Why it did not begin.
+#[derive(Debug, Error)]
+#[non_exhaustive]
+pub enum DaemonError {
+    /// Another one is running.
+    #[error("a background sender is running already")]
+    Running,
+    /// Its directory cannot be made.
+    #[error(transparent)]
+    Home(#[from] HomeError),
+    /// Its lock cannot be used.
+    #[error("cannot lock {}: {source}", path.display())]
+    Lock {
+        /// The lock file.
+        path: PathBuf,
+        /// What the system said.
+        source: std::io::Error,
+    },
+}
+
+/// Follows the log until there is a reason to leave.
+///
+/// # Errors
+/// [`DaemonError`] when it could not begin.
+pub fn run(mut duty: Duty<'_>) -> Result<Left, DaemonError> {
+    let post = Post::take(duty.home)?;
+    let mut watch = Watch::new(&duty, post);
+    let left = watch.run(&mut duty);
+    if left != Left::HomeGone {
+        watch.post.leave();
+    }
+    Ok(left)
+}
+
+/// How much the log holds, as far as a look from outside tells.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+struct Mark {
+    newest: Ordinal,
+    bytes: u64,
+}
+
+impl Mark {
+    fn of(dir: &LogDir) -> Self {
+        let newest = dir.ordinals().ok().and_then(|all| all.last().copied());
+        let newest = newest.unwrap_or_default();
+        let bytes = dir.size_of(newest).unwrap_or(0);
+        Self { newest, bytes }
+    }
+}
+
+struct Watch {
+    post: Post,
+    dir: LogDir,
+    program: Option<(PathBuf, u64)>,
+    rhythm: Rhythm,
+    seen: Mark,
+    busy_at: Instant,
+    told: Told,
+    said: Option<Instant>,
+}
+
+impl Watch {
+    fn new(duty: &Duty<'_>, post: Post) -> Self {
+        let program = duty.program.clone();
+        let program = program.and_then(|path| Some((path.clone(), identity(&path)?)));
+        Self {
+            post,
+            dir: log_dir(duty.home),
+            program,
+            rhythm: Rhythm::new(Instant::now()),
+            seen: Mark::default(),
+            busy_at: Instant::now(),
+            told: Told::now(),
+            said: None,
+        }
+    }
+
+    fn run(&mut self, duty: &mut Duty<'_>) -> Left {
+        loop {
+            if let Some(left) = self.reason_to_leave(duty) {
+                return left;
+            }
+            let mark = Mark::of(&self.dir);
+            if mark != self.seen {
+                self.seen = mark;
+                self.busy_at = Instant::now();
+                self.rhythm.news();
+            }
+            if self.rhythm.is_due(Instant::now()) {
+                self.pass(duty);
+            }
+            if self.said.is_none_or(|at| at.elapsed() >= SAY_EVERY) {
+                self.say();
+            }
+            thread::sleep(LOOK_EVERY);
+        }
+    }
+
+    fn reason_to_leave(&self, duty: &Duty<'_>) -> Option<Left> {
+        let outdated = || {
+            let program = self.program.as_ref();
+            program.is_some_and(|(path, known)| identity(path) != Some(*known))
+        };
+        if !self.post.is_held() {
+            Some(Left::HomeGone)
+        } else if self.post.is_told_to_stop() {
+            Some(Left::Told)
+        } else if (duty.interrupt)() {
+            Some(Left::Interrupted)
+        } else if outdated() {
+            Some(Left::Outdated)
+        } else if self.busy_at.elapsed() >= duty.idle_exit && !self.rhythm.has_more() {
+            Some(Left::Idle)
+        } else {
+            None
+        }
+    }
+
+    fn pass(&mut self, duty: &mut Duty<'_>) {
+        let (config, recipient) = (duty.resolve)();
+        let sync_off = gate::sync_is_off();
+        let post = &self.post;
+        let interrupt = duty.interrupt;
+        let ends = move || interrupt() || post.is_told_to_stop();
+        self.told.state = Standing::Sending;
+        let gated = account_gate(&recipient, sync_off);
+        let done = pass::run(Setting {
+            home: duty.home,
+            config: &config,
+            recipient: &recipient,
+            sync_off,
+            interrupt: &ends,
+            progress: &mut |_| {},
+            pace: Pace::OneBatch,
+        });
+        let now = Instant::now();
+        match &done {
+            Ok(report) => {
+                if report.sent > 0 {
+                    self.busy_at = now;
+                }
+                if let Some(clock) = report.heard_clock {
+                    (duty.hear)(clock);
+                    // Our own frame is no news.
+                    self.seen = Mark::of(&self.dir);
+                }
+                self.rhythm
+                    .passed(now, config.interval, report, gated.is_some());
+                self.told.note(report, gated.as_ref());
+            }
+            Err(error) => {
+                self.rhythm.failed(now);
+                self.told.trouble(&error.to_string());
+            }
+        }
+        self.say();
+    }
+
+    fn say(&mut self) {
+        self.said = Some(Instant::now());
+        self.told.at = Timestamp::now();
+        self.post.say(&self.told);
+    }
+}
+
+/// Whether a report says that the network or the server is at fault.
+fn is_trouble(report: &Report) -> bool {
+    matches!(report.stopped, Some(Stopped::Trouble { .. }))
+}
+
+/// What tells two versions of a file apart.
+fn identity(path: &Path) -> Option<u64> {
+    platform::path_identity(path).ok()
+}
