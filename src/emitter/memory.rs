@@ -8,7 +8,7 @@ use crate::state::{Mark, State};
 /// others add to the log after the mark was read only makes it longer.
 pub(super) fn recall(state: &State, log: &Log) {
     if let Some(mark) = state.mark(&log.dir().lock_path()) {
-        log.remember(mark.clock);
+        log.remember(mark.seq, mark.clock);
     }
 }
 

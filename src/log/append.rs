@@ -13,7 +13,6 @@
 
 use std::collections::BTreeSet;
 use std::io;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -27,7 +26,7 @@ use crate::log::segment::{Access, LogDir};
 use crate::log::storage::Held;
 use crate::log::tail::{self, Ending};
 use crate::log::writer::{Unsynced, Writer};
-use crate::position::{Lamport, Lease, LeaseFloor};
+use crate::position::{Lamport, Lease, LeaseFloor, Seq};
 
 /// The node that a home's events are issued by, when the home is first used.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -78,8 +77,22 @@ pub struct Log {
     /// added to them. By id, because a directory that is made anew counts its
     /// ordinals from one again.
     dead: Mutex<BTreeSet<[u8; 16]>>,
-    /// The highest clock value that was durable here, as others remember it.
-    remembered: AtomicU64,
+    /// How far the log had come, as others remember it.
+    remembered: Mutex<Remembered>,
+}
+
+/// A place that the log had reached.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Remembered {
+    pub(super) seq: Seq,
+    pub(super) clock: Lamport,
+}
+
+impl Remembered {
+    /// Whether a log that ends with this frame has been longer.
+    pub(super) fn is_beyond(self, seq: Seq, clock: Lamport) -> bool {
+        self.seq > seq || self.clock > clock
+    }
 }
 
 impl Log {
@@ -91,7 +104,7 @@ impl Log {
             ambient,
             options,
             dead: Mutex::default(),
-            remembered: AtomicU64::new(0),
+            remembered: Mutex::default(),
         }
     }
 
@@ -126,15 +139,23 @@ impl Log {
             .is_ok_and(|ordinals| ordinals.is_empty())
     }
 
-    /// Tells the log of a clock value that was durable in it at some time before
-    /// this call. A log that ends below was put back from an older copy, or has
-    /// lost its end: it goes on as a new node, above this value.
-    pub fn remember(&self, clock: Lamport) {
-        self.remembered.fetch_max(clock.0, Ordering::Relaxed);
+    /// Tells the log how far it had come at some time before this call, in what
+    /// was durable. A log that ends below was put back from an older copy, or
+    /// has lost its end: it goes on as a new node, above both.
+    pub fn remember(&self, seq: Seq, clock: Lamport) {
+        let mut known = self.known();
+        known.seq = known.seq.max(seq);
+        known.clock = known.clock.max(clock);
     }
 
-    pub(super) fn remembered(&self) -> Lamport {
-        Lamport(self.remembered.load(Ordering::Relaxed))
+    pub(super) fn remembered(&self) -> Remembered {
+        *self.known()
+    }
+
+    fn known(&self) -> MutexGuard<'_, Remembered> {
+        self.remembered
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
     }
 
     /// What a lease must lie above when appending `frames` frames of `bytes`

@@ -7,13 +7,15 @@ use crate::log::append::{AppendError, Log, Note};
 use crate::log::bytes::{as_u64, as_usize};
 use crate::log::course::{Above, Behind, Course, Ends, Facts, Made, Node, Segment, Trust, decide};
 use crate::log::fill::Fill;
-use crate::log::header::{HEADER_BYTES, Header, HeaderRead, NodeId, Predecessor, Pressure};
+use crate::log::header::{
+    HEADER_BYTES, Header, HeaderRead, MOST_COUNTED, NodeId, Predecessor, Pressure,
+};
 use crate::log::segment::{Access, MAX_FILE_BYTES, Naming};
 use crate::log::storage::{StoredFile, read_range};
 use crate::log::succession::is_alien;
 use crate::log::tail::{self, Ending, Tail};
 use crate::log::wreck::claimed_last_seq;
-use crate::position::{Lamport, Offset, Ordinal};
+use crate::position::{Lamport, Offset, Ordinal, Seq};
 
 /// A segment that may be added to.
 pub(super) struct Open {
@@ -49,6 +51,7 @@ pub(super) fn find(log: &Log, lock_identity: u64) -> Result<Newest, AppendError>
             .map_err(failed("list", log.dir.path().to_owned()))
     };
     let mut ordinals = list()?;
+    let remembered = log.remembered();
     let mut newest = Newest {
         open: None,
         unsettled: None,
@@ -57,7 +60,7 @@ pub(super) fn find(log: &Log, lock_identity: u64) -> Result<Newest, AppendError>
         home_id: None,
         node_id: log.options.node.node_id,
         predecessor: Predecessor::default(),
-        clock_floor: log.remembered().min(Lamport::MAX_PLAUSIBLE),
+        clock_floor: remembered.clock.min(Lamport::MAX_PLAUSIBLE),
     };
     let mut unreadable = Vec::new();
     let mut strangers = Vec::new();
@@ -91,12 +94,12 @@ pub(super) fn find(log: &Log, lock_identity: u64) -> Result<Newest, AppendError>
         }
         let tail =
             tail::find(opened.file.as_ref(), &header, opened.size).map_err(failed("read", path))?;
-        let end = match tail.ending {
-            Ending::Clean => tail.last_clock,
-            // Frames that are missing explain values up to here.
-            Ending::Debris { .. } => tail.last_clock.max(header.lease.end),
+        let put_back = match tail.ending {
+            Ending::Clean => remembered.is_beyond(tail.last_seq, tail.last_clock),
+            // Frames that are missing explain values up to the lease's end.
+            Ending::Debris { .. } => remembered.clock > tail.last_clock.max(header.lease.end),
         };
-        let put_back = unreadable.is_empty() && end < log.remembered();
+        let put_back = put_back && unreadable.is_empty();
         resting = Some(Resting {
             put_back: put_back && made == Made::Here,
             header,
@@ -121,6 +124,9 @@ pub(super) fn find(log: &Log, lock_identity: u64) -> Result<Newest, AppendError>
     newest
         .step_over(log, &unreadable)
         .map_err(failed("read", log.dir.path().to_owned()))?;
+    if newest.open.is_none() {
+        newest.pass_lost_numbers(remembered.seq);
+    }
     Ok(newest)
 }
 
@@ -229,6 +235,15 @@ impl Newest {
             self.open = Some(Open { header, file, tail });
         } else {
             self.unsettled = Some(file);
+        }
+    }
+
+    /// Numbers up to this one were used in frames that are gone: they count as
+    /// used up, so that every reader tells of the loss.
+    fn pass_lost_numbers(&mut self, remembered: Seq) {
+        let last_seq = self.predecessor.last_seq.max(remembered);
+        if last_seq.0 < MOST_COUNTED {
+            self.predecessor.last_seq = last_seq;
         }
     }
 

@@ -6,7 +6,7 @@ use std::fs;
 use serde_json::Value;
 use spec_kitty::home::Home;
 
-use crate::stage::{PASSWORD, Recorded, Stage, events, stored, texts};
+use crate::stage::{PASSWORD, Recorded, Stage, events, events_left, stored, texts};
 use crate::trial::{Trial, copy, replace};
 
 #[test]
@@ -97,8 +97,13 @@ fn segments_that_are_put_back_never_repeat_a_value() {
             }
         }
         assert_eq!(trial.concede(), 10);
+        trial.verdict = 5;
         trial.goes_on();
-        trial.told_once("older copy");
+        let told = trial.told();
+        let mut told = told.lines();
+        assert!(told.next().unwrap().contains("older copy"), "{told:?}");
+        // What is lost is told by every command that reads past it.
+        assert!(told.all(|line| line.contains("10 records, 18 to 27 are lost")));
     }
 }
 
@@ -117,16 +122,26 @@ fn an_end_that_is_cut_off_between_two_frames_is_seen_and_told() {
     let output = stage.run(&home, &["--json", "log", "verify"]);
     assert_eq!(output.status.code(), Some(5));
     let report: Value = serde_json::from_slice(&output.stdout).unwrap();
-    let lost = &report["lost"][0];
+    let lost = report["lost"][0].clone();
     assert_eq!((&lost["from_seq"], &lost["to_seq"]), (&4.into(), &4.into()));
     assert_eq!(lost["possibly_unacknowledged"], false);
     let told = stage.recorded(&home, &texts("c", 1));
     assert_eq!(told.lines().count(), 1, "{told}");
     assert!(told.contains("the end of the event log is gone"), "{told}");
-    let after = events(&home);
+    let after = events_left(&home);
     assert_eq!(after.len(), 4);
     assert!(after[3].clock > before[3].clock && after[3].node() != before[3].node());
+    assert_eq!(after[3].seq, 5, "no number is used twice");
     assert_eq!(stage.recorded(&home, &texts("d", 1)), "");
+    let output = stage.run(&home, &["--json", "log", "verify"]);
+    assert_eq!(
+        output.status.code(),
+        Some(5),
+        "and the loss is not forgotten"
+    );
+    let report: Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!(report["lost"].as_array().unwrap().len(), 1, "{report}");
+    assert_eq!(report["lost"][0]["from_seq"], 4);
 }
 
 #[test]

@@ -9,7 +9,7 @@ use serde_json::Value;
 use spec_kitty::dev_server::Running;
 use spec_kitty::home::Home;
 
-use crate::stage::{Recorded, Stage, events, give, line, server, stored, texts};
+use crate::stage::{Recorded, Stage, events_left, give, line, server, stored, texts};
 
 /// A signed-in home, what was ever confirmed to have been recorded in it, and
 /// what the user was told.
@@ -23,6 +23,8 @@ pub struct Trial {
     elsewhere: BTreeMap<String, Recorded>,
     warnings: Vec<String>,
     emissions: usize,
+    /// How `log verify` and `sync status` end.
+    pub verdict: i32,
 }
 
 /// Whose events may be at the server.
@@ -43,6 +45,7 @@ impl Trial {
             elsewhere: BTreeMap::new(),
             warnings: Vec::new(),
             emissions: 0,
+            verdict: 0,
         };
         trial.record(10);
         trial.deliver();
@@ -108,8 +111,12 @@ impl Trial {
         self.record(7);
         self.record(2);
         let sent = self.deliver();
-        self.expect(&["sync", "status"]);
-        self.expect(&["log", "verify"]);
+        for arguments in [["sync", "status"], ["log", "verify"]] {
+            let output = self.stage.run(&self.home, &arguments);
+            self.listen(&output);
+            let code = output.status.code();
+            assert_eq!(code, Some(self.verdict), "{arguments:?}");
+        }
         self.expect(&["log", "tail"]);
         self.holds();
         sent
@@ -206,7 +213,7 @@ impl Trial {
 }
 
 pub fn by_id(home: &Home) -> BTreeMap<String, Recorded> {
-    let events = events(home).into_iter();
+    let events = events_left(home).into_iter();
     events.map(|event| (event.id().to_owned(), event)).collect()
 }
 

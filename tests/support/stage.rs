@@ -21,7 +21,7 @@ use serde_json::{Value, json};
 use spec_kitty::dev_server::{Account, DevServer, Options, Running};
 use spec_kitty::event::decode_body;
 use spec_kitty::home::Home;
-use spec_kitty::log::read::Step;
+use spec_kitty::log::read::{Damage, Step};
 use spec_kitty::log::reader::Reader;
 use spec_kitty::log::segment::LogDir;
 use spec_kitty::log::storage::Disk;
@@ -181,6 +181,15 @@ pub fn give(mut command: Command, input: &str) -> Output {
 
 /// Every event in the log of `home`, in order; damage is a failure.
 pub fn events(home: &Home) -> Vec<Recorded> {
+    events_beside(home, |damage| panic!("{damage:?}"))
+}
+
+/// Every event that is left in a log that has lost some.
+pub fn events_left(home: &Home) -> Vec<Recorded> {
+    events_beside(home, |_| ())
+}
+
+fn events_beside(home: &Home, on_damage: impl Fn(Damage)) -> Vec<Recorded> {
     let mut reader = Reader::new(LogDir::new(home.log_dir(), Arc::new(Disk)), Seq(1));
     let mut events = Vec::new();
     loop {
@@ -194,7 +203,7 @@ pub fn events(home: &Home) -> Vec<Recorded> {
                 });
             }
             Step::Frame(_) => {}
-            Step::Damage(damage) => panic!("{damage:?}"),
+            Step::Damage(damage) => on_damage(damage),
             Step::Idle => return events,
         }
     }
