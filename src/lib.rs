@@ -22,6 +22,7 @@ pub mod dev_server;
 pub mod emitter;
 pub mod event;
 pub mod home;
+pub mod legacy;
 pub mod log;
 pub mod platform;
 pub mod position;

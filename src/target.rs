@@ -61,6 +61,13 @@ impl Target {
         )
     }
 
+    /// What stands for this account where only the name of its queue is known.
+    #[must_use]
+    pub fn stand_in(&self) -> TargetId {
+        let id = self.id();
+        id.0.first_chunk().map_or(id, TargetId::of_unknown)
+    }
+
     /// The identity of this target on disk.
     #[must_use]
     pub fn id(&self) -> TargetId {
@@ -82,6 +89,17 @@ pub struct TargetId(pub [u8; 16]);
 impl TargetId {
     /// The id of events that were recorded while nobody was signed in.
     pub const SIGNED_OUT: Self = Self([0; 16]);
+
+    /// Stands for an account of which only the first half of its id is known,
+    /// as the name of an imported queue tells it. No account has such an id.
+    #[must_use]
+    pub fn of_unknown(first_half: &[u8; 8]) -> Self {
+        let mut id = [0; 16];
+        for (to, from) in id.iter_mut().zip(first_half) {
+            *to = *from;
+        }
+        Self(id)
+    }
 }
 
 impl fmt::Display for TargetId {

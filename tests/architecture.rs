@@ -64,6 +64,20 @@ const ROOMS: &[(&str, &[&str])] = &[
             "target",
         ],
     ),
+    (
+        "legacy",
+        &[
+            "event",
+            "home",
+            "log",
+            "platform",
+            "position",
+            "private_file",
+            "server_url",
+            "state",
+            "target",
+        ],
+    ),
     ("workflow", &["event", "platform"]),
     ("dev_server", &["event", "platform"]),
     ("demo", &["dev_server", "event", "home", "log", "position"]),
@@ -234,6 +248,7 @@ const FENCES: &[(&str, &[&str])] = &[
     ("bincode::", &["src/event/codec.rs", "src/state/codec.rs"]),
     ("sled::", &["src/state/"]),
     ("fs2::", &["src/platform"]),
+    ("rusqlite::", &["src/legacy/"]),
     ("rustix::", &["src/platform"]),
 ];
 

@@ -14,6 +14,7 @@ mod delivery;
 mod demo;
 mod dev_server;
 mod emission;
+mod legacy;
 mod plan;
 mod reading;
 mod retention;

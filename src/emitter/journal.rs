@@ -15,7 +15,7 @@ use crate::log::ambient::System;
 use crate::log::append::{
     AppendError, Appended, Log, LogOptions, NodeIdentity, Outcome, Placed, Record,
 };
-use crate::log::header::Pressure;
+use crate::log::header::{NodeId, Pressure};
 use crate::log::segment::LogDir;
 use crate::log::storage::Disk;
 use crate::position::{Lamport, Lease, LeaseFloor};
@@ -41,6 +41,20 @@ pub(super) struct Journal {
 #[must_use]
 pub fn log_of(home: &Home) -> Log {
     open(home, &mut Vec::new()).log
+}
+
+/// The node that events of `home` come from: as the newest segment has it, else
+/// as its first one would.
+#[must_use]
+pub fn node_of(home: &Home) -> NodeId {
+    let log = log_of(home);
+    let newest = log
+        .dir()
+        .ordinals()
+        .ok()
+        .and_then(|all| all.last().copied());
+    let header = newest.and_then(|ordinal| log.dir().header(ordinal).ok().flatten());
+    header.map_or(log.options().node.node_id, |header| header.node_id)
 }
 
 /// The log of `home`, and where its clock starts when it has no segment yet.

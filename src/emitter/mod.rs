@@ -37,7 +37,7 @@ mod surroundings;
 
 pub use event_emitter::{DEFAULT_LOCK_TIMEOUT, EventEmitter};
 pub use identity::OriginNote;
-pub use journal::log_of;
+pub use journal::{log_of, node_of};
 pub use process::{
     emit_dependency_resolved, emit_error_logged, emit_event, emit_feature_completed,
     emit_feature_created, emit_history_added, emit_wp_assigned, emit_wp_created,

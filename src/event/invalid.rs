@@ -43,6 +43,10 @@ pub enum Reason {
     NotFeatureSlug,
     /// Not three digits.
     NotFeatureNumber,
+    /// Not an id: 1 to 64 printable ASCII characters.
+    NotId,
+    /// An integer that takes more than 64 bits is in it; many readers refuse it.
+    HugeInteger,
     /// Not a canonical ULID.
     NotUlid,
     /// Not a date and time of RFC 3339.
@@ -108,6 +112,8 @@ impl fmt::Display for Reason {
                 f.write_str("must be three digits and a name, such as 028-cli-event-sync")
             }
             Self::NotFeatureNumber => f.write_str("must be three digits, such as 028"),
+            Self::NotId => f.write_str("must be 1 to 64 printable ASCII characters without spaces"),
+            Self::HugeInteger => f.write_str("holds an integer of more than 64 bits"),
             Self::NotUlid => f.write_str("must be a ULID: 26 characters in upper case"),
             Self::NotDateTime => {
                 f.write_str("must be a date and time such as 2026-11-22T10:11:33Z")

@@ -80,6 +80,67 @@ pub(super) fn compact(json: &str) -> Cow<'_, str> {
     )
 }
 
+/// Whether two JSON texts hold the same data: the same bytes, or bytes that
+/// differ only in whitespace, escapes and the order of keys. Text that is no
+/// JSON holds the same data as itself alone.
+///
+/// ```
+/// use spec_kitty::event::same_data;
+/// assert!(same_data(r#"{"a": "\u00e9", "b": 1}"#, r#"{"b":1,"a":"é"}"#));
+/// assert!(!same_data(r#"{"a":1}"#, r#"{"a":2}"#));
+/// ```
+#[must_use]
+pub fn same_data(one: &str, other: &str) -> bool {
+    let value = |text| serde_json::from_str::<serde_json::Value>(text).ok();
+    one == other
+        || compact(one) == compact(other)
+        || value(one).is_some_and(|one| value(other) == Some(one))
+}
+
+/// Whether an integer in valid JSON needs more than 64 bits.
+pub(super) fn has_huge_integer(json: &str) -> bool {
+    /// No integer with fewer digits is too large.
+    const SAFE_DIGITS: usize = 18;
+    let mut strings = Strings::Outside;
+    let mut is_outside = |byte| {
+        strings.drops(byte);
+        matches!(strings, Strings::Outside)
+    };
+    let is_of_number = |byte: u8| byte.is_ascii_digit() || b"+-.eE".contains(&byte);
+    let mut longest = 0_usize;
+    let mut run = 0_usize;
+    for byte in json.bytes() {
+        run = if is_outside(byte) && is_of_number(byte) {
+            run + 1
+        } else {
+            0
+        };
+        longest = longest.max(run);
+    }
+    longest > SAFE_DIGITS && any_huge_integer(json)
+}
+
+/// The same, looking at each number.
+fn any_huge_integer(json: &str) -> bool {
+    let mut strings = Strings::Outside;
+    let outside: String = json
+        .chars()
+        .map(|letter| {
+            strings.drops(u8::try_from(letter).unwrap_or(b'x'));
+            match strings {
+                Strings::Outside => letter,
+                _ => ' ',
+            }
+        })
+        .collect();
+    let is_of_number = |c: char| c.is_ascii_digit() || "+-.eE".contains(c);
+    outside
+        .split(|c| !is_of_number(c))
+        .filter(|token| token.starts_with(|c: char| c == '-' || c.is_ascii_digit()))
+        .filter(|token| !token.contains(['.', 'e', 'E']))
+        .any(|token| token.parse::<i64>().is_err() && token.parse::<u64>().is_err())
+}
+
 /// Where in a JSON text we are: in a string, after a backslash in one, or not.
 enum Strings {
     Outside,

@@ -61,7 +61,17 @@ pub fn adoptable(log: &Log, account: &Account) -> Result<Vec<Adopted>, ReadError
             slug: None,
             events: backlog.pending.events,
         });
-    Ok(signed_out.chain(before_team).collect())
+    let stand_in = account.target().stand_in();
+    let imported = survey
+        .streams
+        .iter()
+        .filter(|((target, _), _)| *target == stand_in)
+        .map(|((_, stream), backlog)| Adopted {
+            project: Some(project_of(stream).to_owned()),
+            slug: None,
+            events: backlog.pending.events,
+        });
+    Ok(signed_out.chain(before_team).chain(imported).collect())
 }
 
 /// Gives every event that has no owner to `account`, for good, and says which.
@@ -78,6 +88,10 @@ pub fn adopt(log: &Log, account: &Account) -> Result<Vec<Adopted>, AdoptError> {
         from: TargetId::SIGNED_OUT,
         to: to.clone(),
     }];
+    frames.push(Control::Bind {
+        from: to.stand_in(),
+        to: to.clone(),
+    });
     if to.team.is_some() {
         frames.push(Control::Bind {
             from: to.without_team().id(),

@@ -2,7 +2,8 @@
 //!
 //! An event recorded while signed in is bound by its own header. One recorded
 //! while signed out, or before its account had a team, belongs to the first
-//! bind frame behind it. Both kinds may interleave in the log, and a late bind
+//! bind frame behind it. So does one that was imported for an account of which
+//! only a part of its id was known, when that account signs in. Both kinds may interleave in the log, and a late bind
 //! may lie behind events that were delivered long ago; so adopted events have
 //! a cursor of their own, and no cursor ever passes an event that is not
 //! settled.
@@ -102,7 +103,9 @@ impl Bindings {
     pub(crate) fn note(&mut self, at: Seq, body: &[u8]) {
         match Control::decode(body) {
             Some(Control::Bind { from, to })
-                if from == TargetId::SIGNED_OUT || from == to.without_team().id() =>
+                if from == TargetId::SIGNED_OUT
+                    || from == to.without_team().id()
+                    || from == to.stand_in() =>
             {
                 if let Err(place) = self.binds.binary_search_by_key(&at, |(at, ..)| *at) {
                     self.binds.insert(place, (at, from, to));

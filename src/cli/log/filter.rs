@@ -85,6 +85,13 @@ impl Which {
     }
 }
 
+impl Which {
+    /// Whether delivery states are asked for by name.
+    pub(super) fn names_states(&self) -> bool {
+        !self.states.is_empty() || self.undelivered
+    }
+}
+
 impl Filter<'_> {
     /// How the moments were read, for `-v`.
     pub(super) fn moments(&self) -> Option<String> {

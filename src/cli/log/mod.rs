@@ -1,5 +1,5 @@
-//! `log tail | show | stats | verify`: the inspector; and `log prune` and
-//! `log repair`, which alone here change anything, after showing what.
+//! `log tail | show | stats | verify | export`: the inspector; and `log prune`,
+//! `log repair` and `log import`, which alone here change anything.
 //!
 //! The inspector takes no lock, writes no file and opens no sled: it works on a
 //! read-only mount and while others write. What it does not know it does not
@@ -24,10 +24,12 @@ use entry::{Entry, Unreadable};
 mod damage;
 mod delivery;
 mod entry;
+mod export;
 mod filter;
 mod find;
 mod full;
 mod grep;
+mod import;
 mod json;
 mod layout;
 mod line;
@@ -62,6 +64,10 @@ pub(super) enum LogCommand {
     Repair(repair::RepairArgs),
     /// Remove the oldest events that are delivered and old enough
     Prune(prune::PruneArgs),
+    /// Write events to a file: NDJSON, or a queue for the Python tool
+    Export(Box<export::ExportArgs>),
+    /// Take in events: of the Python tool, another home, or a file
+    Import(import::ImportArgs),
 }
 
 pub(super) fn run(command: LogCommand, session: &mut Session) -> Result<(), Failure> {
@@ -72,6 +78,8 @@ pub(super) fn run(command: LogCommand, session: &mut Session) -> Result<(), Fail
         LogCommand::Verify => verify::run(session),
         LogCommand::Repair(args) => repair::run(&args, session),
         LogCommand::Prune(args) => prune::run(&args, session),
+        LogCommand::Export(args) => export::run(&args, session),
+        LogCommand::Import(args) => import::run(&args, session),
     }
 }
 

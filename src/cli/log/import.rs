@@ -1,0 +1,305 @@
+//! `log import`: events of the Python tool, of another home, of a file.
+//!
+//! What there is to import is read and compared first; with `--dry-run` that is
+//! all. What cannot be taken over is named, one line each, kept aside, and ends
+//! with exit 8; everything else is imported all the same.
+
+use std::io::IsTerminal;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+use clap::{Args, ValueEnum};
+
+use crate::auth::Store;
+use crate::cli::Session;
+use crate::cli::columns::{counted, grouped};
+use crate::cli::exit::Exit;
+use crate::cli::failure::Failure;
+use crate::cli::output::{Output, visible, visible_line};
+use crate::cli::signals::Signals;
+use crate::emitter;
+use crate::home::Home;
+use crate::legacy::{
+    self, Format, Gathered, Imported, LegacyError, OwnerOf, Phase, Progress, Purpose, Setting,
+    Source, SourceReport,
+};
+use crate::log::read::ReadError;
+use crate::log::segment::LogDir;
+use crate::sync::route::{Bindings, Route};
+use crate::target::{Target, TargetId};
+
+use report::report;
+
+mod report;
+
+/// Options of `log import`.
+#[derive(Debug, Args)]
+#[command(after_long_help = EXAMPLES)]
+pub(in crate::cli) struct ImportArgs {
+    /// A queue.db, clock.json or NDJSON file; or a directory: a whole
+    /// ~/.spec-kitty, or the log of another home
+    #[arg(value_name = "FILE|DIR")]
+    path: PathBuf,
+    /// What the file is
+    #[arg(long, value_enum, default_value_t)]
+    format: As,
+    /// Show what would be imported, and change nothing
+    #[arg(long)]
+    dry_run: bool,
+}
+
+const EXAMPLES: &str = "\
+Examples:
+  spec-kitty log import ~/.spec-kitty --dry-run   what the Python tool left behind
+  spec-kitty log import ~/.spec-kitty             take it over
+  spec-kitty log import events.ndjson             events that log export wrote";
+
+/// What a file is said to be.
+#[derive(Clone, Copy, Debug, Default, ValueEnum)]
+enum As {
+    /// Found out from how it begins
+    #[default]
+    Auto,
+    /// One event a line
+    Ndjson,
+    /// A queue.db of the Python tool
+    Sqlite,
+    /// A clock.json of the Python tool
+    Clock,
+}
+
+impl From<As> for Format {
+    fn from(wanted: As) -> Self {
+        match wanted {
+            As::Auto => Self::Auto,
+            As::Ndjson => Self::Ndjson,
+            As::Sqlite => Self::Sqlite,
+            As::Clock => Self::Clock,
+        }
+    }
+}
+
+pub(super) fn run(args: &ImportArgs, session: &mut Session) -> Result<(), Failure> {
+    let home = session.home.clone();
+    let accounts = accounts(&home, &args.path);
+    let sources = legacy::find(&args.path, args.format.into(), &home.log_dir(), &accounts)?;
+    let log = emitter::log_of(&home);
+    let signals = Signals::watch().map_err(|error| {
+        Failure::new(
+            "signals",
+            Exit::Failed,
+            format!("cannot watch for signals: {error}"),
+        )
+    })?;
+    let purpose = if args.dry_run {
+        Purpose::Look
+    } else {
+        Purpose::Import
+    };
+    let mut meter = Meter::new(&session.out, &signals);
+    let gathered = legacy::gather(
+        &home,
+        &log,
+        &sources,
+        &owners_in,
+        purpose,
+        &mut |progress| meter.tell(progress),
+    );
+    let gathered = gathered.map_err(|error| stopped(error, &signals))?;
+    if !session.out.json() {
+        for line in plan(&gathered, &sources)? {
+            session.out.line(line)?;
+        }
+        session.out.flush()?;
+    }
+    let imported = if args.dry_run {
+        Imported::default()
+    } else {
+        let setting = Setting {
+            home: &home,
+            log: &log,
+            timeout: emitter::lock_timeout_from_env(),
+        };
+        let mut meter = Meter::new(&session.out, &signals);
+        legacy::carry_out(&gathered, &sources, &setting, &mut |progress| {
+            meter.tell(progress)
+        })
+        .map_err(|error| stopped(error, &signals))?
+    };
+    tell(args, &gathered, &sources, &imported, session)
+}
+
+/// A signal ends with its own code; what was imported until then stays.
+fn stopped(error: LegacyError, signals: &Signals) -> Failure {
+    match (error, signals.caught()) {
+        (LegacyError::Interrupted, Some(exit)) => Failure::silent(exit),
+        (error, _) => error.into(),
+    }
+}
+
+/// The accounts that a scoped queue may belong to: those that are signed in
+/// where the queue comes from, and here.
+fn accounts(home: &Home, path: &Path) -> Vec<Target> {
+    let beside = path.ancestors().take(3).map(|dir| Home::at(dir.to_owned()));
+    beside
+        .chain([home.clone()])
+        .filter_map(|home| Store::new(&home).load().session.target())
+        .collect()
+}
+
+/// Whose the events of another home's log are by now.
+fn owners_in(dir: &LogDir) -> Result<Box<OwnerOf<'static>>, ReadError> {
+    let bindings = Bindings::read(dir)?;
+    Ok(Box::new(move |seq, header| {
+        match bindings.route(seq, header) {
+            Route::Stream { target, .. }
+            | Route::Dropped { target, .. }
+            | Route::NoProject { target } => target,
+            Route::Unbound => TargetId::SIGNED_OUT,
+            Route::OptedOut | Route::Nameless => header.target,
+        }
+    }))
+}
+
+/// What was found, for a person.
+fn plan(gathered: &Gathered, sources: &[Source]) -> Result<Vec<String>, LegacyError> {
+    let mut lines = Vec::new();
+    for (source, found) in sources.iter().zip(&gathered.sources) {
+        let name = visible_line(&source.path.display().to_string());
+        lines.push(format!("{name}  {}", found_in(source, found)));
+    }
+    let (new, present) = gathered.count()?;
+    let there = if present > 0 {
+        format!(", {} here already", grouped(present))
+    } else {
+        String::new()
+    };
+    lines.push(format!(
+        "{} to import{there}.",
+        counted(new, "event", "events")
+    ));
+    if gathered.clock <= gathered.reach && gathered.reach.0 > 0 {
+        let (now, reach) = (gathered.clock, gathered.reach);
+        lines.push(format!("The clock goes from {now} to above {reach}."));
+    }
+    Ok(lines)
+}
+
+fn found_in(source: &Source, found: &SourceReport) -> String {
+    let mut parts = Vec::new();
+    if let Some(clock) = found.clock {
+        parts.push(format!("clock {clock}"));
+    }
+    if found.new + found.present + found.refused > 0 || found.clock.is_none() {
+        parts.push(format!("{} new", grouped(found.new)));
+        parts.push(format!("{} here already", grouped(found.present)));
+    }
+    if found.refused > 0 {
+        parts.push(format!("{} refused", grouped(found.refused)));
+    }
+    if let Some(account) = source.account() {
+        parts.push(format!("of {}", visible_line(&account.scope())));
+    } else if source.is_of_unknown_account() {
+        parts.push("of an account that is not known here; waits for its sign-in".to_owned());
+    }
+    if found.bodies > 0 {
+        let bodies = counted(found.bodies, "artifact body", "artifact bodies");
+        parts.push(format!("{bodies} left where they are (no events)"));
+    }
+    parts.join(", ")
+}
+
+fn tell(
+    args: &ImportArgs,
+    gathered: &Gathered,
+    sources: &[Source],
+    imported: &Imported,
+    session: &mut Session,
+) -> Result<(), Failure> {
+    let out = &mut session.out;
+    let (refusals, refused) = gathered.refusals()?;
+    if out.json() {
+        let report = report(gathered, sources, imported, args.dry_run)?;
+        out.object(&report)?;
+    } else {
+        if !args.dry_run {
+            let events = counted(imported.events, "event", "events");
+            out.line(format!(
+                "Imported {events}; the clock is at {}.",
+                imported.clock
+            ))?;
+        }
+        for refusal in &refusals {
+            let source = sources.get(refusal.source);
+            let source = source.map(|source| source.path.display().to_string());
+            let id = refusal.event_id.as_deref().map(|id| format!(" ({id})"));
+            out.warn(visible(&format!(
+                "{}, {}{}: {}",
+                source.unwrap_or_default(),
+                refusal.place,
+                id.unwrap_or_default(),
+                refusal.reason
+            )));
+        }
+    }
+    if let Some((events, highest)) = gathered.beyond {
+        let events = counted(events, "event carries", "events carry");
+        out.warn(format!(
+            "{events} clock values up to {highest}, which no honest clock reaches; \
+             they were kept as they are and did not move this home's clock"
+        ));
+    }
+    if refused == 0 {
+        return Ok(());
+    }
+    let things = counted(refused, "thing was", "things were");
+    let failure = Failure::new(
+        "partly-imported",
+        Exit::Partly,
+        format!("{things} not taken over; the rest is imported"),
+    );
+    Err(match &imported.aside {
+        Some(aside) => failure.hint(format!("look at what was kept aside: {}", aside.display())),
+        None => failure,
+    })
+}
+
+/// Shows how far it is, when it takes long and somebody is there.
+struct Meter<'a> {
+    out: &'a Output,
+    signals: &'a Signals,
+    shown: Instant,
+    is_watched: bool,
+}
+
+/// How often progress is shown.
+const SHOW_EVERY: Duration = Duration::from_secs(1);
+
+impl<'a> Meter<'a> {
+    fn new(out: &'a Output, signals: &'a Signals) -> Self {
+        Self {
+            out,
+            signals,
+            shown: Instant::now(),
+            is_watched: !out.json() && std::io::stderr().is_terminal(),
+        }
+    }
+
+    fn tell(&mut self, progress: Progress) -> bool {
+        if self.shown.elapsed() >= SHOW_EVERY {
+            self.shown = Instant::now();
+            let doing = match progress.phase {
+                Phase::Reading => "read",
+                Phase::Comparing => "compared",
+                Phase::Appending => "imported",
+            };
+            let line = format!("{} events {doing} …", grouped(progress.done));
+            if self.is_watched {
+                self.out.note(line);
+            } else {
+                self.out.detail(line);
+            }
+        }
+        self.signals.caught().is_none()
+    }
+}

@@ -1,0 +1,17 @@
+//! In from the Python tool and back out again, through the program.
+#![allow(
+    unreachable_pub,
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::cast_possible_truncation,
+    clippy::cast_possible_wrap,
+    clippy::cast_sign_loss
+)]
+
+mod damage;
+mod export;
+mod fixtures;
+mod rows;
+mod support;
