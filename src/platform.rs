@@ -31,7 +31,8 @@ pub fn create_private_dir(path: &Path) -> io::Result<()> {
 }
 
 /// Creates a directory and its missing parents, each of them private. One that
-/// exists is left as it is.
+/// exists is left as it is. The names of the parents that were made are durable;
+/// that of the directory itself is its user's to make so.
 ///
 /// # Errors
 /// Any I/O error, `AlreadyExists` when something else is in the way.
@@ -43,7 +44,12 @@ pub fn create_private_tree(path: &Path) -> io::Result<()> {
         .parent()
         .filter(|parent| !parent.as_os_str().is_empty())
     {
+        let is_there = parent.is_dir();
         create_private_tree(parent)?;
+        if !is_there && let Some(above) = parent.parent() {
+            let here = above.as_os_str().is_empty();
+            sync_dir(if here { Path::new(".") } else { above })?;
+        }
     }
     match create_private_dir(path) {
         Err(error) if error.kind() == io::ErrorKind::AlreadyExists && path.is_dir() => Ok(()),

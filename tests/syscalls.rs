@@ -149,11 +149,13 @@ fn call(text: &str, home: &Path) -> Option<Call> {
     (!closes).then_some(Call { text: what, fd })
 }
 
-/// The path below the home; temporary names are all the same.
+/// The path as seen from the home; temporary names are all the same.
 fn short(path: &str, home: &Path) -> Option<String> {
     let path = Path::new(path);
-    if Some(path) == home.parent() {
-        return Some("..".to_owned());
+    if let Ok(down) = home.strip_prefix(path)
+        && path != home
+    {
+        return Some(vec![".."; down.iter().count()].join("/"));
     }
     let inside = path.strip_prefix(home).ok()?.to_str().unwrap();
     Some(match inside {
@@ -258,6 +260,21 @@ fn the_first_event_of_a_home_is_findable_before_it_is_confirmed() {
         6 + 4,
         "the log's and the store's: {calls:#?}"
     );
+}
+
+#[test]
+fn every_directory_on_the_way_to_a_new_home_is_durable_before_the_first_frame() {
+    let Some(mut watched) = Watched::new() else {
+        return;
+    };
+    watched.home = Home::at(watched.stage.path("a/b/home"));
+    let calls = watched.emit();
+    let written = place(&calls, &format!("write {FIRST}"));
+    for (made, above) in [("../..", "../../.."), ("..", "../.."), (".", "..")] {
+        let made = place(&calls, &format!("mkdir {made}"));
+        let synced = place_of_last(&calls, &format!("fsync {above}"));
+        assert!(made < synced && synced < written, "{above}: {calls:#?}");
+    }
 }
 
 #[test]
