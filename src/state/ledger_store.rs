@@ -51,6 +51,7 @@ impl<S: Shelf> LedgerStore<S> {
             other => other,
         };
         let stored = shelf.load(deadline);
+        let is_usable = stored.is_ok();
         let mut notes = Vec::new();
         let (mut ledger, mut complete_in) = (Ledger::default(), None);
         match (stored, &viewed) {
@@ -92,13 +93,22 @@ impl<S: Shelf> LedgerStore<S> {
                 }
             }
         }
-        let value = Self {
+        let mut value = Self {
             dir,
             files,
             shelf,
             ledger,
             complete_in,
         };
+        // Otherwise it would lack something, and be told of at each opening,
+        // until there is something to send.
+        if is_usable && value.complete_in.is_none() {
+            let nothing = Changes::default();
+            match value.store_changes(TargetId::SIGNED_OUT, &nothing, deadline) {
+                Ok(more) => notes.extend(more),
+                Err(error) => notes.push(unavailable(&error)),
+            }
+        }
         Ok(Noted { value, notes })
     }
 

@@ -247,6 +247,37 @@ fn a_damaged_view_is_an_error_to_readers_and_mended_by_the_next_sender() {
 }
 
 #[test]
+fn an_entry_that_makes_no_sense_is_told_once_and_gone() {
+    let (_dir, state) = state();
+    for keeps_view in [true, false] {
+        let (mut store, _) = open(&state);
+        store.commit(&settle(1, 4), WAIT).unwrap();
+        drop(store);
+        let db = sled::Config::new()
+            .path(state.dir().join("sled"))
+            .mode(sled::Mode::LowSpace)
+            .segment_size(64 * 1024)
+            .open()
+            .unwrap();
+        let tree = db.open_tree("delivery").unwrap();
+        tree.insert(b"nonsense", b"x").unwrap();
+        drop((tree, db));
+        if !keeps_view {
+            fs::remove_file(state.dir().join("delivery.view")).unwrap();
+        }
+        let (store, notes) = open(&state);
+        assert!(matches!(notes[0], Note::EntryDropped { .. }), "{notes:?}");
+        // It may have been a refusal of any stream: without the view all of
+        // them start over.
+        let known = keeps_view.then_some(Seq(4));
+        assert_eq!(delivered_to(&store), known);
+        drop(store);
+        let (store, notes) = open(&state);
+        assert_eq!((delivered_to(&store), notes), (known, vec![]));
+    }
+}
+
+#[test]
 fn a_view_of_a_newer_version_is_never_overwritten() {
     let (_dir, state) = state();
     let view = state.dir().join("delivery.view");
