@@ -9,6 +9,7 @@ use std::process::ExitCode;
 
 use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum};
 
+mod accept;
 mod agent;
 mod ask;
 mod auth;
@@ -97,6 +98,7 @@ enum AnyCommand {
     #[command(subcommand)]
     Agent(agent::AgentCommand),
     Implement(implement::Arguments),
+    Accept(accept::Arguments),
     #[command(flatten)]
     AtHome(Command),
 }
@@ -149,6 +151,7 @@ fn run(cli: Cli, mut out: Output) -> (Result<(), Failure>, Output) {
         AnyCommand::Implement(arguments) => {
             return (implement::run(arguments, &home, &mut out), out);
         }
+        AnyCommand::Accept(arguments) => return (accept::run(arguments, &home, &mut out), out),
         AnyCommand::AtHome(command) => command,
     };
     let home = match home {

@@ -17,6 +17,7 @@
 //! This room prints nothing and emits nothing: what a command does is told to an
 //! [`audience::Audience`] while it is done.
 
+pub mod accept;
 pub mod activity;
 pub mod add_history;
 pub mod audience;

@@ -61,6 +61,13 @@ impl Project {
     }
 }
 
+/// Whether a file is one that our own commands write, and that is nobody's work:
+/// the identity of a project, which may lie below the top of its repository.
+#[must_use]
+pub fn is_own_file(path: &str) -> bool {
+    Path::new(path).ends_with(Path::new(MARKER).join("config.yaml"))
+}
+
 fn is_project(dir: &Path) -> bool {
     dir.join(MARKER).is_dir()
 }

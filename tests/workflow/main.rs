@@ -5,6 +5,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 #![allow(clippy::indexing_slicing, unreachable_pub, dead_code)]
 
+mod accept;
 mod finalize;
 mod history;
 mod implement;

@@ -2,6 +2,7 @@
 
 use super::{Failure, of_trouble};
 use crate::cli::exit::Exit;
+use crate::workflow::accept::AcceptError;
 use crate::workflow::finalize::FinalizeError;
 use crate::workflow::implement::ImplementError;
 
@@ -93,4 +94,25 @@ pub(in crate::cli) fn of_implement(error: &ImplementError, again: &str) -> Failu
         ),
     };
     Failure::new(code, exit, error.to_string()).hint(hint)
+}
+
+/// A feature that was not accepted.
+pub(in crate::cli) fn of_accept(error: &AcceptError) -> Failure {
+    let (code, hint) = match error {
+        AcceptError::Trouble(trouble) => return of_trouble(trouble, "accept", ""),
+        AcceptError::Outstanding(summary) => (
+            "not-acceptable",
+            match summary.outstanding_keys.as_slice() {
+                ["metadata"] => "fill in what is missing, or: spec-kitty accept --lenient",
+                ["git_dirty"] => "commit or put away what is listed, then run this again",
+                _ => "settle what is listed, then run this again",
+            }
+            .to_owned(),
+        ),
+        AcceptError::OtherBranch { target, .. } => (
+            "other-branch",
+            format!("git switch '{target}', then run this again"),
+        ),
+    };
+    Failure::new(code, Exit::Failed, error.to_string()).hint(hint)
 }

@@ -4,8 +4,6 @@
 //! feedback, subtasks, and, for a move to review or done, the state of the
 //! planning files and of the worktree.
 
-use std::path::Path;
-
 use thiserror::Error;
 
 use crate::event::Lane;
@@ -184,7 +182,7 @@ pub(super) fn worktree(facts: WorktreeFacts) -> Result<(), WorktreeFault> {
     let changes: Vec<Change> = facts
         .changes
         .into_iter()
-        .filter(|change| !is_ours(&change.path))
+        .filter(|change| !project::is_own_file(&change.path))
         .collect();
     match (facts.head, facts.operation) {
         // A rebase detaches HEAD; the rebase is what there is to say.
@@ -198,12 +196,6 @@ pub(super) fn worktree(facts: WorktreeFacts) -> Result<(), WorktreeFault> {
         _ if facts.ahead == 0 => Err(WorktreeFault::Empty { base }),
         _ => Ok(()),
     }
-}
-
-/// Files that our own commands write: the identity of a project, which may lie
-/// below the top of its repository.
-fn is_ours(path: &str) -> bool {
-    Path::new(path).ends_with(Path::new(project::MARKER).join("config.yaml"))
 }
 
 fn counted(count: usize, what: &str) -> String {

@@ -1,0 +1,42 @@
+//! Why a feature was not accepted.
+
+use thiserror::Error;
+
+use super::summary::Summary;
+use crate::event::ErrorKind;
+use crate::workflow::trouble::{Fault, Trouble};
+
+/// Why a feature was not accepted.
+#[derive(Debug, Error)]
+pub enum AcceptError {
+    /// The checks found something.
+    #[error("outstanding acceptance issues: {}", .0.outstanding_keys.join(", "))]
+    Outstanding(Box<Summary>),
+    /// The main repository is on another branch than the feature's.
+    #[error("the repository is on '{current}', and the feature belongs to '{target}'")]
+    OtherBranch {
+        /// The branch of the feature.
+        target: String,
+        /// The branch that is checked out.
+        current: String,
+    },
+    /// What can go wrong in any command.
+    #[error(transparent)]
+    Trouble(#[from] Trouble),
+}
+
+impl Fault for AcceptError {
+    fn kind(&self) -> ErrorKind {
+        match self {
+            Self::Trouble(trouble) => trouble.kind(),
+            _ => ErrorKind::Validation,
+        }
+    }
+
+    fn told(&self) -> String {
+        match self {
+            Self::Trouble(trouble) => trouble.told(),
+            other => other.to_string(),
+        }
+    }
+}
