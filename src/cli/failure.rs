@@ -21,7 +21,7 @@ mod retention;
 mod state;
 mod workflow;
 
-pub(super) use plan::{of_accept, of_finalize, of_implement};
+pub(super) use plan::{of_accept, of_finalize, of_implement, of_merge};
 pub(super) use workflow::{of_mark, of_move, of_trouble};
 
 /// Why a command did not do what it was asked to.

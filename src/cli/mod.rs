@@ -22,6 +22,7 @@ pub mod exit;
 pub mod failure;
 mod implement;
 mod log;
+mod merge;
 pub mod output;
 pub mod signals;
 pub mod style;
@@ -98,6 +99,7 @@ enum AnyCommand {
     #[command(subcommand)]
     Agent(agent::AgentCommand),
     Implement(implement::Arguments),
+    Merge(merge::Arguments),
     Accept(accept::Arguments),
     #[command(flatten)]
     AtHome(Command),
@@ -151,6 +153,7 @@ fn run(cli: Cli, mut out: Output) -> (Result<(), Failure>, Output) {
         AnyCommand::Implement(arguments) => {
             return (implement::run(arguments, &home, &mut out), out);
         }
+        AnyCommand::Merge(arguments) => return (merge::run(arguments, &home, &mut out), out),
         AnyCommand::Accept(arguments) => return (accept::run(arguments, &home, &mut out), out),
         AnyCommand::AtHome(command) => command,
     };

@@ -35,6 +35,7 @@ pub mod lane;
 pub mod lane_change;
 pub mod mark_status;
 mod markdown;
+pub mod merge;
 pub mod meta;
 pub mod move_task;
 pub mod note;

@@ -30,6 +30,12 @@ pub enum Note {
     },
     /// Several branches were merged into one to begin from.
     BasesMerged(String, Vec<String>),
+    /// The upstream could not be asked.
+    NotFetched,
+    /// The branch was not pushed, and why.
+    NotPushed(String, String),
+    /// What was merged was not removed, and why.
+    NotRemoved(WpId, String),
     /// The branch that the workspace was made from is gone; it was compared with another.
     BaseGone {
         /// The recorded base.
@@ -91,6 +97,13 @@ impl fmt::Display for Note {
                     from.join(", ")
                 )
             }
+            Self::NotFetched => {
+                f.write_str("the upstream could not be fetched; merged into what is known of it")
+            }
+            Self::NotPushed(branch, why) => {
+                write!(f, "not pushed: {why}; next: git push origin '{branch}'")
+            }
+            Self::NotRemoved(id, why) => write!(f, "{id} is merged but not removed: {why}"),
             Self::BaseGone { base, target } => write!(
                 f,
                 "the base branch '{base}' of the workspace is gone; compared with '{target}'"

@@ -9,7 +9,9 @@ mod accept;
 mod finalize;
 mod history;
 mod implement;
+mod life;
 mod marks;
+mod merge;
 mod old_layout;
 #[path = "../support/project.rs"]
 mod project;

@@ -5,6 +5,7 @@ use crate::cli::exit::Exit;
 use crate::workflow::accept::AcceptError;
 use crate::workflow::finalize::FinalizeError;
 use crate::workflow::implement::ImplementError;
+use crate::workflow::merge::MergeError;
 
 /// A plan that was not finalized.
 pub(in crate::cli) fn of_finalize(error: &FinalizeError) -> Failure {
@@ -113,6 +114,38 @@ pub(in crate::cli) fn of_accept(error: &AcceptError) -> Failure {
             "other-branch",
             format!("git switch '{target}', then run this again"),
         ),
+    };
+    Failure::new(code, Exit::Failed, error.to_string()).hint(hint)
+}
+
+/// A feature that was not merged, or not to the end.
+pub(in crate::cli) fn of_merge(error: &MergeError) -> Failure {
+    let resume = "spec-kitty merge --resume, or give it up: spec-kitty merge --abort";
+    let (code, hint) = match error {
+        MergeError::Trouble(trouble) => return of_trouble(trouble, "merge", ""),
+        MergeError::InWorktree => ("in-worktree", "change to the main repository".to_owned()),
+        MergeError::OtherBranch { target, .. } => (
+            "other-branch",
+            format!("git switch '{target}', then run this again"),
+        ),
+        MergeError::Preflight { .. } => (
+            "not-mergeable",
+            "settle what is listed, then run this again; nothing was merged".into(),
+        ),
+        MergeError::Cycle => (
+            "circular-dependencies",
+            "correct tasks.md, then: spec-kitty agent feature finalize-tasks".into(),
+        ),
+        MergeError::Unfinished { .. } => ("merge-unfinished", resume.into()),
+        MergeError::NothingToResume => ("nothing-to-resume", "begin one: spec-kitty merge".into()),
+        MergeError::OtherFeature { feature, .. } => {
+            ("other-feature", format!("name it: --feature {feature}"))
+        }
+        MergeError::Conflict { .. } => (
+            "merge-conflict",
+            format!("resolve the files, git add them, then: {resume}"),
+        ),
+        MergeError::NotMerged { .. } => ("not-merged", format!("settle it, then: {resume}")),
     };
     Failure::new(code, Exit::Failed, error.to_string()).hint(hint)
 }

@@ -100,3 +100,14 @@ pub fn set_branch(git: &Git<'_>, name: &str, commit: &str) -> Result<(), GitErro
     git.ask(&["update-ref", &format!("refs/heads/{name}"), commit])
         .map(drop)
 }
+
+/// Whether a commit with exactly this subject is in `holder`.
+///
+/// # Errors
+/// When git cannot be asked.
+pub fn is_merged_by_subject(git: &Git<'_>, subject: &str, holder: &str) -> Result<bool, GitError> {
+    let grep = format!("--grep={subject}");
+    let args = ["log", "--format=%s", "--fixed-strings", &grep, holder, "--"];
+    let listed = git.ask(&args)?;
+    Ok(listed.lines().any(|line| line == subject))
+}

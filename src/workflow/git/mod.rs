@@ -21,7 +21,9 @@ pub mod worktree;
 
 use capture::Capture;
 pub use commit::{CommitFailure, commit_files, commit_hash, is_ignored};
-pub use history::{Trial, commit_of, commit_tree, holds_commit, set_branch, tip, try_merge};
+pub use history::{
+    Trial, commit_of, commit_tree, holds_commit, is_merged_by_subject, set_branch, tip, try_merge,
+};
 pub use status::{
     Change, ChangeKind, Head, Operation, Repository, changes, count_commits, has_branch,
     is_unmerged, user_name,

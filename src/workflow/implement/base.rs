@@ -8,7 +8,9 @@
 use super::error::ImplementError;
 use super::request::ImplementRequest;
 use crate::event::Lane;
-use crate::workflow::git::{Git, Trial, commit_tree, holds_commit, set_branch, tip, try_merge};
+use crate::workflow::git::{
+    Git, Trial, commit_tree, holds_commit, is_merged_by_subject, set_branch, tip, try_merge,
+};
 use crate::workflow::meta::read_workspace;
 use crate::workflow::note::Note;
 use crate::workflow::trouble::Trouble;
@@ -116,10 +118,14 @@ fn find(work: &Work<'_>, other: &WorkPackage, target: &Base) -> Result<Found, Im
     let git = work.git();
     let name = work.scene.workspace(other.id);
     let Some(commit) = tip(&git, &name)? else {
-        return Ok(match other.lane {
-            // Its branch was merged and deleted.
-            Lane::Done => Found::InTarget(None),
-            _ => Found::Nowhere,
+        let subject = format!("Merge {} from {}", other.id, work.scene.feature.slug);
+        // Its branch was merged and deleted.
+        let was_merged =
+            other.lane == Lane::Done || is_merged_by_subject(&git, &subject, &target.commit)?;
+        return Ok(if was_merged {
+            Found::InTarget(None)
+        } else {
+            Found::Nowhere
         });
     };
     let record = read_workspace(&work.scene.project.root, &name).map_err(Trouble::from)?;
