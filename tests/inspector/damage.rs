@@ -2,10 +2,12 @@
 
 use std::io::Write;
 
-use crate::support::{Bench, PROJECT, acme, id};
+use crate::support::{Bench, PROJECT, acme, id, rejected};
 use serde_json::json;
+use spec_kitty::home::Home;
 use spec_kitty::log::frame::Kind;
-use spec_kitty::state::Outcome;
+use spec_kitty::state::{Mark, Outcome, Retry, State};
+use spec_kitty::target::TargetId;
 
 /// Five notes in one segment, the third of them damaged.
 fn bench() -> (Bench, u64) {
@@ -57,16 +59,137 @@ fn verify_names_the_place_and_what_is_lost() {
                 "lamport_after": 2, "lamport_before": 4,
                 "recorded_after": "2026-02-03T12:01:00.000Z",
                 "recorded_before": "2026-02-03T12:03:00.000Z",
-                "targets": [],
+                "delivered": false, "refused": 0, "targets": [],
             }],
         })
     );
     bench.answered(PROJECT, &[(4, id(3), Outcome::Delivered)]);
+    let lost = &report_of(&bench)["lost"][0];
+    assert_eq!(lost["possibly_unacknowledged"], false);
+    assert_eq!(
+        (&lost["delivered"], &lost["targets"]),
+        (&json!(false), &json!([acme().id().to_string()]))
+    );
+}
+
+/// The report of a `log verify` that finds something.
+fn report_of(bench: &Bench) -> serde_json::Value {
     let ran = bench.run(&["--json", "log", "verify"]);
+    assert_eq!(ran.code, Some(5), "{}", ran.stdout);
+    serde_json::from_str(&ran.stdout).unwrap()
+}
+
+fn settled(numbers: std::ops::RangeInclusive<u64>) -> Vec<(u64, String, Outcome)> {
+    numbers
+        .map(|n| (n, id(n - 1), Outcome::Delivered))
+        .collect()
+}
+
+/// Five were confirmed and four of them are here: the fifth is the lost one.
+#[test]
+fn a_loss_that_the_server_has_is_proven_by_counting() {
+    let (bench, _) = bench();
+    bench.answered(PROJECT, &settled(1..=5));
+    let lost = &report_of(&bench)["lost"][0];
+    assert_eq!(lost["delivered"], true);
+    assert_eq!(lost["targets"], json!([acme().id().to_string()]));
+    let shown = bench.run(&["log", "verify"]).stdout;
     assert!(
-        ran.stdout.contains(r#""possibly_unacknowledged":false"#),
-        "{}",
-        ran.stdout
+        shown.contains("\nKnown  delivered before: the server has it\n"),
+        "{shown}"
+    );
+}
+
+/// One of four is lost, and three were confirmed: it may be any of them.
+#[test]
+fn nothing_is_called_delivered_that_does_not_add_up() {
+    let (other, _) = bench();
+    let mut answers = settled(1..=5);
+    answers.remove(2);
+    other.answered(PROJECT, &answers);
+    let lost = &report_of(&other)["lost"][0];
+    assert_eq!(
+        (&lost["delivered"], &lost["refused"]),
+        (&json!(false), &json!(0))
+    );
+    // A ledger of another log proves nothing.
+    let (bench, _) = bench();
+    let mut answers = settled(1..=5);
+    answers[4].1 = id(77);
+    bench.answered(PROJECT, &answers);
+    assert_eq!(report_of(&bench)["lost"][0]["delivered"], false);
+    // Whose it was may have stood in what is lost.
+    let bench = Bench::new();
+    let third = [0, 1, 2].map(|n| bench.note(&n.to_string()))[2];
+    bench.emit_with("HistoryAdded", NOTE, |context| {
+        context.target = TargetId::SIGNED_OUT;
+        context.team_slug = None;
+    });
+    bench.note("last");
+    bench.flip(1, third.offset.0 + 200);
+    bench.answered(PROJECT, &settled(1..=5));
+    assert_eq!(report_of(&bench)["lost"][0]["delivered"], false);
+}
+
+const NOTE: &str = r#"{"wp_id":"WP01","entry_type":"note","entry_content":"x"}"#;
+
+#[test]
+fn what_the_server_had_refused_is_not_called_delivered() {
+    let (bench, _) = bench();
+    let mut answers = settled(1..=5);
+    answers[2].2 = rejected(Retry::Never, "no");
+    bench.answered(PROJECT, &answers);
+    let lost = &report_of(&bench)["lost"][0];
+    assert_eq!(
+        (&lost["delivered"], &lost["refused"]),
+        (&json!(false), &json!(1))
+    );
+    let shown = bench.run(&["log", "verify"]).stdout;
+    assert!(
+        shown.contains("\nKnown  the server had refused it\n"),
+        "{shown}"
+    );
+}
+
+#[test]
+fn an_end_that_was_confirmed_to_a_command_is_missed_without_a_sender() {
+    let bench = Bench::new();
+    bench.note("a");
+    let second = bench.note("b");
+    let state = State::at(Home::at(bench.home()).state_dir());
+    std::fs::create_dir_all(state.dir()).unwrap();
+    let mark = Mark {
+        seq: second.seq,
+        clock: second.clock,
+    };
+    assert!(state.set_mark(&bench.log.dir().lock_path(), mark));
+    assert_eq!(bench.json(&["log", "verify"])[0]["ok"], true);
+    let file = std::fs::OpenOptions::new()
+        .write(true)
+        .open(bench.segment(1))
+        .unwrap();
+    file.set_len(second.offset.0 + 50).unwrap();
+    let ran = bench.run(&["log", "verify"]);
+    assert_eq!(ran.code, Some(5));
+    let at = spec_kitty::cli::columns::grouped(second.offset.0);
+    assert_eq!(
+        ran.stdout,
+        format!(
+            "\
+Damage: 1 record is lost. 1 event can be read.
+
+Where  the end of the log
+What   more was recorded here than the log holds
+Lost   record 2, Lamport 2 or later
+When   after 2026-02-03 12:00:00
+Known  it was confirmed to the command that wrote it
+Note: 50 bytes at the end of 0000000001.seg, byte {at} are no whole record.
+
+Safe   everything else; the log stays writable
+next:  spec-kitty log tail -n all --json
+       (copies what can be read)
+"
+        )
     );
 }
 
@@ -159,7 +282,7 @@ fn an_end_that_is_missing_is_noticed_when_the_sender_was_there() {
             "from_seq": 2, "to_seq": 3, "possibly_unacknowledged": false,
             "lamport_after": 1, "lamport_before": null,
             "recorded_after": "2026-02-03T12:00:00.000Z", "recorded_before": null,
-            "targets": [acme().id().to_string()],
+            "delivered": true, "refused": 0, "targets": [acme().id().to_string()],
         }])
     );
     let ran = bench.run(&["log", "verify"]);

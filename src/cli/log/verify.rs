@@ -5,8 +5,6 @@
 //! does not: it is the rest of a write that never finished and that no command
 //! was told of.
 
-use std::collections::BTreeMap;
-
 use serde::Serialize;
 
 use crate::auth::Store;
@@ -17,13 +15,18 @@ use crate::cli::log::layout::page_of;
 use crate::cli::time::{self, Zone};
 use crate::log::read::Damage;
 use crate::log::scan::SeqRange;
+use crate::log::segment::LogDir;
 use crate::log::verify::{Verdict, Writers, verify};
 use crate::position::Seq;
 use crate::state::{Ledger, State};
-use crate::target::{Target, TargetId};
+use crate::sync::route::Bindings;
+use crate::sync::survey::Survey;
+use crate::target::Target;
 
+use evidence::Evidence;
 use witness::Witness;
 
+mod evidence;
 mod page;
 mod witness;
 
@@ -58,7 +61,12 @@ struct LostReport {
     /// When the events on both sides were recorded.
     recorded_after: Option<String>,
     recorded_before: Option<String>,
-    /// The targets for which the sender had gone past all of them.
+    /// Whether a server has confirmed all of them: it has them.
+    delivered: bool,
+    /// How many of them a server refused.
+    refused: u64,
+    /// The targets that have them or, when that is not certain, for which the
+    /// sender had gone past all of them.
     targets: Vec<String>,
 }
 
@@ -66,34 +74,51 @@ struct LostReport {
 struct Findings {
     verdict: Verdict,
     witness: Witness,
-    /// The highest number that the sender's ledger or the last receipt knows.
-    remembered: Option<Seq>,
-    /// How far the sender has come for each target.
-    cursors: BTreeMap<TargetId, Seq>,
+    remembered: Remembered,
+    evidence: Evidence,
     /// Whoever is signed in.
     account: Option<Target>,
+}
+
+/// How far the log had come, as far as others remember. Asked before the log is
+/// read: it may grow meanwhile.
+#[derive(Clone, Copy, Debug, Default)]
+struct Remembered {
+    /// The highest number that the sender's ledger knows.
+    by_sender: Option<Seq>,
+    /// The number in the last receipt.
+    by_mark: Option<Seq>,
+}
+
+impl Remembered {
+    fn highest(self) -> Option<Seq> {
+        self.by_sender.max(self.by_mark)
+    }
 }
 
 pub(super) fn run(session: &mut Session) -> Result<(), Failure> {
     let dir = super::log_dir(session);
     let deliveries = super::deliveries(session, &dir);
-    // Before the log is read: what is written meanwhile is no loss.
-    let mark = State::at(session.home.state_dir()).mark(&dir.lock_path());
+    let state = State::at(session.home.state_dir());
+    let remembered = Remembered {
+        by_sender: deliveries.ledger().and_then(Ledger::highest_seq),
+        by_mark: state.mark(&dir.lock_path()).map(|mark| mark.seq),
+    };
     let mut witness = Witness::default();
     let verdict = verify(dir.clone(), Writers::Possible, |item| witness.see(item))?;
     if let Some(newer) = witness.newer(&dir) {
         return Err(newer);
     }
-    let findings = Findings {
+    let mut findings = Findings {
         verdict,
         witness,
-        remembered: deliveries
-            .ledger()
-            .and_then(Ledger::highest_seq)
-            .max(mark.map(|mark| mark.seq)),
-        cursors: deliveries.ledger().map(cursors).unwrap_or_default(),
+        remembered,
+        evidence: Evidence::default(),
         account: Store::new(&session.home).load().session.target(),
     };
+    if let Some(ledger) = deliveries.ledger() {
+        findings.weigh(ledger, &dir)?;
+    }
     let out = &mut session.out;
     if out.json() {
         out.object(&findings.report())?;
@@ -111,19 +136,6 @@ pub(super) fn run(session: &mut Session) -> Result<(), Failure> {
     }
 }
 
-/// The furthest cursor of each target.
-fn cursors(ledger: &Ledger) -> BTreeMap<TargetId, Seq> {
-    let mut cursors = BTreeMap::new();
-    for (target, known) in ledger.targets() {
-        let streams = known.streams().values();
-        let furthest = streams
-            .filter_map(|stream| Some(stream.cursor()?.seq))
-            .max();
-        cursors.extend(furthest.map(|seq| (*target, seq)));
-    }
-    cursors
-}
-
 impl Findings {
     fn is_ok(&self) -> bool {
         self.verdict.is_sound() && self.witness.strange() == 0 && self.missing_end().is_none()
@@ -136,7 +148,7 @@ impl Findings {
 
     /// Records behind the end of the log that were durable in it.
     fn missing_end(&self) -> Option<SeqRange> {
-        let remembered = self.remembered?;
+        let remembered = self.remembered.highest()?;
         SeqRange::before(self.verdict.last_seq.next(), remembered.next())
     }
 
@@ -149,18 +161,23 @@ impl Findings {
     /// commands that wrote them. The sender and the receipts go only as far as is on
     /// disk.
     fn possibly_unacknowledged(&self, lost: SeqRange) -> bool {
-        self.remembered
-            .is_none_or(|remembered| remembered < lost.to)
+        self.remembered.highest() < Some(lost.to)
     }
 
-    /// The targets for which the sender had gone past all of these records. Which
-    /// of them the records were for is lost with them.
-    fn passed_by(&self, lost: SeqRange) -> Vec<TargetId> {
-        let cursors = self.cursors.iter();
-        cursors
-            .filter(|(_, cursor)| **cursor >= lost.to)
-            .map(|(target, _)| *target)
-            .collect()
+    /// Holds the ledger against what is lost, if anything is.
+    fn weigh(&mut self, ledger: &Ledger, dir: &LogDir) -> Result<(), Failure> {
+        let lost: Vec<_> = self.lost().collect();
+        if lost.is_empty() || ledger.targets().is_empty() {
+            return Ok(());
+        }
+        let survey = if self.witness.knows_all_owners() {
+            let bindings = Bindings::read(dir)?;
+            Some(Survey::take(dir, ledger, &bindings)?)
+        } else {
+            None
+        };
+        self.evidence = Evidence::of(ledger, survey.as_ref(), &lost);
+        Ok(())
     }
 
     fn report(&self) -> Report {
@@ -188,7 +205,12 @@ impl Findings {
         damage.sort();
         let lost = |lost: SeqRange| {
             let around = self.witness.around(lost);
-            let targets = self.passed_by(lost);
+            let holders = self.evidence.holders(lost);
+            let delivered = !holders.is_empty();
+            let targets = match holders {
+                none if none.is_empty() => self.evidence.passed_by(lost),
+                holders => holders,
+            };
             LostReport {
                 from_seq: lost.from.0,
                 to_seq: lost.to.0,
@@ -197,6 +219,8 @@ impl Findings {
                 lamport_before: around.clock.1.map(|clock| clock.0),
                 recorded_after: around.at_us.0.map(time::utc),
                 recorded_before: around.at_us.1.map(time::utc),
+                delivered,
+                refused: self.evidence.refused(lost),
                 targets: targets.iter().map(ToString::to_string).collect(),
             }
         };

@@ -10,6 +10,7 @@ use crate::cli::time::Zone;
 use crate::log::read::{Damage, Reason};
 use crate::log::scan::SeqRange;
 use crate::log::segment::LogDir;
+use crate::target::TargetId;
 
 use super::Findings;
 use super::witness::Stranger;
@@ -62,7 +63,10 @@ impl Findings {
                 Line::fact("", "(copies what can be read)"),
             ]);
             if self.verdict.damage.iter().any(can_be_mended) {
-                lines.push(Line::fact("", "spec-kitty log repair --dry-run"));
+                lines.extend([
+                    Line::fact("", "spec-kitty log repair --dry-run"),
+                    Line::fact("", "(shows which files can be put in order)"),
+                ]);
             }
         }
         lines
@@ -119,22 +123,48 @@ impl Findings {
         }
         let mut lines = vec![Line::fact("Lost", what)];
         lines.extend(around.times(zone).map(|when| Line::fact("When", when)));
-        let known = if self.possibly_unacknowledged(lost) {
-            "perhaps never confirmed to the command that wrote it".to_owned()
-        } else {
-            let holder = self.holder(lost);
-            format!("the sender had gone past it: {holder} may have a copy")
-        };
-        lines.push(Line::fact("Known", known));
+        lines.push(Line::fact("Known", self.known(lost)));
         lines
     }
 
-    /// The server that the sender had gone past these records for.
-    fn holder(&self, lost: SeqRange) -> String {
-        match &self.account {
-            Some(account) if self.passed_by(lost) == [account.id()] => {
-                visible_line(&account.server)
+    /// Who may have a copy of lost records.
+    fn known(&self, lost: SeqRange) -> String {
+        let holders = self.evidence.holders(lost);
+        let refused = self.evidence.refused(lost);
+        let them = if lost.count() == 1 { "it" } else { "them" };
+        if !holders.is_empty() {
+            return format!("delivered before: {} has {them}", self.named(&holders));
+        }
+        if refused == lost.count() {
+            return format!("the server had refused {them}");
+        }
+        if refused > 0 {
+            return format!("the server had refused {refused} of them");
+        }
+        let passed = self.evidence.passed_by(lost);
+        if !passed.is_empty() {
+            let named = self.named(&passed);
+            return format!("the sender had gone past {them}: {named} may have a copy");
+        }
+        let known = match lost.count() {
+            _ if self.possibly_unacknowledged(lost) => {
+                "perhaps never confirmed to the command that wrote it"
             }
+            1 if self.remembered.by_mark == Some(lost.to) => {
+                "it was confirmed to the command that wrote it"
+            }
+            _ if self.remembered.by_mark == Some(lost.to) => {
+                "the last of them was confirmed to the command that wrote it"
+            }
+            _ => "a later record was confirmed; nothing says that it was delivered",
+        };
+        known.to_owned()
+    }
+
+    /// The server of these targets, where it is known by name.
+    fn named(&self, targets: &[TargetId]) -> String {
+        match &self.account {
+            Some(account) if targets == [account.id()] => visible_line(&account.server),
             _ => "the server".to_owned(),
         }
     }
@@ -148,11 +178,14 @@ impl Findings {
             let name = full::file_name(dir, ordinal);
             format!(" at the end of {name}, byte {}", grouped(offset.0))
         });
-        let text = format!(
-            "Note: {} of an unfinished write{}; never confirmed to any command.",
-            counted(bytes, "byte", "bytes"),
-            place.unwrap_or_default()
-        );
+        let bytes = counted(bytes, "byte", "bytes");
+        let place = place.unwrap_or_default();
+        // What is missing may be what these bytes were.
+        let text = if self.missing_end().is_none() {
+            format!("Note: {bytes} of an unfinished write{place}; never confirmed to any command.")
+        } else {
+            format!("Note: {bytes}{place} are no whole record.")
+        };
         Some(Line::Text(DIM, text))
     }
 }

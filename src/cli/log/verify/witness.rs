@@ -12,6 +12,7 @@ use crate::log::read::Item;
 use crate::log::scan::SeqRange;
 use crate::log::segment::LogDir;
 use crate::position::{Lamport, Offset, Ordinal, Seq};
+use crate::target::TargetId;
 
 /// This many are remembered one by one.
 const MOST: usize = 1024;
@@ -24,6 +25,8 @@ pub(super) struct Witness {
     strangers: Vec<Stranger>,
     strange: u64,
     newer: Option<(Ordinal, Offset, String)>,
+    /// Events whose owner another record may name.
+    unowned: u64,
 }
 
 /// A record next to a hole.
@@ -71,6 +74,9 @@ impl Witness {
                 if let Err(error) = Members::read(entry.json) {
                     self.wonder_at(item, error.to_string());
                 }
+                let has_team = entry.header.team.is_some_and(|team| team != "no-team");
+                let is_owned = has_team && entry.header.target != TargetId::SIGNED_OUT;
+                self.unowned += u64::from(!is_owned);
                 entry.recorded_at_us()
             }
             Some(Err(error)) => {
@@ -130,6 +136,12 @@ impl Witness {
         Some(Failure::newer(format!("{place}, byte {offset}: {why}")))
     }
 
+    /// Whether every event says itself whose it is, and can be understood: what
+    /// is lost may have been a record that says it of others.
+    pub(super) fn knows_all_owners(&self) -> bool {
+        self.unowned == 0 && self.strange == 0
+    }
+
     /// What lies on both sides of lost records.
     pub(super) fn around(&self, lost: SeqRange) -> Around {
         let holds = |hole: &&Hole| {
@@ -153,6 +165,7 @@ impl Around {
     pub(super) fn times(&self, zone: &Zone) -> Option<String> {
         let shown = |at_us: Option<i64>| at_us.map(|at_us| zone.second(at_us));
         match (shown(self.at_us.0), shown(self.at_us.1)) {
+            (Some(from), Some(to)) if from == to => Some(format!("at {from}")),
             (Some(from), Some(to)) => Some(format!("between {from} and {to}")),
             (Some(from), None) => Some(format!("after {from}")),
             (None, Some(to)) => Some(format!("before {to}")),

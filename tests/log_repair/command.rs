@@ -1,61 +1,16 @@
 //! `log repair`: a plan, a yes, and nothing that was there is gone.
 
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::panic,
-    clippy::indexing_slicing
-)]
-#![allow(unreachable_pub, missing_docs)]
-
-#[path = "support/mod.rs"]
-mod support;
-
 use std::collections::BTreeMap;
 use std::fs;
-use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::path::PathBuf;
 use std::time::Duration;
 
-use serde_json::{Value, json};
+use serde_json::json;
 use spec_kitty::cli::columns::size;
 use spec_kitty::state::State;
 
-use support::bench::{Bench, server};
-
-/// A home with a few small segments, everything delivered.
-fn bench() -> (Bench, support::FakeServer) {
-    let (server, _) = server(|_, _| None);
-    let bench = Bench::new();
-    fs::write(bench.home.config_file(), "[log]\nsegment_bytes = 4096\n").unwrap();
-    bench.sign_in(&server, "alice@example.com", Some("acme"));
-    bench.emit(&bench.project("widgets"), 20);
-    bench.sync();
-    (bench, server)
-}
-
-fn run(bench: &Bench, args: &[&str]) -> (Option<i32>, String, String) {
-    let output = Command::new(env!("CARGO_BIN_EXE_spec-kitty"))
-        .args(args)
-        .env("SPEC_KITTY_HOME", bench.home.root())
-        .env("TZ", "UTC")
-        .env_remove("SPEC_KITTY_YES")
-        .stdin(Stdio::null())
-        .output()
-        .unwrap();
-    let text = |bytes| String::from_utf8(bytes).unwrap();
-    (
-        output.status.code(),
-        text(output.stdout),
-        text(output.stderr),
-    )
-}
-
-fn json_of(bench: &Bench, args: &[&str]) -> Value {
-    let (code, stdout, stderr) = run(bench, args);
-    assert_eq!((code, stderr.as_str()), (Some(0), ""), "{stdout}");
-    serde_json::from_str(&stdout).unwrap()
-}
+use crate::support::bench::Bench;
+use crate::{delivered, flip, json_of, run, segment};
 
 /// Every file of the home and what is in it, but for the lock files.
 fn everything(bench: &Bench) -> BTreeMap<PathBuf, Vec<u8>> {
@@ -75,23 +30,13 @@ fn everything(bench: &Bench) -> BTreeMap<PathBuf, Vec<u8>> {
     all
 }
 
-fn segment(bench: &Bench, number: u64) -> PathBuf {
-    bench.home.log_dir().join(format!("{number:010}.seg"))
-}
-
 fn leftover(bench: &Bench) -> PathBuf {
     bench.home.log_dir().join(".0000000099.00000000.tmp")
 }
 
-fn flip(path: &Path, at: usize) {
-    let mut bytes = fs::read(path).unwrap();
-    bytes[at] ^= 1;
-    fs::write(path, bytes).unwrap();
-}
-
 #[test]
 fn a_home_in_order_needs_nothing_and_gets_nothing() {
-    let (bench, _server) = bench();
+    let (bench, _server) = delivered();
     let before = everything(&bench);
     assert_eq!(
         run(&bench, &["log", "repair"]),
@@ -110,7 +55,7 @@ fn a_home_in_order_needs_nothing_and_gets_nothing() {
 
 #[test]
 fn the_plan_is_shown_and_nothing_is_done_without_a_yes() {
-    let (bench, _server) = bench();
+    let (bench, _server) = delivered();
     fs::copy(segment(&bench, 2), bench.home.log_dir().join("2.seg")).unwrap();
     fs::write(leftover(&bench), "x").unwrap();
     flip(&bench.home.state_dir().join("delivery.view"), 40);
@@ -147,7 +92,7 @@ rebuild   state/delivery.view
 
 #[test]
 fn what_is_out_of_order_is_put_in_order_once_and_nothing_is_deleted() {
-    let (bench, _server) = bench();
+    let (bench, _server) = delivered();
     fs::copy(segment(&bench, 2), bench.home.log_dir().join("2.seg")).unwrap();
     fs::rename(segment(&bench, 3), segment(&bench, 50)).unwrap();
     fs::write(leftover(&bench), "x").unwrap();
@@ -196,7 +141,7 @@ fn what_is_out_of_order_is_put_in_order_once_and_nothing_is_deleted() {
 
 #[test]
 fn a_segment_is_never_written_into_and_what_stays_damaged_is_said() {
-    let (bench, _server) = bench();
+    let (bench, _server) = delivered();
     flip(&segment(&bench, 2), 1500);
     let before = everything(&bench);
     let (code, stdout, _) = run(&bench, &["log", "repair", "--yes"]);
@@ -213,7 +158,7 @@ fn a_segment_is_never_written_into_and_what_stays_damaged_is_said() {
 
 #[test]
 fn while_another_process_sends_the_state_is_left_alone() {
-    let (bench, _server) = bench();
+    let (bench, _server) = delivered();
     flip(&bench.home.state_dir().join("delivery.view"), 40);
     let state = State::at(bench.home.state_dir());
     let sender = state.sender_lock(Duration::ZERO).unwrap().unwrap();
@@ -229,7 +174,7 @@ fn while_another_process_sends_the_state_is_left_alone() {
 
 #[test]
 fn what_a_newer_version_wrote_is_left_alone() {
-    let (bench, _server) = bench();
+    let (bench, _server) = delivered();
     let path = segment(&bench, 1);
     let mut bytes = fs::read(&path).unwrap();
     for copy in [0, 512] {
