@@ -67,6 +67,18 @@ impl Plan {
         self.remove.is_empty()
     }
 
+    /// What of this plan was in `agreed` as well: whoever was asked about that one
+    /// may have taken a while to answer.
+    #[must_use]
+    pub fn within(mut self, agreed: &Self) -> Self {
+        let same = |one: &Removal, other: &Removal| {
+            (one.segment.ordinal, one.segment.id) == (other.segment.ordinal, other.segment.id)
+        };
+        let is_agreed = |removal: &Removal| agreed.remove.iter().any(|other| same(removal, other));
+        self.remove.retain(is_agreed);
+        self
+    }
+
     /// Whether only the question whose events they are ends it.
     pub(super) fn is_stopped_by_owners(&self) -> bool {
         match &self.stop.why {

@@ -15,6 +15,7 @@ mod limits;
 mod stays;
 #[path = "../support/mod.rs"]
 mod support;
+mod targets;
 
 use std::process::{Command, Stdio};
 

@@ -80,8 +80,7 @@ pub(super) fn run(args: &PruneArgs, session: &mut Session) -> Result<(), Failure
         },
         limit_bytes: config.max_bytes,
     };
-    let owners = Owners::read(&retention.dir, None)?.unwrap_or(Owners::AsRecorded);
-    let plan = retention.plan(&owners, None)?;
+    let mut plan = plan_of(&retention)?;
     let intent = Intent::of(args.dry_run, args.yes);
     if !session.out.json() {
         for line in lines(&plan, &retention) {
@@ -91,11 +90,12 @@ pub(super) fn run(args: &PruneArgs, session: &mut Session) -> Result<(), Failure
     if intent == Intent::Show || plan.is_empty() {
         return tell(session, &report(&plan, &Pruned::default(), intent));
     }
-    if intent == Intent::Ask
-        && ask::go_ahead(&mut session.out, "spec-kitty log prune --yes")? == Leave::Refused
-    {
-        session.out.note("Nothing was changed.");
-        return Ok(());
+    if intent == Intent::Ask {
+        if ask::go_ahead(&mut session.out, "spec-kitty log prune --yes")? == Leave::Refused {
+            session.out.note("Nothing was changed.");
+            return Ok(());
+        }
+        plan = plan_of(&retention)?.within(&plan);
     }
     let pruned = retention.carry_out(&plan, DEADLINE)?;
     if !session.out.json() {
@@ -106,6 +106,11 @@ pub(super) fn run(args: &PruneArgs, session: &mut Session) -> Result<(), Failure
     }
     tell(session, &report(&plan, &pruned, intent))?;
     pruned.failure.map_or(Ok(()), |failure| Err(failure.into()))
+}
+
+fn plan_of(retention: &Retention) -> Result<Plan, Failure> {
+    let owners = Owners::read(&retention.dir, None)?.unwrap_or(Owners::AsRecorded);
+    Ok(retention.plan(&owners, None)?)
 }
 
 fn tell(session: &mut Session, report: &Report) -> Result<(), Failure> {
