@@ -14,7 +14,7 @@ pub mod bench;
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
 
@@ -75,6 +75,10 @@ impl Reply {
 /// The server; stops when dropped.
 pub struct FakeServer {
     pub address: SocketAddr,
+    /// So many uploads are reset in the middle.
+    pub reset_uploads: Arc<AtomicUsize>,
+    /// Answers come byte by byte.
+    pub drips: Arc<AtomicBool>,
     requests: Arc<Mutex<Vec<Request>>>,
     stop: Arc<AtomicBool>,
     thread: Option<JoinHandle<()>>,
@@ -88,6 +92,9 @@ impl FakeServer {
         let requests = Arc::new(Mutex::new(Vec::new()));
         let stop = Arc::new(AtomicBool::new(false));
         let answer = Arc::new(Mutex::new(answer));
+        let reset_uploads = Arc::new(AtomicUsize::new(0));
+        let drips = Arc::new(AtomicBool::new(false));
+        let faults = (Arc::clone(&reset_uploads), Arc::clone(&drips));
         let thread = {
             let (requests, stop) = (Arc::clone(&requests), Arc::clone(&stop));
             std::thread::spawn(move || {
@@ -96,12 +103,14 @@ impl FakeServer {
                         return;
                     }
                     let Ok(stream) = stream else { continue };
-                    let _ = serve(stream, &requests, &answer);
+                    let _ = serve(stream, &requests, &answer, &faults);
                 }
             })
         };
         Self {
             address,
+            reset_uploads,
+            drips,
             requests,
             stop,
             thread: Some(thread),
@@ -138,15 +147,35 @@ fn serve<F: FnMut(&Request) -> Reply>(
     mut stream: TcpStream,
     requests: &Mutex<Vec<Request>>,
     answer: &Mutex<F>,
+    (reset_uploads, drips): &(Arc<AtomicUsize>, Arc<AtomicBool>),
 ) -> std::io::Result<()> {
+    let reset =
+        reset_uploads.fetch_update(Ordering::SeqCst, Ordering::SeqCst, |n| n.checked_sub(1));
+    if reset.is_ok() {
+        // Closing what was not read to its end resets the connection.
+        let mut some = [0; 200];
+        let _ = stream.read(&mut some)?;
+        return Ok(());
+    }
     let mut reader = BufReader::new(stream.try_clone()?);
     let Some(request) = read(&mut reader)? else {
         return Ok(());
     };
     requests.lock().unwrap().push(request.clone());
     let reply = (answer.lock().unwrap())(&request);
-    stream.write_all(&reply.0)?;
-    stream.flush()
+    let step = if drips.load(Ordering::SeqCst) {
+        1
+    } else {
+        usize::MAX
+    };
+    for some in reply.0.chunks(step) {
+        stream.write_all(some)?;
+        stream.flush()?;
+        if step == 1 {
+            std::thread::sleep(std::time::Duration::from_millis(1));
+        }
+    }
+    Ok(())
 }
 
 fn read(reader: &mut BufReader<TcpStream>) -> std::io::Result<Option<Request>> {

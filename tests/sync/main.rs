@@ -5,7 +5,8 @@
     clippy::unwrap_used,
     clippy::expect_used,
     clippy::panic,
-    clippy::indexing_slicing
+    clippy::indexing_slicing,
+    clippy::cast_possible_truncation
 )]
 
 mod answers;
@@ -16,6 +17,8 @@ mod daemon;
 mod ledger;
 mod recipients;
 mod refused;
+mod scenarios;
+mod soak;
 mod stalls;
 #[path = "../support/mod.rs"]
 mod support;
