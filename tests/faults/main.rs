@@ -14,6 +14,8 @@
 )]
 
 mod directories;
+#[cfg(target_os = "linux")]
+mod disks;
 #[path = "../support/faulty.rs"]
 mod faulty;
 mod locks;
