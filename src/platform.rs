@@ -13,8 +13,10 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 mod lock;
+mod network;
 
 pub use lock::{lock_exclusive, try_lock_exclusive, unlock};
+pub use network::network_file_system;
 
 /// Creates one private directory (mode 0700 where modes exist).
 ///

@@ -13,11 +13,12 @@ use crate::emitter::room::Room;
 use crate::home::Home;
 use crate::log::ambient::System;
 use crate::log::append::{
-    AppendError, Appended, Log, LogOptions, NodeIdentity, Outcome, Placed, Record,
+    AppendError, Appended, Log, LogOptions, NodeIdentity, Note, Outcome, Placed, Record,
 };
 use crate::log::header::{NodeId, Pressure};
 use crate::log::segment::LogDir;
 use crate::log::storage::Disk;
+use crate::platform;
 use crate::position::{Lamport, Lease, LeaseFloor};
 use crate::state::State;
 
@@ -123,6 +124,11 @@ pub(super) fn append(
         appended = once_more(&journal.log, records, appended, lease, timeout);
     }
     memory::keep(&state, &journal.log, &appended.outcomes);
+    let moved = |note: &Note| matches!(note, Note::NewNode { .. });
+    if journal.origin.is_some() || appended.notes.iter().any(moved) {
+        let kind = platform::network_file_system(journal.log.dir().path());
+        notes.extend(kind.map(|kind| EmitNote::Network { kind }));
+    }
     notes.extend(appended.notes.into_iter().map(EmitNote::Log));
     if appended.pressure == Pressure::High {
         notes.push(EmitNote::Pressure);

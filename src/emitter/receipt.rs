@@ -234,6 +234,12 @@ pub enum EmitNote {
     PruneStopped(PruneError),
     /// It cannot be said what could be taken away.
     Retention(RetentionError),
+    /// The home lies where locks and syncs may not hold; told when its log is
+    /// begun, or was moved there.
+    Network {
+        /// The kind of file system.
+        kind: &'static str,
+    },
 }
 
 impl EmitNote {
@@ -249,7 +255,7 @@ impl EmitNote {
                 | LogNote::NewNode { .. }
                 | LogNote::PutBack { .. },
             ) => true,
-            Self::Origin(_) => true,
+            Self::Origin(_) | Self::Network { .. } => true,
             Self::State(note) => note.needs_attention(),
             Self::Log(_) | Self::NoLease(_) => false,
             Self::Pruned { .. } | Self::PruneStopped(_) | Self::Retention(_) => false,
@@ -283,6 +289,20 @@ impl fmt::Display for EmitNote {
             Self::Log(LogNote::UnreadableHeader { ordinal }) => write!(
                 f,
                 "the header of segment {ordinal} cannot be read; went on in the next"
+            ),
+            Self::Log(LogNote::SlowLock { waited }) => write!(
+                f,
+                "waited {} ms for other processes that write to the event log",
+                waited.as_millis()
+            ),
+            Self::Log(LogNote::SlowSync { waited }) => write!(
+                f,
+                "the disk took {} ms to make the events durable",
+                waited.as_millis()
+            ),
+            Self::Network { kind } => write!(
+                f,
+                "this home lies on a network file system ({kind}): use it from one machine only, or set SPEC_KITTY_HOME to a local disk"
             ),
             Self::State(note) => note.fmt(f),
             Self::NoLease(error) => {

@@ -14,7 +14,7 @@
 use std::collections::BTreeSet;
 use std::io;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 pub use crate::log::outcome::{AppendError, Appended, Note, Outcome, Placed};
 pub use crate::log::record::{Record, Refused, Stamp, Tick};
@@ -22,6 +22,7 @@ pub use crate::log::record::{Record, Refused, Stamp, Tick};
 use crate::log::ambient::Ambient;
 use crate::log::fill::Fill;
 use crate::log::header::{Header, HeaderRead, NodeId};
+use crate::log::outcome::SLOW;
 use crate::log::segment::{Access, LogDir};
 use crate::log::storage::Held;
 use crate::log::tail::{self, Ending};
@@ -201,16 +202,26 @@ impl Log {
         lease: Option<Lease>,
         deadline: Duration,
     ) -> Appended {
+        let started = Instant::now();
         let held = match self.lock(deadline) {
             Ok(held) => held,
             Err(failure) => return Appended::failed(records.len(), failure),
         };
+        let waited = started.elapsed();
         self.dir.forget_names();
         let mut writer = Writer::new(self, held, lease, records.len());
         let failure = writer.write(records).err();
         let (mut appended, unsynced) = writer.finish(failure);
+        if waited >= SLOW {
+            appended.notes.push(Note::SlowLock { waited });
+        }
         if let Some(unsynced) = unsynced {
+            let started = Instant::now();
             self.sync(&mut appended, unsynced);
+            let waited = started.elapsed();
+            if waited >= SLOW {
+                appended.notes.push(Note::SlowSync { waited });
+            }
         }
         appended
     }

@@ -64,7 +64,20 @@ pub enum Note {
         /// The segment.
         ordinal: Ordinal,
     },
+    /// Other processes held the writer lock for a second or longer.
+    SlowLock {
+        /// How long.
+        waited: Duration,
+    },
+    /// The disk took a second or longer to make the records durable.
+    SlowSync {
+        /// How long.
+        waited: Duration,
+    },
 }
+
+/// From how long on a wait is told of: a healthy disk takes a hundredth of it.
+pub(super) const SLOW: Duration = Duration::from_secs(1);
 
 /// What an append did.
 #[derive(Debug)]

@@ -2,15 +2,16 @@
 
 use std::fs;
 use std::sync::{Arc, Mutex};
+use std::thread;
 use std::time::{Duration, Instant};
 
-use spec_kitty::log::append::{AppendError, Outcome};
+use spec_kitty::log::append::{AppendError, Note, Outcome};
 use spec_kitty::log::read::Step;
 use spec_kitty::log::reader::Reader;
 use spec_kitty::log::storage::{Disk, Storage};
 use spec_kitty::position::Seq;
 
-use crate::faulty::Fault;
+use crate::faulty::{Call, Fault};
 use crate::{DEADLINE, Home, append};
 
 #[test]
@@ -56,6 +57,26 @@ fn abandoned_waiters_give_the_lock_back() {
     assert!(left.is_some(), "and stays free");
     drop(left);
     home.expect_sound();
+}
+
+/// Whoever wonders why a command took long finds it in its notes.
+#[test]
+fn a_lock_or_a_sync_that_takes_a_second_is_told_of() {
+    let mut home = Home::in_memory();
+    let log = home.process();
+    let quick = home.confirm(&log, &["quick"]);
+    assert!(quick.notes.is_empty());
+    for call in [Call::Lock, Call::Sync] {
+        let wait = || thread::sleep(Duration::from_millis(1_001));
+        home.faulty.next(call, Fault::After(Box::new(wait)));
+        let slow = home.confirm(&log, &["slow"]);
+        let told = match (call, &slow.notes[..]) {
+            (Call::Lock, [Note::SlowLock { waited }]) => *waited,
+            (Call::Sync, [Note::SlowSync { waited }]) => *waited,
+            other => panic!("{other:?}"),
+        };
+        assert!(told > Duration::from_secs(1));
+    }
 }
 
 /// Somebody deletes the lock file while it is held, and another process comes

@@ -10,6 +10,7 @@ use crate::cli::time::Zone;
 use crate::log::read::{Damage, Reason};
 use crate::log::scan::SeqRange;
 use crate::log::segment::LogDir;
+use crate::platform;
 use crate::target::TargetId;
 
 use super::Findings;
@@ -55,6 +56,12 @@ impl Findings {
             lines.extend(self.lost_lines(missing, zone));
         }
         lines.extend(self.torn(dir));
+        lines.extend(platform::network_file_system(dir.path()).map(|kind| {
+            let text = format!(
+                "Note: the log lies on a network file system ({kind}); see docs/platforms.md."
+            );
+            Line::Text(DIM, text)
+        }));
         if !self.is_ok() {
             lines.extend([
                 Line::Empty,
