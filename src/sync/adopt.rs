@@ -2,9 +2,9 @@
 //!
 //! What was recorded while nobody was signed in belongs to nobody until
 //! somebody signs in; then it is theirs, and a control frame says so for good.
-//! The same frame, for the same account, follows events that were recorded
-//! before the account had a team. Both are always written together, so that no
-//! event can come to lie before a cursor that has passed it.
+//! The same frame follows events that were recorded before the account had a
+//! team, or imported for it: one frame for all, so that no event can come to lie
+//! before a cursor that has passed it.
 
 use thiserror::Error;
 
@@ -83,26 +83,12 @@ pub fn adopt(log: &Log, account: &Account) -> Result<Vec<Adopted>, AdoptError> {
     if adopted.is_empty() {
         return Ok(adopted);
     }
-    let to = account.target();
-    let mut frames = vec![Control::Bind {
+    let mut frame = Control::Bind {
         from: TargetId::SIGNED_OUT,
-        to: to.clone(),
-    }];
-    frames.push(Control::Bind {
-        from: to.stand_in(),
-        to: to.clone(),
-    });
-    if to.team.is_some() {
-        frames.push(Control::Bind {
-            from: to.without_team().id(),
-            to,
-        });
-    }
-    let mut records: Vec<&mut dyn Record> = frames
-        .iter_mut()
-        .map(|frame| frame as &mut dyn Record)
-        .collect();
-    match log.append(&mut records, None, APPEND_DEADLINE).failure {
+        to: account.target(),
+    };
+    let records: &mut [&mut dyn Record] = &mut [&mut frame];
+    match log.append(records, None, APPEND_DEADLINE).failure {
         None => Ok(adopted),
         Some(failure) => Err(failure.into()),
     }

@@ -12,7 +12,9 @@
 //!
 //! * *bind*: every event before this frame that was recorded for `from` (all
 //!   zero: signed out) and was not bound before belongs to that target from now
-//!   on, for good.
+//!   on, for good. With *from* all zero the same is said of events that were
+//!   recorded for the account before it had the team, or imported for it where
+//!   only the name of its queue was known.
 //! * *drop*: a person gave up sending this event, which lies before this frame,
 //!   to that target.
 //! * *add_target*: the events of the same team that belong to others are for

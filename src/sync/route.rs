@@ -102,15 +102,7 @@ impl Bindings {
     /// believed, and only what lies before it can be dropped.
     pub(crate) fn note(&mut self, at: Seq, body: &[u8]) {
         match Control::decode(body) {
-            Some(Control::Bind { from, to })
-                if from == TargetId::SIGNED_OUT
-                    || from == to.without_team().id()
-                    || from == to.stand_in() =>
-            {
-                if let Err(place) = self.binds.binary_search_by_key(&at, |(at, ..)| *at) {
-                    self.binds.insert(place, (at, from, to));
-                }
-            }
+            Some(Control::Bind { from, to }) => self.note_bind(at, from, to),
             Some(Control::Drop { target, seq, event }) if seq < at => {
                 self.dropped.insert((target, seq), event);
             }
@@ -123,6 +115,24 @@ impl Bindings {
             }
             Some(Control::RemoveTarget { target }) => self.note_other(at, target, None),
             _ => {}
+        }
+    }
+
+    /// One frame speaks of what was signed out, of what had no team, and of what
+    /// was imported for the account, so that none can come without the others:
+    /// an event that got its owner later could lie before a cursor.
+    fn note_bind(&mut self, at: Seq, from: TargetId, to: Target) {
+        let same_account = [to.without_team().id(), to.stand_in()];
+        let froms = match from {
+            TargetId::SIGNED_OUT => [&[from], same_account.as_slice()].concat(),
+            from if same_account.contains(&from) => vec![from],
+            _ => return,
+        };
+        for from in froms {
+            let bind = (at, from, to.clone());
+            if let Err(place) = self.binds.binary_search(&bind) {
+                self.binds.insert(place, bind);
+            }
         }
     }
 
@@ -340,6 +350,24 @@ mod tests {
             let route = bindings.route(Seq(seq), &header(recorded_for, Some("p")));
             assert!(matches!(route, Route::Stream { target, .. } if target == alice.id()));
         }
+    }
+
+    /// They were several frames once. Of several, one can be lost: torn, in
+    /// another segment, rotten. Then its events got their owner at the next
+    /// sign-in, when the cursor of adopted events had passed them, and counted
+    /// as delivered without ever being sent.
+    #[test]
+    fn one_frame_binds_all_that_a_sign_in_gives_to_an_account() {
+        let alice = Target::new("https://a.org", "alice", Some("acme"));
+        let bindings = bound(10, TargetId::SIGNED_OUT, &alice);
+        let teamless = alice.without_team().id();
+        for recorded_for in [TargetId::SIGNED_OUT, teamless, alice.stand_in()] {
+            let route = bindings.route(Seq(5), &header(recorded_for, Some("p")));
+            assert!(matches!(route, Route::Stream { target, .. } if target == alice.id()));
+        }
+        let bob = Target::new("https://a.org", "bob", Some("acme"));
+        let route = bindings.route(Seq(5), &header(bob.without_team().id(), Some("p")));
+        assert!(matches!(route, Route::Stream { target, .. } if target != alice.id()));
     }
 
     #[test]
