@@ -110,7 +110,11 @@ impl Survey {
         let mut reader = Reader::new(dir.clone(), Seq(1));
         loop {
             match reader.step()? {
-                Step::Idle => return Ok(survey),
+                Step::Idle => {
+                    // Without any event, where the next one would be.
+                    survey.first.get_or_insert(reader.next_seq());
+                    return Ok(survey);
+                }
                 Step::Damage(_) => survey.damage = survey.damage.saturating_add(1),
                 Step::Frame(item) => {
                     survey.first.get_or_insert(item.seq);
