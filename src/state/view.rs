@@ -112,11 +112,15 @@ pub(super) fn read(files: &dyn Files, path: &Path) -> Result<Option<Ledger>, Vie
     }
 }
 
-/// Makes the view in `state_dir` durable, whoever wrote it: what is found there
-/// after a power cut is what was read now, or newer.
+/// Makes the view in `state_dir` durable, whoever wrote it, and the way to it,
+/// whoever made that: what is found there after a power cut is what was read
+/// now, or newer.
 pub(super) fn settle(files: &dyn Files, state_dir: &Path) -> Result<(), ViewError> {
     let path = path_in(state_dir);
-    let synced = files.sync(&path).and_then(|()| files.sync_dir(state_dir));
+    let mut dirs = [Some(state_dir), state_dir.parent()].into_iter().flatten();
+    let synced = files
+        .sync(&path)
+        .and_then(|()| dirs.try_for_each(|dir| files.sync_dir(dir)));
     match synced {
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
         Err(source) => Err(ViewError::Io {
