@@ -19,6 +19,8 @@ pub struct Inode {
     pub cache: Vec<u8>,
     durable: Vec<u8>,
     dirty: BTreeSet<usize>,
+    /// Who wrote what is dirty.
+    writers: BTreeSet<usize>,
     /// Grows with each failed sync; every descriptor that was open then hears
     /// of it once, one that is opened later does not.
     pub errors: u64,
@@ -128,7 +130,7 @@ impl Disk {
     }
 
     /// Writes as much of `bytes` as there is room for.
-    pub fn write(&mut self, id: u64, bytes: &[u8], offset: usize) -> usize {
+    pub fn write(&mut self, id: u64, bytes: &[u8], offset: usize, writer: usize) -> usize {
         let count = usize::try_from(self.room)
             .unwrap_or(usize::MAX)
             .min(bytes.len());
@@ -141,6 +143,7 @@ impl Disk {
         inode.cache[offset..end].copy_from_slice(&bytes[..count]);
         if count > 0 {
             inode.dirty.extend(offset / SECTOR..=(end - 1) / SECTOR);
+            inode.writers.insert(writer);
         }
         count
     }
@@ -148,14 +151,17 @@ impl Disk {
     pub fn sync(&mut self, id: u64) {
         let inode = self.inodes.get_mut(&id).unwrap();
         let dirty = std::mem::take(&mut inode.dirty);
+        inode.writers.clear();
         inode.durable.resize(inode.cache.len(), 0);
         inode.keep(dirty);
     }
 
     /// A sync that fails: some of what was dirty is lost, all of it counts as
-    /// clean from now on, and the cache still shows it.
-    pub fn fail_sync(&mut self, id: u64, rng: &mut Rng) {
+    /// clean from now on, and the cache still shows it. Says whether pages of
+    /// others than `caller` were among it.
+    pub fn fail_sync(&mut self, id: u64, caller: usize, rng: &mut Rng) -> bool {
         let inode = self.inodes.get_mut(&id).unwrap();
+        let writers = std::mem::take(&mut inode.writers);
         let dirty = std::mem::take(&mut inode.dirty);
         inode.errors += 1;
         let kept: BTreeSet<usize> = dirty.into_iter().filter(|_| rng.chance(1, 2)).collect();
@@ -163,6 +169,29 @@ impl Disk {
             inode.durable.resize(inode.cache.len(), 0);
         }
         inode.keep(kept);
+        writers.iter().any(|writer| *writer != caller)
+    }
+
+    /// Puts a file where it is durable at once: a backup that was restored.
+    pub fn restore(&mut self, path: &Path, bytes: &[u8]) {
+        let Some(id) = self.lookup(path).or_else(|| self.create(path)) else {
+            return;
+        };
+        let inode = self.inodes.get_mut(&id).unwrap();
+        *inode = Inode {
+            cache: bytes.to_vec(),
+            durable: bytes.to_vec(),
+            errors: inode.errors,
+            ..Inode::default()
+        };
+        self.sync_dir(path.parent().unwrap());
+    }
+
+    /// Removes a directory with all that is in it, durably.
+    pub fn remove_tree(&mut self, path: &Path) {
+        self.dirs.retain(|dir, _| !dir.starts_with(path));
+        self.remove(path);
+        self.sync_dir(path.parent().unwrap());
     }
 
     pub fn sync_dir(&mut self, path: &Path) {
@@ -246,6 +275,7 @@ impl Inode {
 
     fn lose_power(&mut self, rng: &mut Rng) {
         let dirty = std::mem::take(&mut self.dirty);
+        self.writers.clear();
         let (old, new) = (self.durable.len(), self.cache.len());
         let length = match rng.below(4) {
             _ if new <= old => old,

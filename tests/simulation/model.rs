@@ -1,21 +1,23 @@
-//! One run: epochs of work between power cuts, and what must hold after each.
+//! One run: epochs of work between power cuts, and a peaceful end.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
-use std::path::Path;
-use std::sync::Arc;
+use std::path::{Path, PathBuf};
 use std::thread;
 
-use spec_kitty::log::frame::Kind;
-use spec_kitty::log::read::{Damage, Step, Unfinished};
-use spec_kitty::log::reader::Reader;
-use spec_kitty::position::Seq;
+use spec_kitty::log::header::HEADER_BYTES;
 
+use crate::cast::{ALICE_ALONE, Who};
+use crate::coverage::{Coverage, Situation};
 use crate::disk::Disk;
-use crate::plant::Bug;
-use crate::process::{self, LOG, Seen, Sizes};
-use crate::rng::Rng;
-use crate::world::{Faults, Process, World};
+use crate::judge::Memory;
+use crate::plant::{self, Bug};
+use crate::process::{Part, Role, Seen, Sizes};
+use crate::rng::{Rng, mix};
+use crate::server::Server;
+use crate::storage::segments;
+use crate::store::{Content, SimStore};
+use crate::world::{Danger, Faults, Lasting, Plan, Process, STATE, Stage, World, view_path};
 
 /// A promise that did not hold.
 #[derive(Debug)]
@@ -28,52 +30,32 @@ pub struct Violation {
 impl fmt::Display for Violation {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(f, "seed {}: {}", self.seed, self.what)?;
-        let whole = std::env::var_os("SPEC_KITTY_SEED").is_some();
-        let skip = if whole {
-            0
-        } else {
-            self.trace.len().saturating_sub(40)
-        };
-        self.trace
-            .iter()
-            .skip(skip)
-            .try_for_each(|line| writeln!(f, "  {line}"))
+        let mut looks = 0;
+        for line in &self.trace {
+            if is_a_look(line) {
+                looks += 1;
+                continue;
+            }
+            if looks > 0 {
+                writeln!(f, "     ({looks} looks)")?;
+            }
+            looks = 0;
+            writeln!(f, "  {line}")?;
+        }
+        Ok(())
     }
 }
 
-/// What was done, over many runs.
-#[derive(Clone, Copy, Debug, Default)]
-pub struct Totals {
-    pub operations: u64,
-    pub epochs: u64,
-    pub recorded: u64,
-    pub unknown: u64,
-    pub shipped: u64,
-}
-
-impl Totals {
-    pub fn add(&mut self, other: Self) {
-        self.operations += other.operations;
-        self.epochs += other.epochs;
-        self.recorded += other.recorded;
-        self.unknown += other.unknown;
-        self.shipped += other.shipped;
-    }
-}
-
-impl fmt::Display for Totals {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(
-            f,
-            "{} epochs, {} file operations, {} recorded, {} unknown, {} shipped",
-            self.epochs, self.operations, self.recorded, self.unknown, self.shipped
-        )
-    }
+/// Whether the line tells only of reading that worked.
+fn is_a_look(line: &str) -> bool {
+    let op = line.split(' ').nth(1);
+    let looks = matches!(op, Some("List" | "Open" | "Size" | "Read"));
+    looks && line.starts_with('p') && !line.ends_with('†')
 }
 
 /// What kind of trouble a run has, besides kills and power cuts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Weather {
+pub enum Weather {
     /// Calls that were made succeed.
     Fair,
     /// Writes and other calls fail, the disk runs full.
@@ -84,43 +66,54 @@ enum Weather {
     Rot,
 }
 
-/// A record that was confirmed.
-#[derive(Clone, Copy, Debug)]
-struct Promise {
-    seq: u64,
+/// What is left out of a run: a failure that stays without it is told without it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Trim {
+    pub epochs: BTreeSet<u64>,
+    pub parts: BTreeSet<(u64, usize)>,
+    pub power_cuts: BTreeSet<u64>,
+    /// After how many operations of an epoch the power goes, instead.
+    pub power_after: BTreeMap<u64, u64>,
+    pub kills: BTreeSet<(u64, usize)>,
+    pub accidents: BTreeSet<u64>,
+    pub faults: BTreeSet<u64>,
+    /// Emitters that make one call only.
+    pub calls: BTreeSet<(u64, usize)>,
 }
 
 /// One run of the simulator.
 pub struct Run {
-    seed: u64,
+    pub seed: u64,
     bug: Option<Bug>,
-    rng: Rng,
-    disk: Disk,
+    trim: Trim,
+    traced: bool,
     weather: Weather,
     sizes: Sizes,
-    next_token: u64,
-    promised: BTreeMap<u64, Promise>,
-    attempted: BTreeSet<u64>,
-    never: BTreeSet<u64>,
-    /// What the server holds.
-    server: BTreeMap<u64, u64>,
-    /// Where the sender's cursor is, as far as it is durable.
-    cursor: u64,
-    issued: BTreeMap<(String, u64), u64>,
+    first_token: u64,
+    lasting: Lasting,
+    pub memory: Memory,
     trace: Vec<String>,
-    totals: Totals,
     digest: u64,
+    /// How many epochs in a row somebody died in recovery.
+    deaths_in_recovery: u32,
+    died_pruning: bool,
+    /// The segment in which a bit rotted last.
+    rotten: Option<PathBuf>,
+    /// What a backup holds: the store, and the view.
+    backup: Option<(Content, Option<Vec<u8>>)>,
+    pub epochs: u64,
 }
 
-/// What a reader finds after everything has stopped.
-#[derive(Debug, Default)]
-struct Found {
-    frames: Vec<(u64, u64, u64, Kind, String)>,
-    damage: Vec<Damage>,
-}
+/// The numbers that one process of an epoch may give to its records.
+const TOKENS: u64 = 1000;
 
 impl Run {
     pub fn new(seed: u64, bug: Option<Bug>) -> Self {
+        Self::trimmed(seed, bug, Trim::default(), false)
+    }
+
+    /// The same without what `trim` names, and with a trace if wanted.
+    pub fn trimmed(seed: u64, bug: Option<Bug>, trim: Trim, traced: bool) -> Self {
         let mut rng = Rng::new(seed);
         let weather = match rng.below(4) {
             0 => Weather::Fair,
@@ -130,32 +123,41 @@ impl Run {
         };
         let frames = rng.below(12) + 2;
         let sizes = Sizes {
-            segment_bytes: 1200 + rng.below(4000),
+            segment_bytes: 1500 + rng.below(5000),
             segment_frames: frames,
             lease_ticks: frames + rng.below(8),
+        };
+        let lasting = Lasting {
+            disk: Disk::new(),
+            store: SimStore::default(),
+            servers: [Server::default(), Server::default()],
+            now_us: i64::try_from(seed % 1000).unwrap(),
+            pruned: BTreeMap::new(),
+            pruned_binds: Vec::new(),
+            coverage: Coverage::of_one_run(),
         };
         Self {
             seed,
             bug,
-            rng,
-            disk: Disk::new(),
+            trim,
+            traced,
             weather,
             sizes,
-            next_token: 0,
-            promised: BTreeMap::new(),
-            attempted: BTreeSet::new(),
-            never: BTreeSet::new(),
-            server: BTreeMap::new(),
-            cursor: 0,
-            issued: BTreeMap::new(),
+            first_token: if rng.chance(1, 3) { ALICE_ALONE } else { 0 },
+            lasting,
+            memory: Memory::default(),
             trace: Vec::new(),
-            totals: Totals::default(),
             digest: 0,
+            deaths_in_recovery: 0,
+            died_pruning: false,
+            rotten: None,
+            backup: None,
+            epochs: rng.below(4) + 1,
         }
     }
 
-    pub fn totals(&self) -> Totals {
-        self.totals
+    pub fn coverage(&self) -> &Coverage {
+        &self.lasting.coverage
     }
 
     pub fn digest(&self) -> u64 {
@@ -163,137 +165,359 @@ impl Run {
     }
 
     pub fn go(&mut self) -> Result<(), Violation> {
-        for _ in 0..self.rng.below(4) + 1 {
-            self.epoch()?;
-            self.between();
+        for number in 0..self.epochs {
+            if !self.trim.epochs.contains(&number) {
+                self.epoch(number)?;
+            }
+            if !self.trim.accidents.contains(&number) {
+                self.accident(number);
+            }
         }
-        // At the end everything must be readable, and writable again.
+        // At the end everything must be readable, writable, and delivered.
         self.weather = Weather::Fair;
-        self.epoch()
+        self.last_epochs()
     }
 
-    fn faults(&mut self) -> Faults {
-        match self.weather {
+    fn rng(&self, number: u64, purpose: u64) -> Rng {
+        Rng::new(mix(self.seed ^ mix(number << 8 | purpose)))
+    }
+
+    fn faults(&self, rng: &mut Rng) -> Faults {
+        let bad_server = if rng.chance(1, 3) { 0 } else { rng.below(60) };
+        let faults = match self.weather {
             Weather::Fair | Weather::Rot => Faults::default(),
             Weather::Rough => Faults {
-                failed_write: self.rng.below(40),
-                short_write: self.rng.below(40),
-                failed_other: self.rng.below(20),
-                failed_sync: 0,
+                failed_write: rng.below(40),
+                short_write: rng.below(40),
+                failed_other: rng.below(20),
+                ..Faults::default()
             },
             Weather::Foul => Faults {
-                failed_write: self.rng.below(20),
-                short_write: self.rng.below(20),
-                failed_other: self.rng.below(10),
-                failed_sync: self.rng.below(150),
+                failed_write: rng.below(20),
+                short_write: rng.below(20),
+                failed_other: rng.below(10),
+                failed_sync: rng.below(150),
+                ..Faults::default()
             },
+        };
+        Faults {
+            bad_server,
+            ..faults
         }
+    }
+
+    fn cast(&self, rng: &mut Rng) -> Vec<Role> {
+        let mut roles = vec![Role::Emitter; usize::try_from(rng.below(3) + 1).unwrap()];
+        let anybody = [Who::Alice, Who::Bob, Who::AliceWithoutTeam];
+        if rng.chance(1, 3) {
+            roles.push(Role::Follower);
+        }
+        if rng.chance(1, 3) {
+            roles.push(Role::SignsIn(
+                anybody[usize::try_from(rng.below(3)).unwrap()],
+            ));
+        }
+        for who in [Who::Alice, Who::Bob] {
+            if rng.chance(2, 5) {
+                roles.push(Role::Sender(who));
+            }
+        }
+        if rng.chance(2, 5) {
+            roles.push(Role::Pruner);
+        }
+        if rng.chance(1, 12) {
+            roles.push(Role::Vandal);
+        }
+        roles
     }
 
     /// Processes work until they end, are killed, or the power goes.
-    fn epoch(&mut self) -> Result<(), Violation> {
-        self.totals.epochs += 1;
-        let emitters = usize::try_from(self.rng.below(3) + 1).unwrap();
-        let (follower, sender) = (self.rng.chance(1, 2), self.rng.chance(2, 3));
-        let processes = emitters + usize::from(follower) + usize::from(sender);
-        let power = if self.rng.chance(1, 2) {
-            self.rng.below(120) + 1
-        } else {
-            u64::MAX
+    fn epoch(&mut self, number: u64) -> Result<(), Violation> {
+        let mut rng = self.rng(number, 1);
+        let recovery_due = self.recovery_is_due();
+        let roles = self.cast(&mut rng);
+        let hasty = recovery_due && rng.chance(3, 4);
+        let soon = if hasty { 24 } else { 300 };
+        let mut power_left = u64::MAX;
+        if hasty || rng.chance(1, 4) {
+            power_left = rng.below(soon) + 1;
+        }
+        let mut danger = Danger {
+            power: rng.chance(1, 2),
+            processes: (0..roles.len()).filter(|_| rng.chance(1, 2)).collect(),
         };
-        let lives: Vec<u64> = (0..processes)
-            .map(|_| {
-                if self.rng.chance(1, 3) {
-                    self.rng.below(60) + 1
-                } else {
-                    u64::MAX
-                }
-            })
-            .collect();
-        let rough = self.weather == Weather::Rough && self.rng.chance(1, 4);
-        self.disk.room = if rough {
-            self.rng.below(4000)
-        } else {
-            u64::MAX
+        let mut life_left = Vec::new();
+        for process in 0..roles.len() {
+            let mut life = u64::MAX;
+            if rng.chance(1, 6) {
+                life = rng.below(soon) + 1;
+            }
+            if self.trim.kills.contains(&(number, process)) {
+                danger.processes.remove(&process);
+                life = u64::MAX;
+            }
+            life_left.push(life);
+        }
+        let room = rng.below(5000);
+        let full = self.weather == Weather::Rough && rng.chance(1, 4);
+        let mut faults = self.faults(&mut rng);
+        self.lasting.disk.room = if full { room } else { u64::MAX };
+        if self.trim.faults.contains(&number) {
+            faults = Faults::default();
+            self.lasting.disk.room = u64::MAX;
+        }
+        if self.trim.power_cuts.contains(&number) {
+            power_left = u64::MAX;
+            danger.power = false;
+        }
+        if let Some(sooner) = self.trim.power_after.get(&number) {
+            power_left = *sooner;
+        }
+        let plan = Plan {
+            seed: rng.next(),
+            faults,
+            power_left,
+            life_left,
+            danger,
+            bug: self.bug,
+            recovery_due,
+            traced: self.traced,
         };
-        let faults = self.faults();
-        let seeds: Vec<u64> = (0..processes).map(|_| self.rng.next()).collect();
-        let world_seed = self.rng.next();
-        let disk = std::mem::replace(&mut self.disk, Disk::new());
-        let world = World::new(disk, world_seed, faults, power, lives, self.bug);
-        let jobs: Vec<_> = seeds
+        let parts = self.parts(number, &roles, &mut rng);
+        self.play(number, plan, &parts)
+    }
+
+    fn parts(&self, number: u64, roles: &[Role], rng: &mut Rng) -> Vec<Option<Part>> {
+        let parts = roles.iter().enumerate().map(|(process, role)| {
+            let part = Part {
+                role: *role,
+                is_short: self.trim.calls.contains(&(number, process)),
+                seed: rng.next(),
+                sizes: self.sizes,
+                first_token: self.first_token + (number * 16 + process as u64) * TOKENS,
+            };
+            (!self.trim.parts.contains(&(number, process))).then_some(part)
+        });
+        parts.collect()
+    }
+
+    fn play(&mut self, number: u64, plan: Plan, parts: &[Option<Part>]) -> Result<(), Violation> {
+        self.lasting.coverage.epochs += 1;
+        if self.traced {
+            let roles: Vec<_> = parts.iter().flatten().map(|part| part.role).collect();
+            let weather = self.weather;
+            self.trace
+                .push(format!("-- epoch {number}, {weather:?}: {roles:?}"));
+        }
+        let pruned_before = self.lasting.coverage.of(Situation::Prune);
+        let world = World::new(self.take_lasting(), plan);
+        let handles: Vec<_> = parts
             .iter()
             .enumerate()
-            .map(|(number, seed)| {
-                let process = Process {
-                    world: Arc::clone(&world),
-                    number,
-                };
-                let (seed, sizes, bug, cursor) = (*seed, self.sizes, self.bug, self.cursor);
-                let first_token = self.next_token + 1000 * number as u64;
-                let is_follower = follower && number == emitters;
-                move || {
+            .map(|(number, part)| {
+                let (process, part) = (Process::new(&world, number), *part);
+                thread::spawn(move || {
                     process.world.scheduler().start(number);
-                    let seen = if number < emitters {
-                        process::emit(&process, seed, sizes, first_token)
-                    } else if is_follower {
-                        process::follow(&process, seed)
-                    } else {
-                        process::send(&process, seed, cursor, bug)
-                    };
+                    let seen = part.map(|part| part.play(&process));
                     process.world.scheduler().finish(number);
-                    seen
-                }
+                    seen.unwrap_or_default()
+                })
             })
             .collect();
-        let handles: Vec<_> = jobs.into_iter().map(thread::spawn).collect();
         let seen: Vec<Vec<Seen>> = handles
             .into_iter()
             .map(|handle| handle.join().expect("no process panics"))
             .collect();
-        self.next_token += 1000 * processes as u64;
         let mut machine = world.into_machine();
-        self.totals.operations += machine.operations;
-        self.trace.push(format!(
-            "-- epoch {}, {:?}",
-            self.totals.epochs, self.weather
-        ));
-        self.trace.append(&mut machine.trace);
-        for line in &self.trace {
-            self.digest = line.bytes().fold(self.digest, |sum, byte| {
-                sum.wrapping_mul(1_099_511_628_211)
-                    .wrapping_add(u64::from(byte))
-            });
-        }
+        self.trace
+            .append(&mut machine.trace.take().unwrap_or_default());
+        self.digest = mix(self.digest ^ machine.digest);
+        let (power_is_on, recovery) = (machine.power_is_on(), machine.recovery);
+        self.lasting = machine.lasting;
+        self.lasting.coverage.operations += machine.operations;
         if let Some(what) = machine.violation.take() {
             return Err(self.violation(what));
         }
-        let power_is_on = machine.power_is_on();
-        self.disk = machine.disk;
-        self.note(&seen)?;
+        self.count_deaths(recovery.died_in_it, pruned_before);
+        self.memory.foul |= self.lasting.coverage.foul;
+        let noted = self.memory.note(&seen, &mut self.lasting.coverage);
+        noted.map_err(|what| self.violation(what))?;
         if !power_is_on {
-            let mut rng = self.rng.clone();
-            self.disk.power_cut(&mut rng);
-            self.rng = rng;
-            self.trace.push("-- the power is gone".into());
+            let mut rng = self.rng(number, 2);
+            self.lasting.disk.power_cut(&mut rng);
+            self.lasting.store.power_cut(&mut rng);
+            self.lasting.coverage.saw(Situation::PowerCut);
+            self.tell("-- the power is gone");
         }
-        let found = self.look();
-        self.judge(&found)
+        let judged = self.memory.judge(&self.lasting);
+        judged.map_err(|what| self.violation(what))
+    }
+
+    fn count_deaths(&mut self, died_in_recovery: bool, pruned_before: u64) {
+        let coverage = &mut self.lasting.coverage;
+        self.deaths_in_recovery = if died_in_recovery {
+            self.deaths_in_recovery + 1
+        } else {
+            0
+        };
+        if self.deaths_in_recovery > 0 {
+            coverage.saw(Situation::DeathInRecovery);
+        }
+        if self.deaths_in_recovery > 1 {
+            coverage.saw(Situation::DeathInSecondRecovery);
+        }
+        if self.died_pruning && coverage.of(Situation::Prune) > pruned_before {
+            coverage.saw(Situation::PruneContinued);
+        }
+        self.died_pruning |= coverage.deaths_while(Stage::Pruning) > 0;
+    }
+
+    /// Peace: everybody signs in, and what can be delivered is.
+    fn last_epochs(&mut self) -> Result<(), Violation> {
+        self.lasting.disk.room = u64::MAX;
+        // No server asks to wait longer than a day.
+        self.lasting.now_us += 25 * 3600 * 1_000_000;
+        let last = [vec![Role::EndsInPeace], vec![Role::Pruner]];
+        let steps = if self.seed.is_multiple_of(4) { 2 } else { 1 };
+        for (step, roles) in last.iter().take(steps).enumerate() {
+            let number = self.epochs + step as u64;
+            let mut rng = self.rng(number, 1);
+            let plan = Plan {
+                seed: rng.next(),
+                faults: Faults::default(),
+                power_left: u64::MAX,
+                life_left: vec![u64::MAX; roles.len()],
+                danger: Danger::default(),
+                bug: self.bug,
+                recovery_due: false,
+                traced: self.traced,
+            };
+            let parts = self.parts(number, roles, &mut rng);
+            self.play(number, plan, &parts)?;
+            if step == 0 {
+                let drained = self.memory.judge_drained(&self.lasting);
+                drained.map_err(|what| self.violation(what))?;
+                self.lasting.coverage.saw(Situation::Drained);
+            }
+        }
+        Ok(())
+    }
+
+    /// Whether the next appender finds something else than a good end.
+    fn recovery_is_due(&self) -> bool {
+        let disk = &self.lasting.disk;
+        let newest = segments(disk).pop();
+        newest
+            .and_then(|path| disk.lookup(&path))
+            .is_some_and(|inode| {
+                let bytes = &disk.inode(inode).cache;
+                bytes.len() < HEADER_BYTES || plant::valid_end(bytes) != bytes.len()
+            })
     }
 
     /// What happens while nobody works.
-    fn between(&mut self) {
-        if self.weather == Weather::Rot && self.rng.chance(1, 2) {
-            let names = self.disk.names(Path::new(LOG)).unwrap_or_default();
-            let newest = names.iter().filter(|name| name.ends_with(".seg")).max();
-            if let Some(newest) = newest {
-                let path = Path::new(LOG).join(newest);
-                let mut rng = self.rng.clone();
-                if self.disk.rot_near_the_end(&path, 1024, &mut rng) {
-                    self.trace.push(format!("-- a bit of {newest} rots"));
-                }
-                self.rng = rng;
+    fn accident(&mut self, number: u64) {
+        let mut rng = self.rng(number, 3);
+        // Two bad bits in one last frame can make it look like one that was
+        // never finished.
+        if self.weather == Weather::Rot
+            && rng.chance(1, 2)
+            && let Some(newest) = segments(&self.lasting.disk).pop()
+            && self.rotten.as_ref() != Some(&newest)
+            && self
+                .lasting
+                .disk
+                .rot_near_the_end(&newest, HEADER_BYTES, &mut rng)
+        {
+            self.memory.rotted = true;
+            self.rotten = Some(newest.clone());
+            self.lasting.coverage.saw(Situation::BitRotted);
+            self.tell(&format!("-- a bit of {} rots", newest.display()));
+        }
+        if rng.chance(1, 3) {
+            let view = self.view();
+            self.backup = Some((self.lasting.store.now.clone(), view));
+        }
+        if rng.chance(1, 3) {
+            self.memory.forget(&self.lasting);
+            for _ in 0..rng.below(2) + 1 {
+                self.lose_state(&mut rng);
             }
+        }
+    }
+
+    fn view(&self) -> Option<Vec<u8>> {
+        let disk = &self.lasting.disk;
+        let inode = disk.lookup(&view_path())?;
+        Some(disk.inode(inode).cache.clone())
+    }
+
+    fn lose_state(&mut self, rng: &mut Rng) {
+        let backup = self.backup.clone();
+        let Lasting { disk, store, .. } = &mut self.lasting;
+        let fresh = Content {
+            id: u128::from(rng.next()).to_le_bytes(),
+            ..Content::default()
+        };
+        let what = match rng.below(6) {
+            0 => {
+                store.becomes(fresh);
+                Situation::StoreLost
+            }
+            1 => {
+                disk.remove(&view_path());
+                disk.sync_dir(Path::new(STATE));
+                Situation::ViewLost
+            }
+            2 => {
+                if !disk.rot_near_the_end(&view_path(), 0, rng) {
+                    return;
+                }
+                Situation::ViewDamaged
+            }
+            3 => {
+                store.becomes(fresh);
+                if disk.names(Path::new(STATE)).is_some() {
+                    disk.remove_tree(Path::new(STATE));
+                }
+                Situation::StateDirLost
+            }
+            4 => {
+                let Some((content, _)) = backup else { return };
+                store.becomes(content);
+                Situation::StoreRestored
+            }
+            _ => {
+                let Some((_, Some(view))) = backup else {
+                    return;
+                };
+                if disk.names(Path::new(STATE)).is_none() {
+                    return;
+                }
+                disk.restore(&view_path(), &view);
+                Situation::ViewRestored
+            }
+        };
+        self.lasting.coverage.saw(what);
+        self.tell(&format!("-- {what:?}"));
+    }
+
+    fn take_lasting(&mut self) -> Lasting {
+        let empty = Lasting {
+            disk: Disk::new(),
+            store: SimStore::default(),
+            servers: [Server::default(), Server::default()],
+            now_us: 0,
+            pruned: BTreeMap::new(),
+            pruned_binds: Vec::new(),
+            coverage: Coverage::default(),
+        };
+        std::mem::replace(&mut self.lasting, empty)
+    }
+
+    fn tell(&mut self, line: &str) {
+        if self.traced {
+            self.trace.push(line.to_owned());
         }
     }
 
@@ -304,164 +528,4 @@ impl Run {
             trace: self.trace.clone(),
         }
     }
-
-    /// Takes in what the processes were told.
-    fn note(&mut self, seen: &[Vec<Seen>]) -> Result<(), Violation> {
-        for journal in seen {
-            let mut last_read = 0;
-            for entry in journal {
-                match *entry {
-                    Seen::Recorded { token, seq } => {
-                        self.totals.recorded += 1;
-                        self.attempted.insert(token);
-                        self.promised.insert(token, Promise { seq });
-                    }
-                    Seen::Unknown { token } => {
-                        self.totals.unknown += 1;
-                        self.attempted.insert(token);
-                    }
-                    Seen::NotWritten { token } => {
-                        self.never.insert(token);
-                    }
-                    Seen::Read { seq } if seq <= last_read => {
-                        return Err(self.violation(format!("a follower read {seq} out of order")));
-                    }
-                    Seen::Read { seq } => last_read = seq,
-                    Seen::Shipped { token, seq } => {
-                        self.totals.shipped += 1;
-                        self.server.insert(token, seq);
-                    }
-                    Seen::Settled { seq } => self.cursor = self.cursor.max(seq),
-                }
-            }
-        }
-        Ok(())
-    }
-
-    /// Reads everything, with a process to which nothing happens.
-    fn look(&mut self) -> Found {
-        let disk = std::mem::replace(&mut self.disk, Disk::new());
-        let world = World::new(disk, 0, Faults::default(), u64::MAX, vec![u64::MAX], None);
-        let mut found = Found::default();
-        {
-            let process = Process {
-                world: Arc::clone(&world),
-                number: 0,
-            };
-            let mut reader = Reader::new(process::log_dir(&process), Seq(1));
-            loop {
-                match reader
-                    .step()
-                    .expect("a simulated disk that works is readable")
-                {
-                    Step::Frame(item) => {
-                        let (token, node) = process::token_of(item.body).unwrap_or_default();
-                        let frame = (item.seq.0, item.clock.0, token, item.kind, node);
-                        found.frames.push(frame);
-                    }
-                    Step::Damage(damage) => found.damage.push(damage),
-                    Step::Idle => break,
-                }
-            }
-            if let Some(Unfinished::Damage(damage)) = reader.unfinished() {
-                found.damage.push(damage);
-            }
-        }
-        self.disk = world.into_machine().disk;
-        found
-    }
-
-    /// Holds what is there to what was promised.
-    fn judge(&mut self, found: &Found) -> Result<(), Violation> {
-        let mut tokens = BTreeMap::new();
-        let (mut last_seq, mut last_clock) = (0, 0);
-        for (seq, clock, token, kind, node) in &found.frames {
-            if *seq <= last_seq || *clock < last_clock {
-                return Err(self.violation(format!("frame {seq} (clock {clock}) is out of order")));
-            }
-            (last_seq, last_clock) = (*seq, *clock);
-            if tokens.insert(*token, *seq).is_some() {
-                return Err(self.violation(format!("record {token} is there twice")));
-            }
-            if self.never.contains(token) {
-                return Err(self.violation(format!("record {token} was called not written")));
-            }
-            if *kind == Kind::Event {
-                let before = self.issued.insert((node.clone(), *clock), *token);
-                if before.is_some_and(|other| other != *token && self.was_seen(other)) {
-                    return Err(self.violation(format!("clock {clock} of {node} was issued twice")));
-                }
-            }
-        }
-        self.judge_promises(&tokens, found)
-    }
-
-    /// Whether anybody was told of a record: its writer, or the server.
-    fn was_seen(&self, token: u64) -> bool {
-        self.promised.contains_key(&token) || self.server.contains_key(&token)
-    }
-
-    fn judge_promises(&self, tokens: &BTreeMap<u64, u64>, found: &Found) -> Result<(), Violation> {
-        let rots = found_rot(self.weather);
-        let reported = |seq: u64| {
-            let holds = |damage: &Damage| {
-                damage
-                    .lost
-                    .is_some_and(|lost| lost.from.0 <= seq && seq <= lost.to.0)
-            };
-            found.damage.iter().any(holds)
-        };
-        for (token, promise) in &self.promised {
-            match tokens.get(token) {
-                Some(seq) if *seq == promise.seq => {}
-                Some(seq) => {
-                    let what = format!("record {token} moved from {} to {seq}", promise.seq);
-                    return Err(self.violation(what));
-                }
-                None if (rots || self.ever_rotted()) && reported(promise.seq) => {}
-                None => {
-                    let what = format!(
-                        "record {token} (seq {}) was confirmed and is gone",
-                        promise.seq
-                    );
-                    return Err(self.violation(what));
-                }
-            }
-        }
-        for (token, seq) in tokens {
-            if *seq <= self.cursor && !self.server.contains_key(token) {
-                let what = format!("record {token} counts as delivered; the server never had it");
-                return Err(self.violation(what));
-            }
-        }
-        if self.ever_foul() || self.ever_rotted() {
-            return Ok(());
-        }
-        match self
-            .server
-            .iter()
-            .find(|(token, _)| !tokens.contains_key(token))
-        {
-            None => Ok(()),
-            Some((token, _)) => {
-                Err(self.violation(format!("record {token} was shipped and is gone here")))
-            }
-        }
-    }
-
-    fn ever_rotted(&self) -> bool {
-        self.trace.iter().any(|line| line.contains("rots"))
-    }
-
-    /// Whether a sync ever failed: then pages of others may be gone though a
-    /// later sync of the same file succeeded.
-    fn ever_foul(&self) -> bool {
-        self.trace
-            .iter()
-            .any(|line| line.contains("the sync fails"))
-    }
-}
-
-fn found_rot(weather: Weather) -> bool {
-    weather == Weather::Rot
 }

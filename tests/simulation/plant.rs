@@ -1,17 +1,19 @@
-//! Known bugs, planted between the log and the disk.
+//! Known bugs, planted between the library and its world.
 //!
 //! A simulator that finds nothing proves something only when it finds these.
-//! Each one changes what the log's file operations do in the way in which a
-//! careless log would have used them.
+//! Each one changes what the library's operations do in the way in which
+//! careless code would have used them.
 
 use std::borrow::Cow;
 
-use spec_kitty::log::frame::{self, Seed};
+use spec_kitty::log::frame;
 use spec_kitty::log::header::{HEADER_BYTES, Header, HeaderRead};
-use spec_kitty::log::scan::{End, Expected, Region, Scan};
-use spec_kitty::position::{Lamport, Offset};
+use spec_kitty::log::scan::{Region, Scan};
+use spec_kitty::position::Lamport;
 
+use crate::cast::Who;
 use crate::disk::Inode;
+use crate::facts;
 
 /// A mistake that real logs made.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -32,12 +34,16 @@ pub enum Bug {
     LeaseNotRecorded,
     /// The sender ships what it can read, synced or not.
     ShipsUnsynced,
-    /// The cursor is moved before the server has answered.
+    /// The cursor is moved before the server has the events.
     CursorBeforeData,
+    /// Segments are removed by the leave of a ledger that is not durable.
+    PruneBeforeLedger,
+    /// What one server confirmed is written down for another.
+    CommitToTheWrongTarget,
 }
 
 impl Bug {
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 10] = [
         Self::NoDirectorySync,
         Self::ReceiptBeforeSync,
         Self::SyncOnReopenedDescriptor,
@@ -46,6 +52,8 @@ impl Bug {
         Self::LeaseNotRecorded,
         Self::ShipsUnsynced,
         Self::CursorBeforeData,
+        Self::PruneBeforeLedger,
+        Self::CommitToTheWrongTarget,
     ];
 }
 
@@ -78,6 +86,21 @@ pub fn written(bug: Option<Bug>, bytes: &[u8], offset: u64) -> Cow<'_, [u8]> {
     Cow::Borrowed(bytes)
 }
 
+/// Under which key an entry of the ledger is kept.
+pub fn key(bug: Option<Bug>, mut key: Vec<u8>) -> Vec<u8> {
+    let (alice, bob) = (Who::Alice.id().0, Who::Bob.id().0);
+    if bug == Some(Bug::CommitToTheWrongTarget)
+        && let Some(target) = key.get_mut(1..17)
+    {
+        if target == alice {
+            target.copy_from_slice(&bob);
+        } else if target == bob {
+            target.copy_from_slice(&alice);
+        }
+    }
+    key
+}
+
 /// What is wrong with a write at this place, if anything: the log may only add
 /// bytes, and only behind a good frame or a header.
 pub fn misplaced(inode: &Inode, place: usize) -> Option<String> {
@@ -94,16 +117,9 @@ pub fn misplaced(inode: &Inode, place: usize) -> Option<String> {
 }
 
 /// Where the last good frame of a segment image ends.
-fn valid_end(bytes: &[u8]) -> usize {
-    let HeaderRead::Sound { header, .. } = Header::decode(bytes) else {
+pub fn valid_end(bytes: &[u8]) -> usize {
+    let Some((_, expected)) = facts::start_of(bytes) else {
         return bytes.len();
-    };
-    let expected = Expected {
-        seed: Seed::of(&header.segment_id),
-        base: Offset(HEADER_BYTES as u64),
-        seq: header.first_seq,
-        clock: header.predecessor.last_clock,
-        end: End::Open,
     };
     let mut end = HEADER_BYTES;
     for region in Scan::new(&bytes[HEADER_BYTES..], expected) {

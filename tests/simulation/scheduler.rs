@@ -1,8 +1,10 @@
 //! One virtual process runs at a time, and a seed decides which.
 //!
-//! Each virtual process is a thread. Before each file operation it hands its
-//! turn back, and the seeded source picks who goes on: so every interleaving of
-//! file operations can happen, and the same seed gives the same one.
+//! Each virtual process is a thread. Before each operation on the world it
+//! hands its turn back, and the seeded source picks who goes on: so every
+//! interleaving of operations can happen, and the same seed gives the same
+//! one. Mostly the one that runs goes on, because waking another thread is
+//! what a run spends its time on.
 
 use std::sync::{Condvar, Mutex};
 
@@ -27,22 +29,24 @@ struct State {
 #[derive(Debug)]
 pub struct Scheduler {
     state: Mutex<State>,
-    turn: Condvar,
+    turns: Vec<Condvar>,
 }
 
 impl Scheduler {
     pub fn new(seed: u64, tasks: usize) -> Self {
         let mut rng = Rng::new(seed);
         let current = usize::try_from(rng.below(tasks.max(1) as u64)).unwrap();
+        let turns = (0..tasks).map(|_| Condvar::new()).collect();
         let tasks = vec![Task::Runnable; tasks];
+        let state = State {
+            rng,
+            tasks,
+            current,
+            free_run: false,
+        };
         Self {
-            state: Mutex::new(State {
-                rng,
-                tasks,
-                current,
-                free_run: false,
-            }),
-            turn: Condvar::new(),
+            state: Mutex::new(state),
+            turns,
         }
     }
 
@@ -50,7 +54,7 @@ impl Scheduler {
     pub fn start(&self, task: usize) {
         let mut state = self.state.lock().unwrap();
         while state.current != task && !state.free_run {
-            state = self.turn.wait(state).unwrap();
+            state = self.turns[task].wait(state).unwrap();
         }
     }
 
@@ -61,15 +65,15 @@ impl Scheduler {
         if state.current == task {
             return;
         }
-        self.turn.notify_all();
+        self.turns[state.current].notify_one();
         while state.current != task && !state.free_run {
-            state = self.turn.wait(state).unwrap();
+            state = self.turns[task].wait(state).unwrap();
         }
     }
 
     /// This task can go on only when a lock is given back.
     pub fn wait_for_lock(&self, task: usize) {
-        self.set(task, Task::WaitsForLock);
+        self.state.lock().unwrap().tasks[task] = Task::WaitsForLock;
         self.pause(task);
     }
 
@@ -85,28 +89,26 @@ impl Scheduler {
 
     pub fn finish(&self, task: usize) {
         let mut state = self.state.lock().unwrap();
-        if let Some(entry) = state.tasks.get_mut(task) {
-            *entry = Task::Finished;
-        }
+        state.tasks[task] = Task::Finished;
         state.pick();
-        self.turn.notify_all();
+        self.turns[state.current].notify_one();
     }
 
     /// Nobody takes turns any more.
     pub fn release_everybody(&self) {
         self.state.lock().unwrap().free_run = true;
-        self.turn.notify_all();
-    }
-
-    fn set(&self, task: usize, now: Task) {
-        if let Some(entry) = self.state.lock().unwrap().tasks.get_mut(task) {
-            *entry = now;
+        for turn in &self.turns {
+            turn.notify_one();
         }
     }
 }
 
 impl State {
     fn pick(&mut self) {
+        let goes_on = self.tasks[self.current] == Task::Runnable;
+        if goes_on && self.rng.chance(2, 3) {
+            return;
+        }
         let runnable: Vec<usize> = (0..self.tasks.len())
             .filter(|task| self.tasks[*task] == Task::Runnable)
             .collect();
