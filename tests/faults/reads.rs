@@ -191,3 +191,32 @@ fn every_command_refuses_a_log_of_a_newer_version_with_exit_10() {
     assert!(segments() == before, "nothing in log/ was touched");
     assert!(crate::stage::stored(&server).is_empty());
 }
+
+/// A segment that cannot be read for good hides nothing that lies before it.
+#[test]
+fn what_comes_before_an_unreadable_segment_is_read() {
+    let home = filled();
+    let last = home.log_dir().ordinals().unwrap().last().unwrap().0;
+    let first_there = {
+        let bytes = fs::read(home.segment(last)).unwrap();
+        u64::from_le_bytes(bytes[88..96].try_into().unwrap())
+    };
+    // A directory opens like a file, and every read of it fails.
+    fs::remove_file(home.segment(last)).unwrap();
+    fs::create_dir(home.segment(last)).unwrap();
+    let mut reader = Reader::new(home.log_dir(), Seq(1));
+    let mut read = Vec::new();
+    loop {
+        match reader.step() {
+            Ok(Step::Frame(item)) => read.push(item.seq.0),
+            Ok(other) => panic!("{other:?}"),
+            Err(ReadError::Io { .. }) => break,
+            Err(error) => panic!("{error}"),
+        }
+    }
+    assert_eq!(read, (1..first_there).collect::<Vec<_>>());
+    assert!(reader.step().is_err(), "and it stays said");
+    let refused = home.process();
+    let appended = crate::append(&refused, &["one"], crate::DEADLINE);
+    assert_eq!(appended.outcomes, [Outcome::NotWritten]);
+}
