@@ -176,6 +176,23 @@ fn seeds(target: &str) -> Vec<(String, Vec<u8>)> {
                 ("html".to_owned(), answer(503, "120", "<html>later</html>")),
             ]
         }
+        "import" => {
+            let queue = fs::read(
+                root().join("tests/fixtures/python-home/queues/queue-v1-028-vocabulary.db"),
+            )
+            .unwrap();
+            let lines =
+                fs::read(root().join("tests/fixtures/python-home/examples/events.jsonl")).unwrap();
+            let clock = br#"{"value": 42, "node_id": "b805cd5cee74"}"#;
+            vec![
+                named("queue", &[&[0], &queue]),
+                named("headless", &[&[2], &[0; 100], &queue[100..]]),
+                named("cut", &[&[2], &queue[..queue.len() / 2]]),
+                named("lines", &[&[1], &lines]),
+                named("clock", &[&[3], clock]),
+                named("scope", &[&[0], b"https://a.org|alice|acme"]),
+            ]
+        }
         "front_matter" => vec![
             named("plain", &[&[5], b"doing", WORK_PACKAGE.as_bytes()]),
             named(

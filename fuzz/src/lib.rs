@@ -14,6 +14,7 @@ pub mod event_body;
 pub mod frame_decode;
 pub mod front_matter;
 pub mod header_decode;
+pub mod import;
 mod input;
 mod memory;
 pub mod reader_dir;
@@ -32,6 +33,7 @@ pub const TARGETS: &[Target] = &[
     ("frame_decode", frame_decode::run),
     ("front_matter", front_matter::run),
     ("header_decode", header_decode::run),
+    ("import", import::run),
     ("reader_dir", reader_dir::run),
     ("segment_scan", segment_scan::run),
     ("task_files", task_files::run),

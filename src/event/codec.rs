@@ -14,7 +14,8 @@
 //!            lamport : unsigned, timestamp_us : signed
 //!            team project feature causation_id : optional text
 //!            target : 16 bytes as they are
-//!            flags  : 1 byte, bit 0 = the project opted out
+//!            flags  : 1 byte, bit 0 = the project opted out, bits 3 to 7 =
+//!                     how often it was refused before it was imported
 //! text     = length in bytes : unsigned, then UTF-8
 //! optional = 0, or 1 and the value
 //! unsigned = one byte up to 250; 251 and 2 bytes; 252 and 4 bytes; 253 and 8
@@ -92,6 +93,11 @@ pub struct Flags(u8);
 
 impl Flags {
     const OPTED_OUT: u8 = 1;
+    const ATTEMPTS_SHIFT: u8 = 3;
+    const OTHERS: u8 = (1 << Self::ATTEMPTS_SHIFT) - 1;
+
+    /// The most refusals that are remembered; it stands for more as well.
+    pub const MAX_ATTEMPTS: u8 = u8::MAX >> Self::ATTEMPTS_SHIFT;
 
     /// The same flags, with the opt-out set or cleared.
     #[must_use]
@@ -101,6 +107,22 @@ impl Flags {
         } else {
             Self(self.0 & !Self::OPTED_OUT)
         }
+    }
+
+    /// The same flags, of an event that a server refused so often before it
+    /// was imported.
+    #[must_use]
+    pub fn with_attempts(self, attempts: u32) -> Self {
+        let attempts =
+            u8::try_from(attempts).map_or(Self::MAX_ATTEMPTS, |n| n.min(Self::MAX_ATTEMPTS));
+        Self(self.0 & Self::OTHERS | attempts << Self::ATTEMPTS_SHIFT)
+    }
+
+    /// How often a server refused the event before it was imported, at most
+    /// [`Flags::MAX_ATTEMPTS`].
+    #[must_use]
+    pub fn attempts(self) -> u32 {
+        u32::from(self.0 >> Self::ATTEMPTS_SHIFT)
     }
 
     /// Whether the project had opted out: the event is never sent.

@@ -120,6 +120,9 @@ fn flags_that_are_not_known_are_kept() {
     let flags = Flags(0b1000_0001);
     assert!(flags.opted_out());
     assert_eq!(flags.with_opted_out(false), Flags(0b1000_0000));
+    let counted = Flags(0b0000_0111).with_attempts(9);
+    assert_eq!((counted, counted.attempts()), (Flags(0b0100_1111), 9));
+    assert_eq!(counted.with_attempts(1000).attempts(), 31);
 }
 
 proptest! {

@@ -208,7 +208,7 @@ impl Rows for Intake<'_, '_> {
                 place,
                 json,
                 owner: self.owner,
-                flags: Flags::default(),
+                flags: Flags::default().with_attempts(row.retries),
                 queued: row.queued_s,
                 retries: row.retries,
                 otherwise_us: row.queued_s.saturating_mul(1_000_000),

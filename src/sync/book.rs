@@ -16,7 +16,7 @@ use crate::state::{
     Answer, Commit, Ledger, LedgerStore, Note, Outcome, Project, Refusal, Retry, Shelf, Standing,
     StateError, Trouble,
 };
-use crate::sync::chunk::Chunk;
+use crate::sync::chunk::{Chunk, Parcel};
 use crate::sync::courier::{Carried, Stop};
 use crate::sync::feed::Pick;
 use crate::sync::outcome::{Again, EventAnswer};
@@ -150,11 +150,12 @@ impl<S: Shelf> Book<S> {
                     Outcome::Duplicate
                 }
                 EventAnswer::Refused { again, trouble } => {
-                    let refusal = self.refusal(stream, parcel.seq, *again, trouble);
+                    let refusal = self.refusal(stream, parcel, *again, trouble);
                     report.note_refusal(parcel.seq, parcel.id.as_str(), &refusal);
                     Outcome::Refused(refusal)
                 }
             };
+            self.commit.carry(Some(stream), parcel.seq, parcel.attempts);
             self.commit
                 .settle(Some(stream), parcel.seq, parcel.id.clone(), outcome);
         }
@@ -168,14 +169,21 @@ impl<S: Shelf> Book<S> {
             .is_some_and(|found| found.standing == Standing::Unanswered)
     }
 
-    fn refusal(&self, stream: &Project, seq: Seq, again: Again, trouble: &Trouble) -> Refusal {
+    fn refusal(
+        &self,
+        stream: &Project,
+        parcel: &Parcel,
+        again: Again,
+        trouble: &Trouble,
+    ) -> Refusal {
         let known = self
             .ledger()
             .target(self.target)
             .and_then(|t| t.stream(Some(stream)));
         let before = known
-            .and_then(|s| s.exceptions().get(&seq))
-            .map_or(0, |e| e.attempts);
+            .and_then(|s| s.exceptions().get(&parcel.seq))
+            .map_or(0, |e| e.attempts)
+            .max(parcel.attempts);
         let attempts = before.saturating_add(1);
         let retry = if again == Again::Never || attempts >= MAX_ATTEMPTS {
             Retry::Never

@@ -45,6 +45,8 @@ pub struct Parcel {
     pub seq: Seq,
     /// Its id, by which the answer is matched.
     pub id: EventKey,
+    /// How often it was refused before it was imported.
+    pub attempts: u32,
     json: Range<usize>,
 }
 
@@ -91,9 +93,18 @@ impl Chunk {
         self.parcels.push(Parcel {
             seq,
             id: id.clone(),
+            attempts: 0,
             json: start..self.json.len(),
         });
         Fit::Taken
+    }
+
+    /// Says how often the event that was taken last had been refused before it
+    /// was imported.
+    pub fn carry(&mut self, attempts: u32) {
+        if let Some(parcel) = self.parcels.last_mut() {
+            parcel.attempts = attempts;
+        }
     }
 
     /// The events, in log order.

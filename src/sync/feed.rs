@@ -14,7 +14,7 @@ use crate::log::segment::LogDir;
 use crate::position::Seq;
 use crate::state::{EventKey, Project};
 use crate::sync::chunk::{Chunk, ChunkLimits, Fit};
-use crate::sync::route::Bindings;
+use crate::sync::route::{Bindings, Route};
 use crate::target::TargetId;
 
 /// Which events of the stream.
@@ -55,6 +55,7 @@ struct Held {
     id: EventKey,
     json: Vec<u8>,
     has_team: bool,
+    attempts: u32,
 }
 
 impl<'a> Feed<'a> {
@@ -79,6 +80,7 @@ impl<'a> Feed<'a> {
         if let Some(held) = self.held.take() {
             let team = (!held.has_team).then_some(self.source.team);
             chunk.offer((held.seq, &held.id), &held.json, team, limits);
+            chunk.carry(held.attempts);
         }
         let last = self.last();
         while !self.finished {
@@ -92,16 +94,16 @@ impl<'a> Feed<'a> {
                     };
                     let team = (!found.has_team).then_some(self.source.team);
                     if chunk.offer((item.seq, &found.id), found.json, team, limits) == Fit::Full {
-                        let (seq, json) = (item.seq, found.json.to_vec());
-                        let (id, has_team) = (found.id, found.has_team);
                         self.held = Some(Held {
-                            seq,
-                            id,
-                            json,
-                            has_team,
+                            seq: item.seq,
+                            json: found.json.to_vec(),
+                            id: found.id,
+                            has_team: found.has_team,
+                            attempts: found.attempts,
                         });
                         break;
                     }
+                    chunk.carry(found.attempts);
                 }
             }
         }
@@ -124,6 +126,7 @@ struct Found<'a> {
     id: EventKey,
     json: &'a [u8],
     has_team: bool,
+    attempts: u32,
 }
 
 /// The event of a frame, when it is one that this feed sends.
@@ -145,9 +148,13 @@ fn wanted<'i>(
         return None;
     }
     let id = EventKey::new(header.event_id).ok()?;
+    // What its owner's server refused says nothing of other servers.
+    let owner = source.bindings.route(item.seq, &header);
+    let is_owner = matches!(owner, Route::Stream { target, .. } if target == source.target);
     Some(Found {
         id,
         json,
         has_team: header.team.is_some(),
+        attempts: if is_owner { header.flags.attempts() } else { 0 },
     })
 }

@@ -318,6 +318,21 @@ mod tests {
     }
 
     #[test]
+    fn events_of_an_account_known_by_half_its_id_go_to_that_account_alone() {
+        let alice = Target::new("https://a.org", "alice", Some("acme"));
+        let bob = Target::new("https://a.org", "bob", Some("acme"));
+        let half = header(alice.stand_in(), Some("p"));
+        let theft = bound(10, alice.stand_in(), &bob);
+        assert!(
+            matches!(theft.route(Seq(5), &half), Route::Stream { target, .. } if target == alice.stand_in())
+        );
+        let bindings = bound(10, alice.stand_in(), &alice);
+        assert!(
+            matches!(bindings.route(Seq(5), &half), Route::Stream { target, .. } if target == alice.id())
+        );
+    }
+
+    #[test]
     fn a_bound_event_stays_with_its_account() {
         let alice = Target::new("https://a.org", "alice", Some("acme"));
         let bob = Target::new("https://a.org", "bob", Some("acme"));

@@ -13,5 +13,6 @@
 mod damage;
 mod export;
 mod fixtures;
+mod original;
 mod rows;
 mod support;

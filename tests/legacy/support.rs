@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::{Child, Command, Stdio};
 use std::time::SystemTime;
 
 use rusqlite::{Connection, params};
@@ -54,21 +54,34 @@ impl Bench {
 
     /// Runs the program with the home of this name.
     pub fn run_in(&self, home: &str, arguments: &[&str]) -> Ran {
-        let output = Command::new(env!("CARGO_BIN_EXE_spec-kitty"))
+        let output = self.command(home, arguments).output().unwrap();
+        Ran {
+            code: output.status.code(),
+            stdout: String::from_utf8(output.stdout).unwrap(),
+            stderr: String::from_utf8(output.stderr).unwrap(),
+        }
+    }
+
+    /// Starts the program.
+    pub fn spawn(&self, arguments: &[&str]) -> Child {
+        self.command("home", arguments)
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn()
+            .unwrap()
+    }
+
+    fn command(&self, home: &str, arguments: &[&str]) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_spec-kitty"));
+        command
             .env_clear()
             .env("HOME", self.dir.path())
             .env("SPEC_KITTY_HOME", self.path(home))
             .env("SPEC_KITTY_NO_DAEMON", "1")
             .current_dir(self.dir.path())
             .args(arguments)
-            .stdin(Stdio::null())
-            .output()
-            .unwrap();
-        Ran {
-            code: output.status.code(),
-            stdout: String::from_utf8(output.stdout).unwrap(),
-            stderr: String::from_utf8(output.stderr).unwrap(),
-        }
+            .stdin(Stdio::null());
+        command
     }
 
     pub fn import(&self, path: &Path) -> Ran {

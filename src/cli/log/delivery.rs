@@ -97,6 +97,7 @@ impl Deliveries {
     pub(super) fn of(&self, entry: &Entry<'_>) -> Delivery<'_> {
         let pending = Delivery {
             state: Some(DeliveryState::Pending),
+            attempts: entry.header.flags.attempts(),
             ..Delivery::default()
         };
         let Some(ledger) = &self.ledger else {
@@ -117,6 +118,9 @@ impl Deliveries {
             return pending;
         };
         let exception = known.exceptions().get(&entry.seq);
+        if exception.is_none() && known.state_of(entry.seq) == DeliveryState::Pending {
+            return pending;
+        }
         Delivery {
             state: Some(known.state_of(entry.seq)),
             attempts: exception.map_or(0, |exception| exception.attempts),

@@ -143,7 +143,8 @@ impl Stream {
             match outcome {
                 Outcome::Refused(refusal) => {
                     let crowd = elsewhere.saturating_add(self.exceptions.len());
-                    self.refuse(seq, event, refusal, at_ms, crowd);
+                    let carried = news.carried.get(&seq).copied().unwrap_or(0);
+                    self.refuse((seq, event, carried), refusal, at_ms, crowd);
                     touched.insert(seq);
                 }
                 Outcome::Unanswered(trouble) => {
@@ -201,7 +202,13 @@ impl Stream {
         self.exceptions.insert(seq, exception);
     }
 
-    fn refuse(&mut self, seq: Seq, event: &EventKey, refusal: &Refusal, at_ms: u64, crowd: usize) {
+    fn refuse(
+        &mut self,
+        (seq, event, carried): (Seq, &EventKey, u32),
+        refusal: &Refusal,
+        at_ms: u64,
+        crowd: usize,
+    ) {
         let before = match self.exceptions.get(&seq) {
             Some(found) if found.refused_at_ms == at_ms && found.attempts > 0 => return,
             Some(found) => found.attempts,
@@ -213,7 +220,7 @@ impl Stream {
                 Retry::At(next_try_at_ms) => Standing::Rejected { next_try_at_ms },
                 Retry::Never => Standing::Parked,
             },
-            attempts: before.saturating_add(1),
+            attempts: before.max(carried).saturating_add(1),
             refused_at_ms: at_ms,
             trouble: fitting(&refusal.trouble, crowd),
         };

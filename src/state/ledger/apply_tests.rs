@@ -361,3 +361,21 @@ proptest! {
         prop_assert!(ledger.is_within_limits());
     }
 }
+
+#[test]
+fn a_first_refusal_counts_on_from_what_was_imported() {
+    let mut first = commit_of(1, &[(1, refused(Retry::Never)), (2, Outcome::Delivered)]);
+    first.carry(None, Seq(1), 3);
+    first.carry(None, Seq(2), 9);
+    let mut ledger = ledger_of(&[first]);
+    let attempts = |ledger: &Ledger| {
+        let stream = ledger.target(TARGET).unwrap().stream(None).unwrap();
+        stream.exceptions().get(&Seq(1)).map(|found| found.attempts)
+    };
+    assert_eq!(attempts(&ledger), Some(4));
+    let mut again = commit_of(2, &[(1, refused(Retry::Never))]);
+    again.carry(None, Seq(1), 3);
+    ledger.apply(&again).unwrap();
+    assert_eq!(attempts(&ledger), Some(5), "counted on, not carried twice");
+    assert_eq!(state(&ledger, 2), DeliveryState::Delivered);
+}

@@ -142,6 +142,8 @@ pub struct Commit {
 pub(super) struct StreamCommit {
     pub(super) restart: bool,
     pub(super) settled: BTreeMap<Seq, (EventKey, Outcome)>,
+    /// How often events had been refused before they came here.
+    pub(super) carried: BTreeMap<Seq, u32>,
 }
 
 impl Commit {
@@ -181,6 +183,14 @@ impl Commit {
         outcome: Outcome,
     ) {
         self.stream(project).settled.insert(seq, (event, outcome));
+    }
+
+    /// Says that an event that is settled by this commit had been refused
+    /// `attempts` times before it was imported: a refusal now is one more.
+    pub fn carry(&mut self, project: Option<&Project>, seq: Seq, attempts: u32) {
+        if attempts > 0 {
+            self.stream(project).carried.insert(seq, attempts);
+        }
     }
 
     /// Makes the stream of `project` start over at its oldest event: its cursor
