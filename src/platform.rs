@@ -12,9 +12,11 @@ use std::process::Child;
 use std::thread;
 use std::time::{Duration, Instant};
 
+mod group;
 mod lock;
 mod network;
 
+pub use group::{in_own_group, stop_group};
 pub use lock::{lock_exclusive, try_lock_exclusive, unlock};
 pub use network::network_file_system;
 

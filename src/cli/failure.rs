@@ -15,12 +15,14 @@ mod demo;
 mod dev_server;
 mod emission;
 mod legacy;
+mod orchestration;
 mod plan;
 mod reading;
 mod retention;
 mod state;
 mod workflow;
 
+pub(super) use orchestration::of_orchestrate;
 pub(super) use plan::{of_accept, of_finalize, of_implement, of_merge};
 pub(super) use workflow::{of_mark, of_move, of_trouble};
 

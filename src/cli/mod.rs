@@ -23,6 +23,7 @@ pub mod failure;
 mod implement;
 mod log;
 mod merge;
+mod orchestrate;
 pub mod output;
 pub mod signals;
 pub mod style;
@@ -101,6 +102,7 @@ enum AnyCommand {
     Implement(implement::Arguments),
     Merge(merge::Arguments),
     Accept(accept::Arguments),
+    Orchestrate(orchestrate::Arguments),
     #[command(flatten)]
     AtHome(Command),
 }
@@ -154,6 +156,9 @@ fn run(cli: Cli, mut out: Output) -> (Result<(), Failure>, Output) {
             return (implement::run(arguments, &home, &mut out), out);
         }
         AnyCommand::Merge(arguments) => return (merge::run(arguments, &home, &mut out), out),
+        AnyCommand::Orchestrate(arguments) => {
+            return (orchestrate::run(arguments, &home, &mut out), out);
+        }
         AnyCommand::Accept(arguments) => return (accept::run(arguments, &home, &mut out), out),
         AnyCommand::AtHome(command) => command,
     };

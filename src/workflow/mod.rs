@@ -40,6 +40,7 @@ pub mod meta;
 pub mod move_task;
 pub mod note;
 pub mod options;
+pub mod orchestrate;
 pub mod plan;
 pub mod project;
 pub mod review;

@@ -13,5 +13,6 @@ mod life;
 mod marks;
 mod merge;
 mod old_layout;
+mod orchestrate;
 #[path = "../support/project.rs"]
 mod project;
