@@ -392,6 +392,7 @@ fn the_ledger_is_durable_before_a_segment_goes_and_each_goes_for_good() {
     let expected = [
         "fsync state/delivery.view",
         "fsync state",
+        "fsync .",
         "fsync log",
         "unlink log/0000000001.seg",
         "fsync log",
