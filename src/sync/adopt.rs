@@ -13,7 +13,7 @@ use crate::log::append::{AppendError, Log, Record};
 use crate::log::read::ReadError;
 use crate::state::Ledger;
 use crate::sync::control::{APPEND_DEADLINE, Control};
-use crate::sync::route::{Bindings, project_of};
+use crate::sync::route::project_of;
 use crate::sync::survey::Survey;
 use crate::target::TargetId;
 
@@ -45,7 +45,7 @@ pub enum AdoptError {
 /// # Errors
 /// [`ReadError`] when the log cannot be read.
 pub fn adoptable(log: &Log, account: &Account) -> Result<Vec<Adopted>, ReadError> {
-    let survey = Survey::take(log.dir(), &Ledger::default(), &Bindings::read(log.dir())?)?;
+    let (survey, _) = Survey::look(log.dir(), &Ledger::default())?;
     let signed_out = survey.unbound.iter().map(|(project, unbound)| Adopted {
         project: project.clone(),
         slug: unbound.slug.clone(),
@@ -92,4 +92,13 @@ pub fn adopt(log: &Log, account: &Account) -> Result<Vec<Adopted>, AdoptError> {
         None => Ok(adopted),
         Some(failure) => Err(failure.into()),
     }
+}
+
+/// The project's name as the event gives it: for people, so nothing depends on it.
+pub(super) fn slug_of(json: &[u8]) -> Option<String> {
+    #[derive(serde::Deserialize)]
+    struct Named {
+        project_slug: Option<String>,
+    }
+    serde_json::from_slice::<Named>(json).ok()?.project_slug
 }

@@ -138,9 +138,7 @@ fn held_back(
     sync_off: bool,
 ) -> Result<Report, PassError> {
     let ledger = state.view()?.unwrap_or_default();
-    let pending = Survey::take(dir, &ledger, &Bindings::read(dir)?)?
-        .pending()
-        .events;
+    let pending = Survey::look(dir, &ledger)?.0.pending().events;
     let closed = account_gate(recipient, sync_off).filter(|_| pending > 0);
     Ok(Report {
         target: recipient.account().map(Account::target),
@@ -170,10 +168,9 @@ impl<'a, S: Shelf> Pass<'a, S> {
         ambient: Arc<dyn Ambient>,
     ) -> Result<Self, PassError> {
         let target = credentials.account.target();
-        let bindings = Bindings::read(&dir)?;
         let mut book = Book::new(opened.value, target.id(), opened.notes, ambient);
+        let (mut survey, bindings) = Survey::look(&dir, book.ledger())?;
         book.mark_others(&bindings)?;
-        let mut survey = Survey::take(&dir, book.ledger(), &bindings)?;
         dir.sync_newest().map_err(PassError::Sync)?;
         if book.restart_misfits(&survey)? {
             survey = Survey::take(&dir, book.ledger(), &bindings)?;

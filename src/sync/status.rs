@@ -15,7 +15,6 @@ use crate::state::{FailureCounts, FailuresError, Ledger, State, Stream, TargetLe
 use crate::sync::gate::{Closed, Gate, account_gate, wait_reason};
 use crate::sync::outcome;
 use crate::sync::pass::log_dir;
-use crate::sync::route::Bindings;
 use crate::sync::survey::Survey;
 use crate::target::{Target, TargetId};
 
@@ -117,7 +116,7 @@ impl Status {
             Err(fault) => (Ledger::default(), Some(fault)),
         };
         let dir = log_dir(home);
-        let survey = Survey::take(&dir, &ledger, &Bindings::read(&dir)?)?;
+        let (survey, _) = Survey::look(&dir, &ledger)?;
         let target = recipient.account().map(Account::target);
         let of_target = Totals::of(&ledger, target.as_ref().map(Target::id));
         let pending = survey.pending();

@@ -17,6 +17,7 @@ use crate::log::reader::Reader;
 use crate::log::segment::LogDir;
 use crate::position::Seq;
 use crate::state::{Ledger, Project, Standing, Stream};
+use crate::sync::adopt::slug_of;
 use crate::sync::gate::{Closed, Gate};
 use crate::sync::route::{Bindings, Route};
 use crate::target::TargetId;
@@ -106,6 +107,50 @@ impl Survey {
     /// # Errors
     /// [`ReadError`] when the log cannot be read.
     pub fn take(dir: &LogDir, ledger: &Ledger, bindings: &Bindings) -> Result<Self, ReadError> {
+        Self::until(dir, ledger, bindings, Seq(u64::MAX))
+    }
+
+    /// The same, together with the control frames of the log, which say whose
+    /// the events before them are. What lies behind the last of them is read
+    /// once; there are few, and mostly at the beginning.
+    ///
+    /// # Errors
+    /// [`ReadError`] when the log cannot be read.
+    pub fn look(dir: &LogDir, ledger: &Ledger) -> Result<(Self, Bindings), ReadError> {
+        let mut bindings = Bindings::default();
+        let mut last_control = None;
+        let mut behind = Self::default();
+        let mut reader = Reader::new(dir.clone(), Seq(1));
+        loop {
+            match reader.step()? {
+                Step::Idle => {
+                    behind.first.get_or_insert(reader.next_seq());
+                    break;
+                }
+                Step::Damage(_) => behind.damage = behind.damage.saturating_add(1),
+                Step::Frame(item) if item.kind == Kind::Control => {
+                    bindings.note(item.seq, item.body);
+                    last_control = Some(item.seq);
+                    // With this frame known, what lies before it is read again.
+                    behind = Self::default();
+                }
+                Step::Frame(item) => behind.pass(&item, ledger, &bindings),
+            }
+        }
+        let survey = match last_control {
+            None => behind,
+            Some(last) => Self::until(dir, ledger, &bindings, last)?.followed_by(behind),
+        };
+        Ok((survey, bindings))
+    }
+
+    /// Looks at everything up to and with the frame at `last`.
+    fn until(
+        dir: &LogDir,
+        ledger: &Ledger,
+        bindings: &Bindings,
+        last: Seq,
+    ) -> Result<Self, ReadError> {
         let mut survey = Self::default();
         let mut reader = Reader::new(dir.clone(), Seq(1));
         loop {
@@ -115,16 +160,45 @@ impl Survey {
                     survey.first.get_or_insert(reader.next_seq());
                     return Ok(survey);
                 }
+                Step::Frame(item) if item.seq > last => return Ok(survey),
                 Step::Damage(_) => survey.damage = survey.damage.saturating_add(1),
-                Step::Frame(item) => {
-                    survey.first.get_or_insert(item.seq);
-                    survey.end = item.seq;
-                    if matches!(item.kind, Kind::Event | Kind::ForeignEvent) {
-                        survey.add(&item, ledger, bindings);
-                    }
-                }
+                Step::Frame(item) => survey.pass(&item, ledger, bindings),
+            }
+            if survey.end >= last {
+                return Ok(survey);
             }
         }
+    }
+
+    fn pass(&mut self, item: &Item<'_>, ledger: &Ledger, bindings: &Bindings) {
+        self.first.get_or_insert(item.seq);
+        self.end = item.seq;
+        if matches!(item.kind, Kind::Event | Kind::ForeignEvent) {
+            self.add(item, ledger, bindings);
+        }
+    }
+
+    /// This part of the log and the one behind it.
+    fn followed_by(mut self, behind: Self) -> Self {
+        self.end = self.end.max(behind.end);
+        self.events = self.events.saturating_add(behind.events);
+        self.opted_out = self.opted_out.saturating_add(behind.opted_out);
+        self.damage = self.damage.saturating_add(behind.damage);
+        self.first = self.first.or(behind.first);
+        self.dropped.extend(behind.dropped);
+        for (key, backlog) in behind.streams {
+            self.streams.entry(key).or_default().add_all(&backlog);
+        }
+        for (target, waiting) in behind.no_project {
+            let known = self.no_project.entry(target).or_default();
+            *known = known.and(waiting);
+        }
+        for (project, unbound) in behind.unbound {
+            let known = self.unbound.entry(project).or_default();
+            known.waiting = known.waiting.and(unbound.waiting);
+            known.slug = known.slug.take().or(unbound.slug);
+        }
+        self
     }
 
     fn add(&mut self, item: &Item<'_>, ledger: &Ledger, bindings: &Bindings) {
@@ -292,6 +366,15 @@ impl Survey {
 }
 
 impl Backlog {
+    /// Takes in what lies behind it.
+    fn add_all(&mut self, behind: &Self) {
+        self.pending = self.pending.and(behind.pending);
+        self.first_pending = self.first_pending.or(behind.first_pending);
+        self.unanswered = self.unanswered.saturating_add(behind.unanswered);
+        self.settled = self.settled.saturating_add(behind.settled);
+        self.found |= behind.found;
+    }
+
     fn add(&mut self, seq: Seq, event_id: &str, at_us: i64, known: Option<&Stream>) {
         match known.and_then(Stream::cursor) {
             Some(cursor) if seq <= cursor.seq => {
@@ -309,13 +392,4 @@ impl Backlog {
             }
         }
     }
-}
-
-/// The project's name as the event gives it: for people, so nothing depends on it.
-fn slug_of(json: &[u8]) -> Option<String> {
-    #[derive(serde::Deserialize)]
-    struct Named {
-        project_slug: Option<String>,
-    }
-    serde_json::from_slice::<Named>(json).ok()?.project_slug
 }

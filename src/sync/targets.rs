@@ -70,8 +70,7 @@ pub fn list(
     account: Option<&Target>,
 ) -> Result<Vec<Known>, TargetsError> {
     let ledger = state.view()?.unwrap_or_default();
-    let bindings = Bindings::read(dir)?;
-    let survey = Survey::take(dir, &ledger, &bindings)?;
+    let (survey, bindings) = Survey::look(dir, &ledger)?;
     let mut named: BTreeMap<TargetId, Option<&Target>> = BTreeMap::new();
     let in_log = survey.streams.keys().map(|(id, _)| *id);
     for id in in_log
@@ -127,13 +126,12 @@ pub fn preview(
     target: &Target,
     from: Beginning,
 ) -> Result<BTreeMap<String, u64>, ReadError> {
-    let mut bindings = Bindings::read(dir)?;
-    let end = Survey::take(dir, &Ledger::default(), &Bindings::default())?.end;
+    let (survey, mut bindings) = Survey::look(dir, &Ledger::default())?;
     let added = Control::AddTarget {
         target: target.clone(),
         from,
     };
-    bindings.note(end.next(), &added.encode());
+    bindings.note(survey.end.next(), &added.encode());
     let survey = Survey::take(dir, &Ledger::default(), &bindings)?;
     let mut projects = BTreeMap::new();
     for ((id, stream), backlog) in &survey.streams {

@@ -1,6 +1,10 @@
 //! Several targets for the same events.
 
 use serde_json::json;
+use spec_kitty::state::State;
+use spec_kitty::sync::pass::log_dir;
+use spec_kitty::sync::route::Bindings;
+use spec_kitty::sync::survey::Survey;
 
 use crate::commands::run;
 use crate::support::bench::{Bench, server, stored_ids};
@@ -141,4 +145,53 @@ fn what_another_target_lacks_is_not_pruned() {
         !pruned["removed"].as_array().unwrap().is_empty(),
         "{pruned}"
     );
+}
+
+/// One look, and a look with every control frame known from the start, see the
+/// same, wherever the frames lie.
+#[test]
+fn a_log_that_is_read_once_is_understood_as_one_that_is_read_twice() {
+    let (first, _) = server(|_, _| None);
+    let (second, _) = server(|_, _| None);
+    let bench = Bench::new();
+    let (one, two) = (bench.project("one"), bench.project("two"));
+    let dir = log_dir(&bench.home);
+    let agree = || {
+        let state = State::at(bench.home.state_dir());
+        let ledger = state.view().unwrap().unwrap_or_default();
+        let (survey, bindings) = Survey::look(&dir, &ledger).unwrap();
+        let known = Bindings::read(&dir).unwrap();
+        let twice = Survey::take(&dir, &ledger, &known).unwrap();
+        assert_eq!(format!("{survey:?}"), format!("{twice:?}"));
+        assert_eq!(format!("{bindings:?}"), format!("{known:?}"));
+    };
+    agree();
+    bench.emit(&one, 2);
+    bench.emit(&bench.nowhere(), 1);
+    agree();
+    bench.sign_in(&first, ALICE.0, None);
+    bench.adopt();
+    bench.emit(&two, 2);
+    agree();
+    bench.sign_in(&first, ALICE.0, ALICE.1);
+    bench.adopt();
+    agree();
+    bench.emit(&one, 3);
+    bench.sync();
+    agree();
+    bench.sign_out();
+    bench.emit(&two, 2);
+    agree();
+    run(&bench, &add(&second.url(), "beginning"));
+    bench.sign_in(&first, ALICE.0, ALICE.1);
+    run(&bench, &add(&second.url(), "beginning"));
+    bench.emit(&one, 1);
+    agree();
+    bench.sign_in(&second, ALICE.0, ALICE.1);
+    bench.adopt();
+    bench.sync();
+    agree();
+    run(&bench, &["sync", "targets", "remove", &second.url()]);
+    bench.emit(&two, 1);
+    agree();
 }
