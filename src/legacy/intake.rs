@@ -73,14 +73,14 @@ impl Intake<'_, '_> {
     /// A queue, read from a private copy; the header of the copy is made anew
     /// when it is not one.
     fn queue(&mut self, path: &Path) -> Result<(), LegacyError> {
-        let unreadable = LegacyError::io("read", path);
         let copy = match platform::open_regular(path) {
             Ok((_, metadata)) if metadata.len() == 0 => return self.lost(Place::Whole, Why::Empty),
             Ok(_) => match Snapshot::take(path)? {
                 Taken::Copy(copy) => copy,
                 Taken::Unsteady => return self.lost(Place::Whole, Why::Unsteady),
             },
-            Err(source) => return Err(unreadable(source)),
+            // One queue that cannot be opened does not keep the others out.
+            Err(error) => return self.lost(Place::Whole, Why::Unreadable(error.to_string())),
         };
         let failed = |source| LegacyError::io("repair the copy of", path)(source);
         if !repair::has_magic(copy.path()).map_err(failed)? {

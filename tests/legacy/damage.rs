@@ -252,3 +252,21 @@ fn the_damaged_fixtures_give_what_they_hold() {
         assert!(ran.report()["clock"].as_u64().unwrap() <= 43);
     }
 }
+
+#[test]
+fn a_queue_that_cannot_be_opened_does_not_keep_the_others_out() {
+    let bench = Bench::new();
+    let old = bench.path("old");
+    std::fs::create_dir_all(old.join("queues")).unwrap();
+    drop(make_queue(&old.join("queue.db"), &[row(1)]));
+    std::fs::write(old.join("queues/queue-0123456789abcdef.db"), "torn").unwrap();
+    std::fs::write(old.join("clock.json"), "[]").unwrap();
+    let ran = bench.import(&old);
+    let report = ran.report();
+    assert_eq!(
+        (ran.code, &report["imported"]),
+        (Some(8), &json!(1)),
+        "{ran:?}"
+    );
+    assert_eq!(report["refused_total"], 2);
+}
