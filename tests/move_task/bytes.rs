@@ -229,3 +229,41 @@ fn a_file_with_windows_line_endings_and_a_mark_stays_one() {
         mode
     );
 }
+
+#[test]
+fn setting_a_list_changes_that_list_in_every_file_and_every_form_of_it() {
+    for path in all(is_wp) {
+        let plain = fs::read_to_string(&path).unwrap();
+        let windows = plain.replace('\n', "\r\n");
+        let marked = format!("\u{feff}{plain}");
+        for text in [plain, windows, marked] {
+            let split = Split::of(&text).unwrap();
+            let before = Data::parse(split.front).unwrap();
+            for wanted in [&[][..], &["WP09"], &["WP08", "WP09"]] {
+                let edited =
+                    frontmatter::set_list(split.front, "dependencies", wanted, split.line_ending())
+                        .unwrap_or_else(|error| panic!("{}: {error}", path.display()));
+                let after = Data::parse(&edited).unwrap();
+                assert_eq!(after.texts("dependencies"), wanted, "{}", path.display());
+                let others = |front: &str| -> Vec<String> {
+                    let mut inside = false;
+                    let keep = |line: &&str| {
+                        inside = line.starts_with("dependencies:")
+                            || (inside && line.trim_start().starts_with("- "));
+                        !inside
+                    };
+                    front
+                        .split_inclusive('\n')
+                        .filter(keep)
+                        .map(str::to_owned)
+                        .collect()
+                };
+                assert_eq!(others(split.front), others(&edited), "{}", path.display());
+                assert!(
+                    before.get("dependencies").is_none()
+                        || after.get("title") == before.get("title")
+                );
+            }
+        }
+    }
+}
