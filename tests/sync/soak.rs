@@ -36,7 +36,7 @@ fn nothing_is_lost_and_nothing_is_stuck_in_a_short_soak() {
     });
 }
 
-/// Minutes: `cargo test --test sync -- --ignored a_long_soak`.
+/// Minutes: `cargo test --release --test sync -- --ignored in_a_long_soak`.
 #[test]
 #[ignore = "takes minutes"]
 fn nothing_is_lost_and_nothing_is_stuck_in_a_long_soak() {
