@@ -70,7 +70,7 @@ pub(super) fn run(
         lenient: arguments.lenient,
         no_commit: arguments.no_commit,
     };
-    let mut recorder = Recorder::new(home, out);
+    let mut recorder = Recorder::tying(home, out);
     let outcome = match AcceptRequest::parse(raw) {
         Ok(request) => accept(&request, &place, &mut recorder),
         Err(error) => {

@@ -77,7 +77,7 @@ pub(super) fn run(
             _ => Action::Start,
         },
     };
-    let mut recorder = Recorder::new(home, out);
+    let mut recorder = Recorder::tying(home, out);
     let outcome = merge(&request, &place, &mut recorder);
     drop(recorder);
     let merged = outcome.map_err(|error| failure::of_merge(&error))?;

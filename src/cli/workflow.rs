@@ -6,13 +6,14 @@ use std::fmt;
 use std::path::PathBuf;
 
 use jiff::Timestamp;
+use ulid::Ulid;
 
 use super::emission;
 use super::exit::Exit;
 use super::failure::Failure;
 use super::output::{Output, visible_line};
-use crate::emitter::{EventEmitter, lock_timeout_from_env, start_directory};
-use crate::event::{Draft, Invalid};
+use crate::emitter::{EventEmitter, generate_causation_id, lock_timeout_from_env, start_directory};
+use crate::event::{Draft, EventId, Invalid};
 use crate::home::{Home, HomeError};
 use crate::workflow::audience::Audience;
 use crate::workflow::committed::{Committed, Settled};
@@ -24,6 +25,7 @@ use crate::workflow::scene::{Patience, Place};
 pub(super) struct Recorder<'a> {
     home: &'a Result<Home, HomeError>,
     out: &'a Output,
+    cause: Option<Ulid>,
     has_warned: bool,
     has_recorded: bool,
 }
@@ -33,8 +35,18 @@ impl<'a> Recorder<'a> {
         Self {
             home,
             out,
+            cause: None,
             has_warned: false,
             has_recorded: false,
+        }
+    }
+
+    /// For a command that makes several changes: no event of it causes another
+    /// one, and one id that is no event's ties them together.
+    pub(super) fn tying(home: &'a Result<Home, HomeError>, out: &'a Output) -> Self {
+        Self {
+            cause: Some(generate_causation_id()),
+            ..Self::new(home, out)
         }
     }
 
@@ -47,9 +59,9 @@ impl<'a> Recorder<'a> {
 }
 
 impl Audience for Recorder<'_> {
-    fn record(&mut self, drafts: Vec<Result<Draft, Invalid>>) {
+    fn record(&mut self, drafts: Vec<Result<Draft, Invalid>>) -> Option<Ulid> {
         if drafts.is_empty() {
-            return;
+            return None;
         }
         let mut valid = Vec::new();
         for draft in drafts {
@@ -70,12 +82,18 @@ impl Audience for Recorder<'_> {
                     self.warn(&warning);
                 }
                 self.has_recorded = true;
+                emission.last_id().and_then(EventId::ulid)
             }
             Err(unknown) => {
                 let why = visible_line(&unknown.to_string());
                 self.warn(&format!("an event was not recorded: {why}"));
+                None
             }
         }
+    }
+
+    fn cause(&self) -> Option<Ulid> {
+        self.cause
     }
 
     fn note(&mut self, note: &dyn fmt::Display) {

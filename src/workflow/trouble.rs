@@ -8,7 +8,7 @@ use std::path::PathBuf;
 
 use thiserror::Error;
 
-use super::audience::Audience;
+use super::audience::{Audience, caused_by};
 use super::edit::EditFailure;
 use super::feature::FeatureError;
 use super::file::FileError;
@@ -125,7 +125,8 @@ pub struct Concerned {
 
 /// Records the failure of a command.
 pub fn report(fault: &dyn Fault, whom: &Concerned, known: &Known, audience: &mut dyn Audience) {
-    audience.record(vec![draft(fault, whom, known)]);
+    let drafts = vec![draft(fault, whom, known)];
+    audience.record(caused_by(audience.cause(), drafts));
 }
 
 fn draft(fault: &dyn Fault, whom: &Concerned, known: &Known) -> Result<Draft, Invalid> {

@@ -5,7 +5,7 @@
 
 use std::path::{Path, PathBuf};
 
-use super::audience::Audience;
+use super::audience::{Audience, caused_by};
 use super::committed::{Settled, settle};
 use super::feature::Chosen;
 use super::file;
@@ -124,12 +124,13 @@ impl<'a> Work<'a> {
     /// # Errors
     /// When a file cannot be replaced. With several files, those before it are
     /// changed, and nothing was told.
-    pub(super) fn apply(&mut self, change: Change) -> Result<Settled, Trouble> {
+    pub(super) fn apply(&mut self, mut change: Change) -> Result<Settled, Trouble> {
         let edited = change.edits.iter().map(|edit| &edit.path);
         let paths: Vec<PathBuf> = edited
             .chain(&change.along)
             .map(|path| self.relative(path))
             .collect();
+        change.drafts = caused_by(self.audience.cause(), change.drafts);
         let entry = self.entry(&change, &paths);
         self.journal.begin(entry).map_err(Trouble::Journal)?;
         for edit in &change.edits {

@@ -6,6 +6,7 @@
 #![allow(clippy::indexing_slicing, unreachable_pub, dead_code)]
 
 mod accept;
+mod causes;
 mod finalize;
 mod history;
 mod implement;

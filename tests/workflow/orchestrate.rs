@@ -13,7 +13,7 @@ use spec_kitty::workflow::text::Split;
 use crate::project::{FEATURE, Project, Ran};
 
 /// An agent that does its work, whatever it is.
-const GOOD: &str = "cat > /dev/null\nif [ $SPEC_KITTY_ROLE = review ]; then echo APPROVED; exit 0; fi\n\
+pub const GOOD: &str = "cat > /dev/null\nif [ $SPEC_KITTY_ROLE = review ]; then echo APPROVED; exit 0; fi\n\
     echo $SPEC_KITTY_WP >> $SPEC_KITTY_WP.txt; git add -A; git commit -qm work\n";
 
 fn orchestrate(project: &Project, args: &[&str]) -> Ran {
@@ -21,7 +21,7 @@ fn orchestrate(project: &Project, args: &[&str]) -> Ran {
 }
 
 /// Three work packages, WP02 and WP03 after WP01, and the agents `one` and `two`.
-fn three(one: &str, two: &str) -> Project {
+pub fn three(one: &str, two: &str) -> Project {
     let project = Project::fresh();
     for wp in ["WP04", "WP05", "WP06", "WP07"] {
         fs::remove_file(project.wp(wp)).unwrap();
@@ -63,12 +63,12 @@ fn dir(project: &Project) -> std::path::PathBuf {
     project.root().parent().unwrap().to_owned()
 }
 
-fn script(project: &Project, name: &str, text: &str) {
+pub fn script(project: &Project, name: &str, text: &str) {
     let path = dir(project).join(format!("{name}.sh"));
     fs::write(path, text.replace("DIR", dir(project).to_str().unwrap())).unwrap();
 }
 
-fn shown(project: &Project) -> Vec<String> {
+pub fn shown(project: &Project) -> Vec<String> {
     let line = |(kind, payload): &(String, Value)| {
         let keys = [
             "wp_id",

@@ -24,7 +24,7 @@ pub(super) fn run(
     out: &mut Output,
 ) -> Result<(), Failure> {
     let place = place()?;
-    let mut recorder = Recorder::new(home, out);
+    let mut recorder = Recorder::tying(home, out);
     let outcome = finalize(arguments.feature.as_deref(), &place, &mut recorder);
     drop(recorder);
     let finalized = outcome.map_err(|error| failure::of_finalize(&error))?;

@@ -52,7 +52,7 @@ pub(super) fn run(
         agent: arguments.agent,
         no_auto_commit: arguments.no_auto_commit,
     };
-    let mut recorder = Recorder::new(home, out);
+    let mut recorder = Recorder::tying(home, out);
     let outcome = match MarkRequest::parse(raw) {
         Ok(request) => mark_status(&request, &place, &mut recorder),
         Err(error) => {

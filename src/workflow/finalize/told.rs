@@ -9,10 +9,10 @@ use std::io::Write;
 use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
-use ulid::Ulid;
 
 use super::Planned;
-use crate::event::{Draft, FeatureCreated, Invalid, Payload, WpCreated, proposed_id};
+use crate::event::{Draft, FeatureCreated, Invalid, Payload, WpCreated};
+use crate::workflow::audience::caused_by;
 use crate::workflow::feature::Slug;
 use crate::workflow::file::read_text;
 use crate::workflow::work::Work;
@@ -52,7 +52,6 @@ impl Told {
     pub(super) fn announce(mut self, work: &mut Work<'_>, plan: &[Planned]) {
         let slug = work.scene.feature.slug.clone();
         let known = self.features.get(slug.as_str());
-        let cause = cause();
         let mut drafts = Vec::new();
         if known.is_none() {
             drafts.push(created(work, plan.len()));
@@ -69,10 +68,8 @@ impl Told {
         if drafts.is_empty() {
             return;
         }
-        let caused = drafts
-            .into_iter()
-            .map(|draft| draft.map(|draft| draft.caused_by(cause)));
-        work.audience.record(caused.collect());
+        let cause = work.audience.cause();
+        work.audience.record(caused_by(cause, drafts));
         self.features.insert(slug.to_string(), told);
         self.write();
     }
@@ -92,12 +89,6 @@ impl Told {
             });
         drop(written);
     }
-}
-
-/// One id for all events of a run.
-fn cause() -> Ulid {
-    let now_us = jiff::Timestamp::now().as_microsecond();
-    proposed_id(now_us, uuid::Uuid::new_v4().as_u128())
 }
 
 fn created(work: &Work<'_>, wp_count: usize) -> Result<Draft, Invalid> {

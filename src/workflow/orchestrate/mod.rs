@@ -243,6 +243,7 @@ fn fresh(slug: &Slug, graph: &Graph, lanes: &BTreeMap<WpId, Lane>, place: &Place
         total_agent_invocations: 0,
         pid: std::process::id(),
         work_packages: graph.keys().map(|wp| (wp.to_string(), of(wp))).collect(),
+        last_events: BTreeMap::new(),
     }
 }
 

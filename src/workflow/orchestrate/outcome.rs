@@ -11,6 +11,7 @@ use super::state::{WpRun, WpStatus};
 use super::verdict::{Reason, Verdict, reason, verdict};
 use super::worker::{End, Outcome};
 use crate::event::{Phase, Resolution};
+use crate::workflow::audience::Effects;
 use crate::workflow::scene::Known;
 use crate::workflow::trouble::{Concerned, Fault, report};
 
@@ -59,7 +60,11 @@ impl Run<'_> {
                 let agent = run.implementation_agent.clone().unwrap_or_default();
                 let slug = self.slug.clone();
                 self.now();
-                lanes::to_review(&self.place, self.audience, &slug, wp, &agent)
+                let mut effects = Effects::of(self.state.last_event(wp), self.audience);
+                let done = lanes::to_review(&self.place, &mut effects, &slug, wp, &agent);
+                let moved = effects.last();
+                self.state.follow(wp, moved);
+                done
             }
             other => Err(words(other)),
         };
@@ -84,10 +89,14 @@ impl Run<'_> {
         let reviewer = run.review_agent.clone().unwrap_or_default();
         let slug = self.slug.clone();
         self.now();
+        let mut effects = Effects::of(self.state.last_event(wp), self.audience);
         match verdict(&outcome.output, code) {
             Verdict::Unclear => self.failed(outcome, run, Phase::Review, words(&outcome.end)),
             Verdict::Approved => {
-                match lanes::to_done(&self.place, self.audience, &slug, wp, &reviewer) {
+                let done = lanes::to_done(&self.place, &mut effects, &slug, wp, &reviewer);
+                let moved = effects.last();
+                self.state.follow(wp, moved);
+                match done {
                     Ok(()) => {
                         run.status = WpStatus::Completed;
                         run.last_error = None;
@@ -105,13 +114,15 @@ impl Run<'_> {
                     .join(format!(".kittify/logs/{wp}-feedback.md"));
                 let moved = lanes::back(
                     &self.place,
-                    self.audience,
+                    &mut effects,
                     &slug,
                     wp,
                     &reviewer,
                     &file,
                     &feedback,
                 );
+                let event = effects.last();
+                self.state.follow(wp, event);
                 run.review_cycles += 1;
                 run.implementation_retries += 1;
                 run.tries = 0;
@@ -145,7 +156,10 @@ impl Run<'_> {
             agent: Some(agent.clone()),
         };
         let fault = AgentFailure(format!("{role} of {wp} by {agent} failed: {why}"));
-        report(&fault, &whom, &known, self.audience);
+        let mut effects = Effects::of(self.state.last_event(wp), self.audience);
+        report(&fault, &whom, &known, &mut effects);
+        let told = effects.last();
+        self.state.follow(wp, told);
         run.last_error = Some(why);
         run.tries += 1;
         match phase {

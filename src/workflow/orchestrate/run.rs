@@ -18,7 +18,7 @@ use super::prompt;
 use super::state::{RunState, RunStatus, WpRun, WpStatus};
 use super::worker::{self, Job, Outcome};
 use crate::event::{DependencyResolved, FeatureCompleted, Payload, Phase, Resolution, WpAssigned};
-use crate::workflow::audience::Audience;
+use crate::workflow::audience::{Audience, Effects, caused_by};
 use crate::workflow::feature::Slug;
 use crate::workflow::graph::{Graph, is_ready, order};
 use crate::workflow::project::Project;
@@ -205,8 +205,11 @@ impl Run<'_> {
     ) -> Result<Job, String> {
         let slug = self.slug.clone();
         self.now();
-        let (worktree, base) =
-            lanes::begin(&self.place, self.audience, &slug, wp, phase, &agent.id)?;
+        let mut effects = Effects::of(self.state.last_event(wp), self.audience);
+        let begun = lanes::begin(&self.place, &mut effects, &slug, wp, phase, &agent.id);
+        let moved = effects.last();
+        self.state.follow(wp, moved);
+        let (worktree, base) = begun?;
         let text = WorkPackage::find(
             &self.project.specs_dir().join(slug.as_str()).join("tasks"),
             wp,
@@ -252,7 +255,10 @@ impl Run<'_> {
         let event = WpAssigned::new(wp.to_string(), &agent.id, phase)
             .retry_count(retries)
             .feature(slug.as_str());
-        self.audience.record(vec![event.into_draft()]);
+        let cause = self.state.last_event(wp);
+        let assigned = caused_by(cause, vec![event.into_draft()]);
+        let assigned = self.audience.record(assigned);
+        self.state.follow(wp, assigned);
         Ok(Job {
             wp,
             command: command.clone(),
@@ -276,15 +282,16 @@ impl Run<'_> {
     /// Tells those that waited for `wp`.
     pub(super) fn resolved(&mut self, wp: WpId, how: Resolution) {
         let slug = self.slug.as_str();
-        let waiting = self.graph.iter().filter(|(_, needs)| needs.contains(&wp));
-        let drafts = waiting
-            .map(|(other, _)| {
-                DependencyResolved::new(other.to_string(), wp.to_string(), how)
-                    .feature(slug)
-                    .into_draft()
-            })
-            .collect();
-        self.audience.record(drafts);
+        let cause = self.state.last_event(wp);
+        for (other, _) in self.graph.iter().filter(|(_, needs)| needs.contains(&wp)) {
+            let event = DependencyResolved::new(other.to_string(), wp.to_string(), how)
+                .feature(slug)
+                .into_draft();
+            let resolved = self.audience.record(caused_by(cause, vec![event]));
+            if !self.wp(*other).status.is_over() {
+                self.state.follow(*other, resolved);
+            }
+        }
     }
 
     fn complete(&mut self) {
@@ -296,7 +303,9 @@ impl Run<'_> {
         let event = FeatureCompleted::new(self.slug.as_str(), total)
             .completed_at(now.to_string())
             .total_duration(format!("{seconds:.1}s"));
-        self.audience.record(vec![event.into_draft()]);
+        let cause = self.state.newest_event();
+        self.audience
+            .record(caused_by(cause, vec![event.into_draft()]));
     }
 }
 

@@ -7,9 +7,12 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
+use ulid::Ulid;
 
 use super::error::OrchestrateError;
+use crate::event::EventId;
 use crate::workflow::file::{FileError, put, read_text};
+use crate::workflow::work_package::WpId;
 
 const MAX_BYTES: u64 = 4 * 1024 * 1024;
 
@@ -144,9 +147,32 @@ pub struct RunState {
     pub pid: u32,
     /// The work packages by their ids.
     pub work_packages: BTreeMap<String, WpRun>,
+    /// The id of the last event of each work package: the next one names it as
+    /// its cause, also after an interruption.
+    #[serde(default)]
+    pub last_events: BTreeMap<String, String>,
 }
 
 impl RunState {
+    /// The last event of a work package.
+    pub(super) fn last_event(&self, wp: WpId) -> Option<Ulid> {
+        let id = self.last_events.get(&wp.to_string())?;
+        EventId::parse(id).ok()?.ulid()
+    }
+
+    /// The last event of all: ids of one home increase.
+    pub(super) fn newest_event(&self) -> Option<Ulid> {
+        let id = self.last_events.values().max()?;
+        EventId::parse(id).ok()?.ulid()
+    }
+
+    /// What `event` leads to is caused by it. What was not recorded causes nothing.
+    pub(super) fn follow(&mut self, wp: WpId, event: Option<Ulid>) {
+        if let Some(event) = event {
+            self.last_events.insert(wp.to_string(), event.to_string());
+        }
+    }
+
     fn file(root: &Path) -> PathBuf {
         root.join(".kittify/orchestration-state.json")
     }
