@@ -100,6 +100,15 @@ pub(crate) struct Store {
     failed: bool,
 }
 
+impl Drop for Store {
+    /// Gives the file back at once, also when a child process that is about to
+    /// begin still shares the descriptor.
+    fn drop(&mut self) {
+        // When it cannot be given back so, closing the file does it.
+        let _ = platform::unlock(&self.file);
+    }
+}
+
 impl Store {
     /// Opens the file, made when missing, and reads all of it.
     pub(crate) fn open(path: &Path) -> Result<Self, StoreError> {

@@ -46,6 +46,15 @@ impl SenderLock {
     }
 }
 
+impl Drop for SenderLock {
+    /// Gives the right back at once, also when a child process that is about to
+    /// begin still shares the descriptor.
+    fn drop(&mut self) {
+        // When it cannot be given back so, closing the file does it.
+        let _ = platform::unlock(&self.file);
+    }
+}
+
 /// Locks the file that `path` names at the moment of success, creating it
 /// where it is missing. `None` when the deadline passed.
 pub(crate) fn acquire(path: &Path, deadline: Duration) -> io::Result<Option<File>> {
