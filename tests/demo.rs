@@ -89,6 +89,62 @@ fn the_report_counts_what_both_sides_hold() {
 }
 
 #[test]
+fn the_demo_walks_the_whole_life_of_a_feature() {
+    let temp = tempfile::tempdir().unwrap();
+    let output = demo(temp.path())
+        .args(["--json", "--keep", "kept"])
+        .output()
+        .unwrap();
+    let report = report(&output);
+    assert_eq!(report["ok"], true, "{report:#}");
+    let received = std::fs::read_to_string(temp.path().join("kept/server/events.ndjson")).unwrap();
+    let life: Vec<String> = received.lines().map(told).collect();
+    let expected = [
+        "FeatureCreated",
+        "WPCreated WP01 []",
+        "WPCreated WP02 [\"WP01\"]",
+        "WPCreated WP03 [\"WP02\"]",
+        "WPStatusChanged WP01 planned doing",
+        "HistoryAdded WP01",
+        "WPStatusChanged WP01 doing for_review",
+        "WPStatusChanged WP02 planned doing",
+        "HistoryAdded WP02",
+        "WPStatusChanged WP03 planned doing",
+        "HistoryAdded WP02",
+        "HistoryAdded WP03",
+        "WPStatusChanged WP02 doing for_review",
+        "WPStatusChanged WP03 doing for_review",
+        "WPStatusChanged WP01 for_review done",
+        "WPStatusChanged WP02 for_review done",
+        "WPStatusChanged WP03 for_review done",
+    ];
+    assert_eq!(life, expected);
+    let project = temp.path().join("kept/project");
+    for file in ["duration.sh", "countdown.sh", "ring.sh"] {
+        assert!(project.join(file).exists(), "{file} was merged");
+    }
+    let meta = std::fs::read_to_string(project.join("kitty-specs/001-tea-timer/meta.json"));
+    let meta: Value = serde_json::from_str(&meta.unwrap()).unwrap();
+    assert_eq!(meta["accepted_by"], "Ada");
+}
+
+/// An event of the server's file in a few words.
+fn told(line: &str) -> String {
+    let event: Value = serde_json::from_str(line).unwrap();
+    let payload = &event["payload"];
+    let mut words = event["event_type"].as_str().unwrap().to_owned();
+    for key in ["wp_id", "previous_status", "new_status"] {
+        if let Some(word) = payload[key].as_str() {
+            words.push_str(&format!(" {word}"));
+        }
+    }
+    if let (Some(_), Some(ids)) = (payload.get("wp_id"), payload.get("dependencies")) {
+        words.push_str(&format!(" {ids}"));
+    }
+    words
+}
+
+#[test]
 fn the_surroundings_of_the_user_do_not_reach_the_demo() {
     let temp = tempfile::tempdir().unwrap();
     let output = demo(temp.path())

@@ -1,5 +1,7 @@
 //! `accept`: the checks of a feature, and its record.
 
+use std::path::Path;
+
 use clap::{Args, ValueEnum};
 use serde::Serialize;
 
@@ -172,17 +174,25 @@ fn instructions(accepted: &Accepted) -> Vec<String> {
             format!("git push origin '{branch}'"),
             "open a pull request and name the acceptance in it".to_owned(),
         ],
-        Mode::Local => vec![format!(
+        Mode::Local if worktrees(&accepted.summary).next().is_some() => vec![format!(
             "spec-kitty merge --feature {}",
             accepted.summary.feature
         )],
-        Mode::Auto | Mode::Checklist => Vec::new(),
+        Mode::Local | Mode::Auto | Mode::Checklist => Vec::new(),
     }
 }
 
-fn cleanup(summary: &Summary) -> Vec<String> {
+/// The worktrees of the feature that are still there; a merge takes them away.
+fn worktrees(summary: &Summary) -> impl Iterator<Item = String> {
+    let root = Path::new(&summary.repo_root);
     let ids = summary.work_packages.iter().map(|wp| &wp.id);
-    ids.map(|id| format!("git worktree remove .worktrees/{}-{id}", summary.feature))
+    ids.map(|id| format!(".worktrees/{}-{id}", summary.feature))
+        .filter(move |worktree| root.join(worktree).exists())
+}
+
+fn cleanup(summary: &Summary) -> Vec<String> {
+    worktrees(summary)
+        .map(|worktree| format!("git worktree remove {worktree}"))
         .collect()
 }
 

@@ -18,10 +18,11 @@ const COLUMNS: usize = 79;
 
 /// See it work: a guided run in a temporary project, home and server
 ///
-/// Makes a git repository with a small feature, runs real commands on it, takes
-/// the network away and brings it back, and proves at the end, from the
-/// server's own file, that every event arrived once and in order. Nothing
-/// outside a temporary directory is touched. Exit 0 says that it is proved.
+/// Makes a git repository with a small feature and takes it with real commands
+/// from its plan to its acceptance. On the way the network goes away and comes
+/// back, and at the end the server's own file proves that every event arrived
+/// once and in order. Nothing outside a temporary directory is touched. Exit 0
+/// says that it is proved.
 #[derive(Debug, Args)]
 pub(super) struct Arguments {
     /// Play in DIR (new or empty) and leave the home, the project and the
@@ -102,8 +103,8 @@ fn greet(out: &mut Output) -> Result<(), Failure> {
     paragraph(
         out,
         "A small project, two agents, and a network that fails. It takes a few seconds and \
-         touches nothing outside a temporary directory. Each line that begins with $ is a real \
-         command; below it is what it said.",
+         touches nothing outside a directory of its own, here called “…”. Each line that begins \
+         with $ is a real command; below it is what it said.",
     )
 }
 
@@ -118,10 +119,10 @@ fn tell(out: &mut Output, moment: &Moment<'_>) -> Result<(), Failure> {
             out.line("")?;
             paragraph(out, text)?;
         }
-        Moment::Command { words, input } => {
+        Moment::Command { words } => {
             out.line("")?;
             let cyan = anstyle::AnsiColor::Cyan.on_default();
-            for line in typed(words, *input) {
+            for line in typed(words) {
                 out.line(format!("{cyan}{line}{cyan:#}"))?;
             }
         }
@@ -198,11 +199,10 @@ fn objections(proof: &Proof) -> Vec<String> {
 }
 
 /// The command as it is typed, broken between words where it is too long.
-fn typed(words: &[String], input: Option<&str>) -> Vec<String> {
+fn typed(words: &[String]) -> Vec<String> {
     let mut lines = Vec::new();
     let mut line = "  $".to_owned();
-    let input = input.map(|name| format!("< {name}"));
-    for word in words.iter().chain(&input) {
+    for word in words {
         let word = visible_line(word);
         if width(&line) + width(&word) + 3 > COLUMNS {
             line.push_str(" \\");
@@ -313,10 +313,10 @@ mod tests {
     #[test]
     fn a_long_command_is_broken_between_words() {
         let words = vec!["spec-kitty".to_owned(), "x".repeat(60), "y".repeat(60)];
-        let lines = typed(&words, Some("plan.ndjson"));
-        assert_eq!(lines.len(), 3);
+        let lines = typed(&words);
+        assert_eq!(lines.len(), 2);
         assert!(lines[0].starts_with("  $ spec-kitty") && lines[0].ends_with('\\'));
-        assert!(lines[2].ends_with("< plan.ndjson"));
-        assert_eq!(typed(&words[..1], None), ["  $ spec-kitty"]);
+        assert!(lines[1].ends_with("yyy"));
+        assert_eq!(typed(&words[..1]), ["  $ spec-kitty"]);
     }
 }

@@ -2,7 +2,8 @@
 //! and in order, although the network failed in between.
 //!
 //! Everything is real. A git repository with a feature of three work packages
-//! is made in a temporary directory; the commands are child processes of this
+//! is made in a temporary directory, and the feature lives there from its plan
+//! to its acceptance; the commands are child processes of this
 //! very binary; the server is the embedded one, on loopback. What is in doubt
 //! is decided at the end by comparing two files that were written by different
 //! programs: the log of this machine and the server's NDJSON.
@@ -43,8 +44,6 @@ pub enum Moment<'a> {
     Command {
         /// Its words, quoted for a shell where they need it.
         words: &'a [String],
-        /// The file that is its input.
-        input: Option<&'a str>,
     },
     /// The command has ended.
     Output {

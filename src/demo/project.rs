@@ -1,7 +1,8 @@
 //! The project that the demo works on: a tea timer, in three work packages.
 //!
 //! The layout is the one of every spec-kitty project; the files are short but
-//! whole. Names are ours and fixed, so no path comes from outside.
+//! whole. What depends on what is said in tasks.md alone: `finalize-tasks` finds
+//! it there. Names are ours and fixed, so no path comes from outside.
 
 use std::path::{Path, PathBuf};
 
@@ -14,13 +15,16 @@ pub(super) const FEATURE: &str = "001-tea-timer";
 /// The branch that the repository is on, and that the feature targets.
 pub(super) const BRANCH: &str = "main";
 
-/// One work package: id, file name, title, its subtasks, what it depends on.
+/// One work package.
 struct Package {
     id: &'static str,
     file: &'static str,
     title: &'static str,
     subtasks: [(&'static str, &'static str); 2],
     depends_on: Option<&'static str>,
+    /// The file that its work consists of, and what is in it.
+    source: &'static str,
+    code: &'static str,
 }
 
 const PACKAGES: [Package; 3] = [
@@ -33,6 +37,8 @@ const PACKAGES: [Package; 3] = [
             ("T002", "Refuse what is not a duration, with an example"),
         ],
         depends_on: None,
+        source: "duration.sh",
+        code: "seconds() { echo $((${1%m*} * 60)); }\n",
     },
     Package {
         id: "WP02",
@@ -43,6 +49,8 @@ const PACKAGES: [Package; 3] = [
             ("T004", "Survive a closed laptop lid"),
         ],
         depends_on: Some("WP01"),
+        source: "countdown.sh",
+        code: "count_down() { sleep \"$1\"; }\n",
     },
     Package {
         id: "WP03",
@@ -53,6 +61,8 @@ const PACKAGES: [Package; 3] = [
             ("T006", "Ring again until somebody comes"),
         ],
         depends_on: Some("WP02"),
+        source: "ring.sh",
+        code: "ring() { printf '\\a'; }\n",
     },
 ];
 
@@ -77,44 +87,14 @@ pub(super) fn write(root: &Path) -> Result<(), DemoError> {
     Ok(())
 }
 
-/// Marks every subtask of a work package as done in tasks.md; the path of the
-/// file that was changed, from the root.
-pub(super) fn finish_subtasks(root: &Path, wp_id: &str) -> Result<PathBuf, DemoError> {
-    let path = Path::new("kitty-specs").join(FEATURE).join("tasks.md");
-    let full = root.join(&path);
-    let mut text = std::fs::read_to_string(&full).map_err(DemoError::io("read", &full))?;
-    let subtasks = PACKAGES
-        .iter()
-        .filter(|package| package.id == wp_id)
-        .flat_map(|package| package.subtasks);
-    for (id, _) in subtasks {
-        text = text.replace(&format!("- [ ] {id}"), &format!("- [x] {id}"));
+/// Does the work of a package in its worktree, as an agent does between two
+/// commands; the worktree, from the root.
+pub(super) fn build(root: &Path, wp_id: &str) -> Result<PathBuf, DemoError> {
+    let worktree = Path::new(".worktrees").join(format!("{FEATURE}-{wp_id}"));
+    for package in PACKAGES.iter().filter(|package| package.id == wp_id) {
+        put(root, &worktree.join(package.source), package.code)?;
     }
-    std::fs::write(&full, text).map_err(DemoError::io("write", &full))?;
-    Ok(path)
-}
-
-/// The NDJSON that plans the feature: one event for it, one for each package.
-pub(super) fn planning_events() -> String {
-    let mut lines = format!(
-        "{}\n",
-        serde_json::json!({"event_type": "FeatureCreated", "payload": {
-            "feature_slug": FEATURE,
-            "feature_number": "001",
-            "target_branch": BRANCH,
-            "wp_count": PACKAGES.len(),
-        }})
-    );
-    for package in &PACKAGES {
-        let event = serde_json::json!({"event_type": "WPCreated", "payload": {
-            "wp_id": package.id,
-            "title": package.title,
-            "dependencies": Vec::from_iter(package.depends_on),
-            "feature_slug": FEATURE,
-        }});
-        lines.push_str(&format!("{event}\n"));
-    }
-    lines
+    Ok(worktree)
 }
 
 fn put(root: &Path, path: &Path, text: &str) -> Result<(), DemoError> {
@@ -168,12 +148,11 @@ fn tasks_md() -> String {
 }
 
 fn prompt(package: &Package) -> String {
-    let dependencies = package.depends_on.unwrap_or_default();
     let [(first, first_text), (second, second_text)] = package.subtasks;
     let (id, title) = (package.id, package.title);
     format!(
         "---\nwork_package_id: {id}\ntitle: {title}\nlane: planned\n\
-         dependencies: [{dependencies}]\nsubtasks:\n- {first}\n- {second}\n\
+         dependencies: []\nsubtasks:\n- {first}\n- {second}\n\
          phase: Phase 1 - The timer\nassignee: ''\nagent: ''\nshell_pid: ''\n\
          review_status: ''\nreviewed_by: ''\nhistory:\n\
          - timestamp: '2026-01-05T09:00:00Z'\n  lane: planned\n  agent: system\n\
@@ -195,25 +174,15 @@ mod tests {
     use super::*;
 
     #[test]
-    fn finishing_the_subtasks_of_one_package_leaves_the_others_open() {
+    fn the_work_on_a_package_lands_in_its_own_worktree() {
         let dir = tempfile::tempdir().unwrap();
         write(dir.path()).unwrap();
-        let path = finish_subtasks(dir.path(), "WP01").unwrap();
-        let text = std::fs::read_to_string(dir.path().join(path)).unwrap();
-        assert_eq!(text.matches("- [x] T00").count(), 2);
-        assert_eq!(text.matches("- [ ] T00").count(), 4);
-    }
-
-    #[test]
-    fn the_planning_events_are_valid_events() {
-        for line in planning_events().lines() {
-            let line: serde_json::Value = serde_json::from_str(line).unwrap();
-            let draft = crate::event::Draft::from_json(
-                line["event_type"].as_str().unwrap(),
-                &line["payload"].to_string(),
-                None,
-            );
-            assert!(draft.is_ok(), "{line}: {:?}", draft.err());
+        for package in &PACKAGES {
+            let worktree = dir.path().join(build(dir.path(), package.id).unwrap());
+            assert!(worktree.ends_with(format!("{FEATURE}-{}", package.id)));
+            let code = std::fs::read_to_string(worktree.join(package.source)).unwrap();
+            assert_eq!(code, package.code);
+            assert!(!dir.path().join(package.source).exists());
         }
     }
 }

@@ -36,8 +36,6 @@ pub(super) enum Input<'a> {
     None,
     /// A text that is not shown.
     Secret(&'a str),
-    /// A file, by its name as seen from the project.
-    File(&'a str),
 }
 
 /// How the server comes up.
@@ -169,18 +167,8 @@ impl<'a, 'b> Stage<'a, 'b> {
     ) -> Result<(), DemoError> {
         let mut words = vec!["spec-kitty".to_owned()];
         words.extend(arguments.iter().map(|word| quoted(word)));
-        let file = match input {
-            Input::File(name) => Some(name),
-            Input::None | Input::Secret(_) => None,
-        };
-        self.tell(Moment::Command {
-            words: &words,
-            input: file,
-        })?;
-        let mut command = words.join(" ");
-        if let Some(name) = file {
-            command.push_str(&format!(" < {name}"));
-        }
+        self.tell(Moment::Command { words: &words })?;
+        let command = words.join(" ");
         let program = self.program.clone();
         let (status, text) = self.child(&program, arguments, input, &command)?;
         let exit = status.code().unwrap_or(-1);
@@ -190,6 +178,7 @@ impl<'a, 'b> Stage<'a, 'b> {
             exit,
             expected_exit,
         });
+        let text = self.shortened(text);
         self.tell(Moment::Output { text: &text, exit })?;
         if exit == expected_exit {
             return Ok(());
@@ -200,6 +189,20 @@ impl<'a, 'b> Stage<'a, 'b> {
                 .code()
                 .map_or("a signal".into(), |code| code.to_string()),
             expected: expected_exit,
+        })
+    }
+
+    /// `text` with `…` for the directory of the demo, whose long name says nothing.
+    fn shortened(&self, text: String) -> String {
+        let Some(root) = self.project.parent() else {
+            return text;
+        };
+        // Git calls it by its canonical name, which may end with the other.
+        let canonical = std::fs::canonicalize(root);
+        let names = canonical.as_deref().into_iter().chain([root]);
+        names.fold(text, |text, name| match name.to_str() {
+            Some(name) => text.replace(name, "…"),
+            None => text,
         })
     }
 
@@ -235,10 +238,6 @@ impl<'a, 'b> Stage<'a, 'b> {
             .stdin(match input {
                 Input::None => Stdio::null(),
                 Input::Secret(_) => Stdio::piped(),
-                Input::File(name) => {
-                    let path = self.project.join(name);
-                    Stdio::from(File::open(&path).map_err(DemoError::io("read", &path))?)
-                }
             });
         self.furnish(&mut command);
         let mut child = command.spawn().map_err(|error| match program {

@@ -8,9 +8,6 @@ use super::project::{self, BRANCH};
 use super::stage::{Input, Mood, Stage};
 use super::{Audience, DemoError, Report, proof};
 
-/// What `emit --stdin` reads, as seen from the project.
-const PLAN_FILE: &str = "../plan.ndjson";
-
 const DONE: i32 = 0;
 const NO_ANSWER: i32 = 7;
 
@@ -23,12 +20,12 @@ pub(super) fn play(
     let mut stage = Stage::new(program, root, audience)?;
     make_project(&mut stage)?;
     sign_in(&mut stage)?;
-    work(&mut stage)?;
-    deliver(&mut stage)?;
     work_offline(&mut stage)?;
+    wait_for_the_network(&mut stage)?;
     come_back(&mut stage)?;
+    bring_it_home(&mut stage)?;
     stage.scene("Prove it")?;
-    stage.run(&["log", "verify"], Input::None, DONE)?;
+    run(&mut stage, "log verify")?;
     stage.server_down();
     let proof = proof::prove(&stage.log_dir(), &stage.received())?;
     Ok(Report {
@@ -40,8 +37,6 @@ pub(super) fn play(
 fn make_project(stage: &mut Stage<'_, '_>) -> Result<(), DemoError> {
     stage.scene("A project and a server")?;
     project::write(stage.project())?;
-    let plan = stage.project().join(PLAN_FILE);
-    std::fs::write(&plan, project::planning_events()).map_err(DemoError::io("write", &plan))?;
     stage.git(&["init", "-q", "-b", BRANCH])?;
     stage.git(&["add", "-A"])?;
     stage.git(&["commit", "-q", "-m", "Plan the tea timer"])?;
@@ -52,7 +47,7 @@ fn make_project(stage: &mut Stage<'_, '_>) -> Result<(), DemoError> {
 }
 
 fn sign_in(stage: &mut Stage<'_, '_>) -> Result<(), DemoError> {
-    stage.scene("Sign in")?;
+    stage.scene("Sign in, then lose the network")?;
     let url = stage.server_up(Mood::Well)?;
     let password = stage.password();
     let arguments = [
@@ -64,40 +59,45 @@ fn sign_in(stage: &mut Stage<'_, '_>) -> Result<(), DemoError> {
         "demo",
         "--password-stdin",
     ];
-    stage.run(&arguments, Input::Secret(&password), DONE)
-}
-
-fn work(stage: &mut Stage<'_, '_>) -> Result<(), DemoError> {
-    stage.scene("Work; each step is an event in the log of this machine")?;
-    stage.run(&["emit", "--stdin"], Input::File(PLAN_FILE), DONE)?;
-    move_task(stage, "WP01", "doing", "claude")?;
-    note(stage, "WP01", "it reads 3m30s")?;
-    finish(stage, "WP01")?;
-    move_task(stage, "WP01", "for_review", "claude")?;
-    stage.run(&["log", "tail", "-n", "4"], Input::None, DONE)
-}
-
-fn deliver(stage: &mut Stage<'_, '_>) -> Result<(), DemoError> {
-    stage.scene("Deliver")?;
-    stage.run(&["sync", "now"], Input::None, DONE)
+    stage.run(&arguments, Input::Secret(&password), DONE)?;
+    stage.server_down();
+    stage.remark("The server is stopped: nobody answers on its port.")
 }
 
 fn work_offline(stage: &mut Stage<'_, '_>) -> Result<(), DemoError> {
-    stage.scene("The network goes away; work goes on")?;
-    stage.server_down();
-    stage.remark("The server is stopped: nobody answers on its port.")?;
-    move_task(stage, "WP01", "done", "claude")?;
-    let resolved = r#"{"wp_id":"WP02","dependency_wp_id":"WP01","resolution_type":"completed"}"#;
-    stage.run(
-        &["emit", "DependencyResolved", "--payload", resolved],
-        Input::None,
-        DONE,
+    stage.scene("Work; each step is an event in the log of this machine")?;
+    run(stage, "agent feature finalize-tasks")?;
+    run(stage, "implement WP01 --agent claude")?;
+    build(stage, "WP01")?;
+    stage.remark("The agent does the work and commits it there. Then it ticks its subtasks.")?;
+    run(
+        stage,
+        "agent tasks mark-status T001 T002 --status done --agent claude",
     )?;
-    move_task(stage, "WP02", "doing", "codex")?;
-    note(stage, "WP02", "works lid down")?;
+    run(
+        stage,
+        "agent tasks move-task WP01 --to for_review --agent claude",
+    )?;
+    stage.remark("WP02 depends on WP01, so it begins where that ended.")?;
+    run(stage, "implement WP02 --agent codex")?;
+    build(stage, "WP02")?;
+    let note = [
+        "agent",
+        "tasks",
+        "add-history",
+        "WP02",
+        "--note",
+        "it counts",
+        "--agent",
+        "codex",
+    ];
+    stage.run(&note, Input::None, DONE)
+}
+
+fn wait_for_the_network(stage: &mut Stage<'_, '_>) -> Result<(), DemoError> {
+    stage.scene("Nothing was delivered, nothing is lost")?;
     stage.run(&["sync", "now"], Input::None, NO_ANSWER)?;
-    stage.run(&["sync", "status"], Input::None, DONE)?;
-    stage.run(&["log", "tail", "--undelivered"], Input::None, DONE)
+    run(stage, "log tail --undelivered")
 }
 
 fn come_back(stage: &mut Stage<'_, '_>) -> Result<(), DemoError> {
@@ -109,40 +109,34 @@ fn come_back(stage: &mut Stage<'_, '_>) -> Result<(), DemoError> {
     )?;
     stage.run(&["sync", "now"], Input::None, NO_ANSWER)?;
     stage.remark("What was not confirmed is sent again; the server knows each event by its id.")?;
-    stage.run(&["sync", "now"], Input::None, DONE)?;
-    stage.run(&["sync", "status"], Input::None, DONE)
+    run(stage, "sync now")
 }
 
-fn move_task(
-    stage: &mut Stage<'_, '_>,
-    wp_id: &str,
-    lane: &str,
-    agent: &str,
-) -> Result<(), DemoError> {
-    let arguments = [
-        "agent",
-        "tasks",
-        "move-task",
-        wp_id,
-        "--to",
-        lane,
-        "--agent",
-        agent,
-    ];
-    stage.run(&arguments, Input::None, DONE)
+fn bring_it_home(stage: &mut Stage<'_, '_>) -> Result<(), DemoError> {
+    stage.scene("Finish, merge, accept")?;
+    run(stage, "implement WP03 --agent claude")?;
+    build(stage, "WP03")?;
+    run(
+        stage,
+        "agent tasks mark-status T003 T004 T005 T006 --status done --agent claude",
+    )?;
+    run(stage, "merge")?;
+    run(stage, "accept --actor Ada")?;
+    run(stage, "sync now")?;
+    run(stage, "sync status")
 }
 
-fn note(stage: &mut Stage<'_, '_>, wp_id: &str, text: &str) -> Result<(), DemoError> {
-    let payload = format!(r#"{{"wp_id":"{wp_id}","entry_type":"note","entry_content":"{text}"}}"#);
-    let arguments = ["emit", "HistoryAdded", "--payload", &payload];
-    stage.run(&arguments, Input::None, DONE)
+/// Runs a command that reads nothing and has to succeed; no word of it has a
+/// space.
+fn run(stage: &mut Stage<'_, '_>, command: &str) -> Result<(), DemoError> {
+    let words: Vec<&str> = command.split(' ').collect();
+    stage.run(&words, Input::None, DONE)
 }
 
-/// What an agent does between two commands: the work, and its tick.
-fn finish(stage: &mut Stage<'_, '_>, wp_id: &str) -> Result<(), DemoError> {
-    let file = project::finish_subtasks(stage.project(), wp_id)?;
-    let file = file.to_string_lossy();
-    stage.git(&["add", &file])?;
-    stage.git(&["commit", "-q", "-m", "Tick the subtasks"])?;
-    stage.remark("The agent does the work and ticks its subtasks in tasks.md.")
+/// What an agent does between two commands, unseen.
+fn build(stage: &mut Stage<'_, '_>, wp_id: &str) -> Result<(), DemoError> {
+    let worktree = project::build(stage.project(), wp_id)?;
+    let worktree = worktree.to_string_lossy();
+    stage.git(&["-C", &worktree, "add", "-A"])?;
+    stage.git(&["-C", &worktree, "commit", "-q", "-m", wp_id])
 }

@@ -36,7 +36,12 @@ fn a_feature_lives_from_its_plan_to_its_acceptance() {
     project.run(&mark).ok();
     project.move_task(&["WP01", "--to", "for_review"]).ok();
     project.run(&["merge"]).ok();
-    project.run(&["accept", "--actor", "Ada"]).ok();
+    let accepted = project.run(&["accept", "--actor", "Ada", "--json"]);
+    let accepted = accepted.ok().json();
+    for steps in ["instructions", "cleanup_instructions"] {
+        let left = accepted[steps].as_array().unwrap();
+        assert!(left.is_empty(), "the merge did it already: {left:?}");
+    }
     assert_eq!(project.git(&["status", "--porcelain"]), "");
     for wp in wps {
         assert_eq!(project.value(wp, "lane"), "done");
