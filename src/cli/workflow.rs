@@ -4,6 +4,7 @@
 use std::env;
 use std::fmt;
 use std::path::PathBuf;
+use std::time::Duration;
 
 use jiff::Timestamp;
 use ulid::Ulid;
@@ -12,9 +13,13 @@ use super::emission;
 use super::exit::Exit;
 use super::failure::Failure;
 use super::output::{Output, visible_line};
-use crate::emitter::{EventEmitter, generate_causation_id, lock_timeout_from_env, start_directory};
+use crate::emitter::{
+    Emission, EmitError, EventEmitter, generate_causation_id, lock_timeout_from_env,
+    start_directory,
+};
 use crate::event::{Draft, EventId, Invalid};
 use crate::home::{Home, HomeError};
+use crate::log::append::AppendError;
 use crate::workflow::audience::Audience;
 use crate::workflow::committed::{Committed, Settled};
 use crate::workflow::git::CommitFailure;
@@ -26,6 +31,9 @@ pub(super) struct Recorder<'a> {
     home: &'a Result<Home, HomeError>,
     out: &'a Output,
     cause: Option<Ulid>,
+    /// How long the next emission waits for other writers: not at all after one
+    /// that waited in vain, so that a stuck writer costs one wait a command.
+    patience: Duration,
     has_warned: bool,
     has_recorded: bool,
 }
@@ -36,6 +44,7 @@ impl<'a> Recorder<'a> {
             home,
             out,
             cause: None,
+            patience: lock_timeout_from_env(),
             has_warned: false,
             has_recorded: false,
         }
@@ -75,12 +84,16 @@ impl Audience for Recorder<'_> {
         }
         match self.home {
             Ok(home) => {
-                let emitter = EventEmitter::new(home.clone(), start_directory())
-                    .lock_timeout(lock_timeout_from_env());
+                let emitter =
+                    EventEmitter::new(home.clone(), start_directory()).lock_timeout(self.patience);
                 let emission = emitter.emit_all(valid);
                 if let Some(warning) = emission::warning(self.out, &emission) {
                     self.warn(&warning);
                 }
+                self.patience = match waited_in_vain(&emission) {
+                    true => Duration::ZERO,
+                    false => lock_timeout_from_env(),
+                };
                 self.has_recorded = true;
                 emission.last_id().and_then(EventId::ulid)
             }
@@ -109,6 +122,13 @@ impl Drop for Recorder<'_> {
             emission::show_connection(home, self.out);
         }
     }
+}
+
+fn waited_in_vain(emission: &Emission) -> bool {
+    let mut errors = emission.receipts.iter().filter_map(|it| it.error.as_ref());
+    errors.any(|error| {
+        matches!(error, EmitError::Log(error) if matches!(**error, AppendError::Busy { .. }))
+    })
 }
 
 /// Where and when this command runs.

@@ -39,7 +39,7 @@ pub struct Ran {
 }
 
 impl Ran {
-    fn of(output: Output) -> Self {
+    pub fn of(output: Output) -> Self {
         Self {
             code: output.status.code().expect("the program was not killed"),
             stdout: String::from_utf8(output.stdout).unwrap(),

@@ -17,3 +17,4 @@ mod old_layout;
 mod orchestrate;
 #[path = "../support/project.rs"]
 mod project;
+mod unfelt;

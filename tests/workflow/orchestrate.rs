@@ -59,7 +59,7 @@ pub fn three(one: &str, two: &str) -> Project {
     project
 }
 
-fn dir(project: &Project) -> std::path::PathBuf {
+pub fn dir(project: &Project) -> std::path::PathBuf {
     project.root().parent().unwrap().to_owned()
 }
 
