@@ -13,6 +13,8 @@ pub enum Note {
     FeatureChosen(Slug),
     /// A change that a killed run had made was completed.
     Completed(String),
+    /// These were marked before the one that was refused.
+    MarkedBefore(Vec<String>),
     /// These work packages build on the one that goes to review.
     Dependents(WpId, Vec<WpId>),
     /// tasks.md has a section for a work package that has no file.
@@ -56,6 +58,9 @@ impl fmt::Display for Note {
             }
             Self::Completed(what) => {
                 write!(f, "completed an interrupted run, which had {what}")
+            }
+            Self::MarkedBefore(ids) => {
+                write!(f, "marked before that, and left so: {}", ids.join(", "))
             }
             Self::Dependents(id, others) => {
                 let verb = if others.len() == 1 {

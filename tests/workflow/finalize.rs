@@ -302,3 +302,34 @@ fn a_feature_without_work_packages_is_named() {
         (1, "bad-front-matter")
     );
 }
+
+#[test]
+fn a_plan_whose_command_was_killed_in_its_commit_is_completed_by_the_next_run() {
+    for ending in ["0", "1"] {
+        let project = Project::of(&["011-odd-headings"]);
+        project.git(&["branch", "-m", "main"]);
+        let tasks = project
+            .root()
+            .join("kitty-specs")
+            .join(ODD)
+            .join("tasks.md");
+        let text = fs::read_to_string(&tasks).unwrap();
+        fs::write(&tasks, format!("{text}\n")).unwrap();
+        project.killed_in_a_hook(&["agent", "feature", "finalize-tasks"], ending);
+        assert_eq!(project.told(), []);
+        let ran = finalize(&project, &[]).ok();
+        assert!(
+            ran.stderr.contains("completed an interrupted run"),
+            "{}",
+            ran.stderr
+        );
+        assert_eq!(project.git(&["status", "--porcelain"]), "");
+        assert_eq!(dependencies(&project, ODD)[5].1.len(), 5);
+        let kinds: Vec<String> = project.told().into_iter().map(|(kind, _)| kind).collect();
+        let mut expected = vec!["FeatureCreated"];
+        expected.extend(["WPCreated"; 6]);
+        assert_eq!(kinds, expected);
+        finalize(&project, &[]).ok();
+        assert_eq!(project.told().len(), 7, "told once");
+    }
+}

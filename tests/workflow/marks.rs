@@ -240,3 +240,23 @@ fn a_mark_that_was_killed_in_its_commit_is_completed_by_the_next_command() {
         "chore: Mark T028 as done on spec 028"
     );
 }
+
+#[test]
+fn what_was_marked_before_a_refusal_is_named_and_stays() {
+    let project = Project::new();
+    let args = ["T028", "WP07", "WP06", "--status", "done"];
+    project.move_task(&["WP07", "--to", "done", "--force"]).ok();
+    let ran = mark(&project, &args);
+    assert_eq!((ran.code, ran.stdout.as_str()), (1, ""));
+    assert!(
+        ran.stderr
+            .starts_with("note: marked before that, and left so: T028\n"),
+        "{}",
+        ran.stderr
+    );
+    assert!(tasks(&project).contains("- [x] T028"));
+    assert_eq!(project.value("WP06", "lane"), "planned");
+    assert_eq!(project.git(&["status", "--porcelain"]), "");
+    let again = mark(&project, &args);
+    assert!(!again.stderr.contains("marked before"), "{}", again.stderr);
+}

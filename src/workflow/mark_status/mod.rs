@@ -16,6 +16,7 @@ use super::audience::Audience;
 use super::committed::Settled;
 use super::file::{FileError, read_text};
 use super::move_task::{self, Moved};
+use super::note::Note;
 use super::scene::{Known, Place};
 use super::text::MAX_FILE_BYTES;
 use super::tick::{self, Mark};
@@ -75,10 +76,18 @@ fn attempt(
     }
     for wp in &request.work_packages {
         let request = request.move_of(*wp);
-        let moved = move_task::moved(&request, &mut work).map_err(|source| MarkError::Move {
-            source: Box::new(source),
-            request: Box::new(request),
-        })?;
+        let moved = match move_task::moved(&request, &mut work) {
+            Ok(moved) => moved,
+            Err(source) => {
+                if !outcome.updated.is_empty() {
+                    work.note(&Note::MarkedBefore(outcome.updated));
+                }
+                return Err(MarkError::Move {
+                    source: Box::new(source),
+                    request: Box::new(request),
+                });
+            }
+        };
         let list = if moved.changed() {
             &mut outcome.updated
         } else {
