@@ -300,10 +300,14 @@ impl<'a> Writer<'a> {
             }
         };
         let [a, b, c, d, ..] = self.log.ambient.random();
-        let file = dir
-            .create(header, [a, b, c, d])
-            .map_err(failed(dir.segment_path(header.ordinal)))?;
-        Ok(file)
+        // Whoever holds a newer lock may add to the segment that this one would
+        // end. A lock that is made from now on leads to the same ordinal.
+        let created = if self.held.is_current() {
+            dir.create(header, [a, b, c, d])
+        } else {
+            Err(io::Error::other("the lock file was replaced"))
+        };
+        created.map_err(failed(dir.segment_path(header.ordinal)))
     }
 
     /// The lease for a new segment: from the one that was reserved when that

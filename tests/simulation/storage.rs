@@ -299,7 +299,7 @@ impl StoredFile for SimFile {
         let (mut machine, dies) = self.process.turn(Op::Sync, || path.display().to_string())?;
         let chance = machine.faults.failed_sync;
         let strikes = machine.strikes(chance);
-        if strikes || (dies == Dies::Now && machine.rng.chance(1, 2)) {
+        if strikes {
             let (inode, caller) = (self.inode, self.process.number);
             let others =
                 machine.with_rng(|lasting, rng| lasting.disk.fail_sync(inode, caller, rng));
@@ -309,7 +309,7 @@ impl StoredFile for SimFile {
                 machine.lasting.coverage.saw(Situation::OthersPagesLost);
             }
             machine.lasting.coverage.foul = true;
-        } else if dies == Dies::NotYet && !skipped {
+        } else if !skipped && (dies == Dies::NotYet || machine.rng.chance(1, 2)) {
             machine.lasting.disk.sync(self.inode);
         }
         if dies == Dies::Now {
