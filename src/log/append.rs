@@ -184,7 +184,7 @@ impl Log {
         let tail = tail::find(opened.file.as_ref(), header, opened.size).ok()?;
         Some(match tail.ending {
             Ending::Clean => LeaseFloor::Clean {
-                last: tail.last_clock,
+                last: tail.last_clock.max(header.lease.start.previous()),
                 lease_end: header.lease.end,
             },
             Ending::Debris { .. } => LeaseFloor::Debris(header.lease.end),

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use crate::log::append::{AppendError, Note, Outcome, Record, Tick};
+use crate::log::append::{AppendError, LogOptions, Note, Outcome, Record, Tick};
 use crate::log::header::{HEADER_BYTES, Pressure};
 use crate::log::read::Reason;
 use crate::log::reader::Reader;
@@ -139,6 +139,35 @@ fn a_damaged_last_frame_uses_its_number_up_and_is_reported() {
         damage[0].lost.map(|range| (range.from, range.to)),
         Some((Seq(2), Seq(2)))
     );
+}
+
+/// The values behind a lost end were skipped by the lease of the successor. As
+/// long as that holds foreign events alone its frames repeat the clock before,
+/// and the segment after it went on from there.
+#[test]
+fn a_segment_without_a_tick_of_its_own_hands_on_what_its_lease_skipped() {
+    let dir = home();
+    let few = LogOptions {
+        segment_frames: 2,
+        lease_ticks: 8,
+        ..options()
+    };
+    placed(&log_at(dir.path(), few), &["a", "b"]);
+    let path = segment(dir.path(), 1);
+    let mut bytes = std::fs::read(&path).unwrap();
+    let last = bytes.len() - 10;
+    bytes[last] ^= 1;
+    std::fs::write(&path, bytes).unwrap();
+    for _ in 0..2 {
+        let mut foreign = Text {
+            text: "f".into(),
+            tick: Tick::Still,
+        };
+        let log = log_at(dir.path(), few);
+        log.append(&mut [&mut foreign as &mut dyn Record], None, DEADLINE);
+    }
+    placed(&log_at(dir.path(), few), &["c"]);
+    assert_eq!(texts(&read_dir(dir.path()).0), ["a@1", "f@1", "f@1", "c@9"]);
 }
 
 #[test]

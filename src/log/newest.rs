@@ -209,7 +209,10 @@ impl Newest {
             last_seq: tail.last_seq,
             last_clock: tail.last_clock,
         };
-        self.clock_floor = self.clock_floor.max(tail.last_clock);
+        // A segment without a tick of its own says with its lease alone above
+        // what it was made.
+        let floor = tail.last_clock.max(header.lease.start.previous());
+        self.clock_floor = self.clock_floor.max(floor);
         if let Ending::Debris { bytes } = tail.ending {
             self.notes.push(Note::Debris {
                 ordinal: header.ordinal,

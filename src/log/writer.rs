@@ -212,7 +212,7 @@ impl<'a> Writer<'a> {
                 last_seq: segment.seq,
                 last_clock: segment.clock,
             },
-            clock_floor: segment.clock.max(past),
+            clock_floor: (segment.clock.max(past)).max(segment.header.lease.start.previous()),
         };
         self.start(newest)
     }
