@@ -184,8 +184,12 @@ impl Store {
         let path = files::db_path(&self.sled_dir());
         let file = File::open(&path).map_err(sled::Error::Io)?;
         let left = free_by.saturating_duration_since(Instant::now());
-        let file = platform::lock_exclusive(file, left).map_err(sled::Error::Io)?;
-        file.map(drop).ok_or(Fault::Busy(path))
+        match platform::lock_exclusive(file, left).map_err(sled::Error::Io)? {
+            // By name: a child process that is about to begin may share the
+            // descriptor, and closing it would not give the lock back yet.
+            Some(file) => Ok(platform::unlock(&file).map_err(sled::Error::Io)?),
+            None => Err(Fault::Busy(path)),
+        }
     }
 }
 

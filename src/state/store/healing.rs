@@ -46,7 +46,11 @@ pub(super) fn reason_to_set_aside(state_dir: &Path, fault: Fault) -> Result<Stri
 }
 
 fn is_locked(path: &Path) -> bool {
-    let free = fs::File::open(path).and_then(|file| platform::try_lock_exclusive(&file));
+    let free = fs::File::open(path).and_then(|file| {
+        let free = platform::try_lock_exclusive(&file)?;
+        platform::unlock(&file)?;
+        Ok(free)
+    });
     matches!(free, Ok(false))
 }
 
