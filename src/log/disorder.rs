@@ -1,6 +1,6 @@
 //! What is out of order among the files of a log.
 //!
-//! Reads only. What belongs to the log is judged in [`super::kinship`], by the
+//! Reads only. What belongs to the log is judged in `kinship.rs`, by the
 //! lock file among other things; where that leaves a doubt a file stays where it
 //! is. Nothing that readers return, and that may be ours, is ever on the list to
 //! be set aside.
