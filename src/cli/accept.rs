@@ -7,13 +7,11 @@ use serde::Serialize;
 
 use super::failure::{self, Failure};
 use super::output::{Output, visible_line};
-use super::workflow::{Recorder, place, tell};
+use super::workflow::{Recorder, asked, place, tell};
 use crate::home::{Home, HomeError};
 use crate::workflow::accept::{
     AcceptError, AcceptRequest, Accepted, Mode, RawAccept, Summary, accept,
 };
-use crate::workflow::scene::Known;
-use crate::workflow::trouble::{Concerned, report};
 
 /// Check a feature, let what was reviewed be done, and record that it is accepted
 #[derive(Debug, Args)]
@@ -73,14 +71,8 @@ pub(super) fn run(
         no_commit: arguments.no_commit,
     };
     let mut recorder = Recorder::tying(home, out);
-    let outcome = match AcceptRequest::parse(raw) {
-        Ok(request) => accept(&request, &place, &mut recorder),
-        Err(error) => {
-            let (whom, known) = (Concerned::default(), Known::default());
-            report(&error, &whom, &known, &mut recorder);
-            Err(error)
-        }
-    };
+    let outcome = asked(AcceptRequest::parse(raw), &mut recorder)
+        .and_then(|request| accept(&request, &place, &mut recorder));
     drop(recorder);
     match outcome {
         Ok(accepted) => answer(&accepted, out),

@@ -5,13 +5,11 @@ use serde::Serialize;
 
 use super::failure::{self, Failure};
 use super::output::{Output, visible_line};
-use super::workflow::{Recorder, place, tell};
+use super::workflow::{Recorder, asked, place, same_feature, tell};
 use crate::event::Lane;
 use crate::home::{Home, HomeError};
 use crate::platform;
 use crate::workflow::implement::{ImplementRequest, Implemented, Made, RawImplement, implement};
-use crate::workflow::scene::Known;
-use crate::workflow::trouble::{Concerned, report};
 
 /// Begin a work package: make its worktree and branch, move it to doing
 #[derive(Debug, Args)]
@@ -56,14 +54,8 @@ pub(super) fn run(
         force: arguments.force,
     };
     let mut recorder = Recorder::new(home, out);
-    let outcome = match ImplementRequest::parse(raw) {
-        Ok(request) => implement(&request, &place, &mut recorder),
-        Err(error) => {
-            let (whom, known) = (Concerned::default(), Known::default());
-            report(&error, &whom, &known, &mut recorder);
-            Err(error)
-        }
-    };
+    let outcome = asked(ImplementRequest::parse(raw), &mut recorder)
+        .and_then(|request| implement(&request, &place, &mut recorder));
     drop(recorder);
     let implemented = outcome.map_err(|error| failure::of_implement(&error, &again))?;
     tell("the workspace", &implemented.settled, out);
@@ -71,10 +63,7 @@ pub(super) fn run(
 }
 
 fn again(arguments: &Arguments) -> String {
-    let feature = match &arguments.feature {
-        Some(slug) => format!(" --feature {slug}"),
-        None => String::new(),
-    };
+    let feature = same_feature(arguments.feature.as_deref());
     format!("spec-kitty implement {}{feature}", arguments.wp)
 }
 

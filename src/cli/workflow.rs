@@ -23,7 +23,8 @@ use crate::log::append::AppendError;
 use crate::workflow::audience::Audience;
 use crate::workflow::committed::{Committed, Settled};
 use crate::workflow::git::CommitFailure;
-use crate::workflow::scene::{Patience, Place};
+use crate::workflow::scene::{Known, Patience, Place};
+use crate::workflow::trouble::{Concerned, Fault, report};
 
 /// Takes the events and notes of a workflow command. Whatever becomes of an
 /// event is at most one line on stderr, and nothing else of the command changes.
@@ -129,6 +130,21 @@ fn waited_in_vain(emission: &Emission) -> bool {
     errors.any(|error| {
         matches!(error, EmitError::Log(error) if matches!(**error, AppendError::Busy { .. }))
     })
+}
+
+/// The request that the arguments make; a refusal of them is recorded first.
+pub(super) fn asked<R, E: Fault>(
+    parsed: Result<R, E>,
+    recorder: &mut Recorder<'_>,
+) -> Result<R, E> {
+    parsed.inspect_err(|error| {
+        report(error, &Concerned::default(), &Known::default(), recorder);
+    })
+}
+
+/// How ` --feature` is repeated in a command to run next.
+pub(super) fn same_feature(feature: Option<&str>) -> String {
+    feature.map_or_else(String::new, |slug| format!(" --feature {slug}"))
 }
 
 /// Where and when this command runs.

@@ -76,13 +76,20 @@ pub enum Trouble {
 
 /// An error that can be told in an event.
 pub trait Fault: fmt::Display {
+    /// The one that it wraps, which then speaks for it.
+    fn inner(&self) -> Option<&dyn Fault> {
+        None
+    }
+
     /// Whether something given or found was not valid, or something failed.
-    fn kind(&self) -> ErrorKind;
+    fn kind(&self) -> ErrorKind {
+        self.inner().map_or(ErrorKind::Validation, Fault::kind)
+    }
 
     /// The message for an event: as for people, without paths that lead out of
     /// the project and without the words of other programs.
     fn told(&self) -> String {
-        self.to_string()
+        self.inner().map_or_else(|| self.to_string(), Fault::told)
     }
 }
 

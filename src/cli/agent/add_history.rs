@@ -6,12 +6,10 @@ use serde::Serialize;
 
 use crate::cli::failure::{self, Failure};
 use crate::cli::output::Output;
-use crate::cli::workflow::{Recorder, place, tell};
+use crate::cli::workflow::{Recorder, asked, place, tell};
 use crate::event::EntryType;
 use crate::home::{Home, HomeError};
 use crate::workflow::add_history::{HistoryRequest, add_history};
-use crate::workflow::scene::Known;
-use crate::workflow::trouble::{Concerned, report};
 
 const NAME: &str = "agent tasks add-history";
 
@@ -69,14 +67,8 @@ pub(super) fn run(
         arguments.feature,
         arguments.agent,
     );
-    let request = match request {
-        Ok(request) => request,
-        Err(error) => {
-            let (whom, known) = (Concerned::default(), Known::default());
-            report(&error, &whom, &known, &mut recorder);
-            return Err(failure::of_trouble(&error, NAME, ""));
-        }
-    };
+    let request =
+        asked(request, &mut recorder).map_err(|error| failure::of_trouble(&error, NAME, ""))?;
     let outcome = add_history(&request, &place, &mut recorder);
     drop(recorder);
     let added = outcome.map_err(|error| failure::of_trouble(&error, NAME, ""))?;

@@ -5,11 +5,9 @@ use serde::Serialize;
 
 use crate::cli::failure::{self, Failure};
 use crate::cli::output::Output;
-use crate::cli::workflow::{Recorder, place, tell};
+use crate::cli::workflow::{Recorder, asked, place, same_feature, tell};
 use crate::home::{Home, HomeError};
 use crate::workflow::mark_status::{MarkRequest, Outcome, RawMark, mark_status};
-use crate::workflow::scene::Known;
-use crate::workflow::trouble::{Concerned, report};
 
 /// Arguments of `agent tasks mark-status`.
 ///
@@ -53,14 +51,8 @@ pub(super) fn run(
         no_auto_commit: arguments.no_auto_commit,
     };
     let mut recorder = Recorder::tying(home, out);
-    let outcome = match MarkRequest::parse(raw) {
-        Ok(request) => mark_status(&request, &place, &mut recorder),
-        Err(error) => {
-            let (whom, known) = (Concerned::default(), Known::default());
-            report(&error, &whom, &known, &mut recorder);
-            Err(error)
-        }
-    };
+    let outcome = asked(MarkRequest::parse(raw), &mut recorder)
+        .and_then(|request| mark_status(&request, &place, &mut recorder));
     drop(recorder);
     match outcome {
         Ok(outcome) => answer(&outcome, &status, out),
@@ -69,10 +61,7 @@ pub(super) fn run(
 }
 
 fn again(arguments: &Arguments) -> String {
-    let feature = match &arguments.feature {
-        Some(slug) => format!(" --feature {slug}"),
-        None => String::new(),
-    };
+    let feature = same_feature(arguments.feature.as_deref());
     format!(
         "spec-kitty agent tasks mark-status {} --status {}{feature}",
         arguments.ids.join(" "),

@@ -7,13 +7,11 @@ use serde::Serialize;
 
 use crate::cli::failure::{self, Failure};
 use crate::cli::output::Output;
-use crate::cli::workflow::{Recorder, place, tell};
+use crate::cli::workflow::{Recorder, asked, place, tell};
 use crate::event::Lane;
 use crate::home::{Home, HomeError};
 use crate::workflow::lane_change::LaneChange;
 use crate::workflow::move_task::{Moved, Raw, Request, move_task};
-use crate::workflow::scene::Known;
-use crate::workflow::trouble::{Concerned, report};
 
 /// Arguments of `agent tasks move-task`.
 ///
@@ -65,18 +63,8 @@ pub(super) fn run(
 ) -> Result<(), Failure> {
     let place = place()?;
     let mut recorder = Recorder::new(home, out);
-    let request = match Request::parse(arguments.into()) {
-        Ok(request) => request,
-        Err(error) => {
-            report(
-                &error,
-                &Concerned::default(),
-                &Known::default(),
-                &mut recorder,
-            );
-            return Err(failure::of_move(&error, None));
-        }
-    };
+    let request = asked(Request::parse(arguments.into()), &mut recorder)
+        .map_err(|error| failure::of_move(&error, None))?;
     let outcome = move_task(&request, &place, &mut recorder);
     drop(recorder);
     match outcome {

@@ -2,6 +2,7 @@
 
 use super::Failure;
 use crate::cli::exit::Exit;
+use crate::cli::workflow::same_feature;
 use crate::event::Lane;
 use crate::workflow::edit::EditFailure;
 use crate::workflow::feature::FeatureError;
@@ -107,10 +108,7 @@ pub(in crate::cli) fn of_mark(error: &MarkError, command: &str) -> Failure {
 }
 
 fn command(request: &Request) -> String {
-    let feature = match &request.feature {
-        Some(slug) => format!(" --feature {slug}"),
-        None => String::new(),
-    };
+    let feature = same_feature(request.feature.as_deref());
     format!(
         "spec-kitty agent tasks move-task {} --to {}{feature}",
         request.wp, request.to

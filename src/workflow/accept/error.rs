@@ -3,7 +3,6 @@
 use thiserror::Error;
 
 use super::summary::Summary;
-use crate::event::ErrorKind;
 use crate::workflow::trouble::{Fault, Trouble};
 
 /// Why a feature was not accepted.
@@ -26,17 +25,10 @@ pub enum AcceptError {
 }
 
 impl Fault for AcceptError {
-    fn kind(&self) -> ErrorKind {
+    fn inner(&self) -> Option<&dyn Fault> {
         match self {
-            Self::Trouble(trouble) => trouble.kind(),
-            _ => ErrorKind::Validation,
-        }
-    }
-
-    fn told(&self) -> String {
-        match self {
-            Self::Trouble(trouble) => trouble.told(),
-            other => other.to_string(),
+            Self::Trouble(trouble) => Some(trouble),
+            _ => None,
         }
     }
 }

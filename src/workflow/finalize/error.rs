@@ -2,7 +2,6 @@
 
 use thiserror::Error;
 
-use crate::event::ErrorKind;
 use crate::workflow::feature::Slug;
 use crate::workflow::note::joined;
 use crate::workflow::trouble::{Fault, Trouble};
@@ -56,17 +55,10 @@ fn shown(cycles: &[Vec<WpId>]) -> String {
 }
 
 impl Fault for FinalizeError {
-    fn kind(&self) -> ErrorKind {
+    fn inner(&self) -> Option<&dyn Fault> {
         match self {
-            Self::Trouble(trouble) => trouble.kind(),
-            _ => ErrorKind::Validation,
-        }
-    }
-
-    fn told(&self) -> String {
-        match self {
-            Self::Trouble(trouble) => trouble.told(),
-            other => other.to_string(),
+            Self::Trouble(trouble) => Some(trouble),
+            _ => None,
         }
     }
 }

@@ -4,7 +4,6 @@ use std::path::PathBuf;
 
 use thiserror::Error;
 
-use crate::event::ErrorKind;
 use crate::workflow::git::GitError;
 use crate::workflow::note::joined;
 use crate::workflow::trouble::{Fault, Trouble};
@@ -97,17 +96,10 @@ impl From<GitError> for ImplementError {
 }
 
 impl Fault for ImplementError {
-    fn kind(&self) -> ErrorKind {
+    fn inner(&self) -> Option<&dyn Fault> {
         match self {
-            Self::Trouble(trouble) => trouble.kind(),
-            _ => ErrorKind::Validation,
-        }
-    }
-
-    fn told(&self) -> String {
-        match self {
-            Self::Trouble(trouble) => trouble.told(),
-            other => other.to_string(),
+            Self::Trouble(trouble) => Some(trouble),
+            _ => None,
         }
     }
 }

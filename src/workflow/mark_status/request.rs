@@ -2,7 +2,7 @@
 
 use thiserror::Error;
 
-use crate::event::{ErrorKind, Lane};
+use crate::event::Lane;
 use crate::workflow::feature::Slug;
 use crate::workflow::lane;
 use crate::workflow::move_task::{Guards, MoveError, Request};
@@ -106,19 +106,11 @@ impl From<BadOption> for MarkError {
 }
 
 impl Fault for MarkError {
-    fn kind(&self) -> ErrorKind {
+    fn inner(&self) -> Option<&dyn Fault> {
         match self {
-            Self::Trouble(trouble) => trouble.kind(),
-            Self::Move { source, .. } => source.kind(),
-            _ => ErrorKind::Validation,
-        }
-    }
-
-    fn told(&self) -> String {
-        match self {
-            Self::Trouble(trouble) => trouble.told(),
-            Self::Move { source, .. } => source.told(),
-            other => other.to_string(),
+            Self::Trouble(trouble) => Some(trouble),
+            Self::Move { source, .. } => Some(source.as_ref()),
+            _ => None,
         }
     }
 }

@@ -2,7 +2,6 @@
 
 use thiserror::Error;
 
-use crate::event::ErrorKind;
 use crate::workflow::file::FileError;
 use crate::workflow::git::GitError;
 use crate::workflow::trouble::{Fault, Trouble};
@@ -80,17 +79,10 @@ impl From<GitError> for OrchestrateError {
 }
 
 impl Fault for OrchestrateError {
-    fn kind(&self) -> ErrorKind {
+    fn inner(&self) -> Option<&dyn Fault> {
         match self {
-            Self::Trouble(trouble) => trouble.kind(),
-            _ => ErrorKind::Validation,
-        }
-    }
-
-    fn told(&self) -> String {
-        match self {
-            Self::Trouble(trouble) => trouble.told(),
-            other => other.to_string(),
+            Self::Trouble(trouble) => Some(trouble),
+            _ => None,
         }
     }
 }
