@@ -25,6 +25,7 @@ mod log;
 mod merge;
 mod orchestrate;
 pub mod output;
+pub mod progress;
 pub mod signals;
 pub mod style;
 mod sync;

@@ -1,8 +1,6 @@
 //! `sync now | status | failures | targets | server | daemon`.
 
-use std::io::{IsTerminal, Write};
 use std::path::{Path, PathBuf};
-use std::time::{Duration, Instant};
 
 use clap::{Args, Subcommand};
 use jiff::Timestamp;
@@ -12,7 +10,8 @@ use super::Session;
 use super::auth::{load_config, load_credentials, named_server};
 use super::exit::Exit;
 use super::failure::Failure;
-use super::output::{Verbosity, visible_line};
+use super::output::visible_line;
+use super::progress::{Progress, Unit};
 use super::signals::Signals;
 use crate::auth::Recipient;
 use crate::config::{self, Config};
@@ -22,7 +21,7 @@ use crate::private_file;
 use crate::server_url::ServerUrl;
 use crate::sync::clock::{self, Heard};
 use crate::sync::gate;
-use crate::sync::pass::{self, Pace, Progress, Setting};
+use crate::sync::pass::{self, Pace, Setting};
 use crate::sync::report::{Report, Stopped};
 use crate::target::Target;
 
@@ -93,7 +92,7 @@ fn now(args: &NowArgs, session: &mut Session) -> Result<(), Failure> {
     let (config, recipient) = resolve(session)?;
     let signals = Signals::watch()
         .map_err(|error| Failure::new("signals", Exit::Failed, error.to_string()))?;
-    let mut meter = Meter::new(session);
+    let mut meter = Progress::new(&session.out, "Sending", Unit::Events);
     let report = pass::run(Setting {
         home: &session.home,
         config: &config.sync,
@@ -101,9 +100,9 @@ fn now(args: &NowArgs, session: &mut Session) -> Result<(), Failure> {
         sync_off: gate::sync_is_off(),
         interrupt: &|| signals.caught().is_some(),
         pace: Pace::FullSpeed,
-        progress: &mut |progress| meter.show(progress),
+        progress: &mut |so_far| meter.show(so_far.settled, Some(so_far.total)),
     });
-    meter.clear();
+    drop(meter);
     let report = report?;
     for note in &report.notes {
         let text = visible_line(&note.to_string());
@@ -326,42 +325,4 @@ fn server(args: &ServerArgs, session: &mut Session) -> Result<(), Failure> {
         ));
     }
     Ok(())
-}
-
-/// Progress on a terminal, and only when the pass takes a moment.
-struct Meter {
-    wanted: bool,
-    shown: bool,
-    next: Instant,
-}
-
-impl Meter {
-    fn new(session: &Session) -> Self {
-        let wanted = std::io::stderr().is_terminal()
-            && !session.out.json()
-            && session.out.verbosity() > Verbosity::Quiet;
-        Self {
-            wanted,
-            shown: false,
-            next: Instant::now() + Duration::from_millis(300),
-        }
-    }
-
-    fn show(&mut self, progress: Progress) {
-        if self.wanted && Instant::now() >= self.next {
-            self.next = Instant::now() + Duration::from_millis(100);
-            self.shown = true;
-            let Progress { settled, total } = progress;
-            let _ = write!(
-                std::io::stderr(),
-                "\r  Sending  {settled} / {total}\u{1b}[K"
-            );
-        }
-    }
-
-    fn clear(&self) {
-        if self.shown {
-            let _ = write!(std::io::stderr(), "\r\u{1b}[K");
-        }
-    }
 }
