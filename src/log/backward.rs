@@ -97,6 +97,25 @@ impl Backward {
         })
     }
 
+    /// A reader that begins in the segment which the frame before `seq` lies in,
+    /// or behind it where that cannot be told: frames from `seq` on may come first.
+    ///
+    /// # Errors
+    /// As for [`Backward::new`].
+    pub fn near(dir: LogDir, seq: Seq) -> Result<Self, ReadError> {
+        let mut reader = Self::new(dir)?;
+        while let Some(last) = reader.ordinals.last().copied() {
+            match reader.dir.header(last) {
+                Ok(Some(header)) if header.first_seq >= seq => {
+                    reader.predecessor = Some(header.predecessor);
+                    reader.done_with(last);
+                }
+                _ => break,
+            }
+        }
+        Ok(reader)
+    }
+
     /// The frame before, or `None` at the start of the log. Damage is passed
     /// over: reading forward is what reports it.
     ///

@@ -40,3 +40,27 @@ fn every_good_frame_is_found_behind_damage() {
     assert!(forward.len() < 100);
     assert_eq!(backward(dir.path()), forward);
 }
+
+#[test]
+fn whoever_begins_in_the_middle_gets_everything_before_it() {
+    let dir = tempfile::tempdir().unwrap();
+    let log = log_at(dir.path(), small(1300));
+    (0..50).for_each(|index| drop(placed(&log, &[&format!("record {index}")])));
+    let all = read_dir(dir.path()).0;
+    for seq in [1, 2, 3, 17, 49, 50, 51, 900] {
+        let mut reader = Backward::near(dir_at(dir.path()), Seq(seq)).unwrap();
+        let mut frames = Vec::new();
+        let mut passed = 0;
+        while let Some(item) = reader.step().unwrap() {
+            if item.seq.0 >= seq {
+                passed += 1;
+                continue;
+            }
+            frames.push((item.seq.0, String::from_utf8_lossy(item.body).into_owned()));
+        }
+        frames.reverse();
+        let before = all.iter().filter(|(at, _)| *at < seq);
+        assert_eq!(frames, before.cloned().collect::<Vec<_>>());
+        assert!(passed < 10, "{passed} frames behind {seq} were read");
+    }
+}

@@ -32,6 +32,7 @@ pub mod daemon;
 pub mod failures;
 pub mod fit;
 pub mod gate;
+pub mod obstacle;
 pub mod outcome;
 pub mod pass;
 pub mod probe;

@@ -277,7 +277,7 @@ fn closed_gates(
 }
 
 /// What the last exchange with the server says about the last three gates.
-fn last_seen(known: &TargetLedger) -> Vec<Closed> {
+pub(super) fn last_seen(known: &TargetLedger) -> Vec<Closed> {
     let next = "spec-kitty sync now".to_owned();
     let mut closed = Vec::new();
     let now = Timestamp::now();

@@ -137,3 +137,25 @@ fn a_ledger_that_cannot_be_read_is_said_and_claims_nothing() {
     let event: Value = serde_json::from_str(&ran.stdout).unwrap();
     assert_eq!(event["local"]["state"], Value::Null);
 }
+
+/// It was called delivered where the log was read forward: the frame that says
+/// otherwise lies behind it.
+#[test]
+fn what_a_person_gave_up_is_nowhere_called_delivered() {
+    let bench = Bench::new();
+    for n in 0..3 {
+        bench.note(&n.to_string());
+    }
+    let refused = rejected(Retry::Never, "never");
+    let answers = [(1, id(0), Outcome::Delivered), (2, id(1), refused)];
+    bench.answered(PROJECT, &answers);
+    bench.prints(&["sync", "failures", "drop", &id(1)]);
+    let all = json!(["delivered", null, "pending"]);
+    for arguments in [&[][..], &["-n", "all"], &["--since", "2026-01-01"]] {
+        assert_eq!(Value::from(states(&bench, arguments)), all, "{arguments:?}");
+    }
+    let shown = &bench.json(&["log", "show", "2"])[0]["local"]["state"];
+    assert_eq!(*shown, Value::Null);
+    let stats = &bench.json(&["log", "stats"])[0]["delivery"];
+    assert_eq!(stats["delivered"], 1);
+}

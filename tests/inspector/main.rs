@@ -1,4 +1,4 @@
-//! `log tail | show | stats | verify`, as people and programs meet them.
+//! `log tail | show | why | stats | verify`, as people and programs meet them.
 
 #![allow(
     clippy::unwrap_used,
@@ -18,3 +18,4 @@ mod show;
 mod stats;
 mod support;
 mod tail;
+mod why;

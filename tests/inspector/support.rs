@@ -17,6 +17,7 @@ use spec_kitty::log::header::NodeId;
 use spec_kitty::log::segment::LogDir;
 use spec_kitty::log::storage::Disk;
 use spec_kitty::position::{Ordinal, Seq};
+use spec_kitty::private_file;
 use spec_kitty::state::{
     Commit, EventKey, Outcome as Answered, Project, Refusal, Retry, State, Trouble,
 };
@@ -137,7 +138,18 @@ pub fn context(n: u64) -> Context {
 
 /// Appends event number `n` to `log`.
 pub fn emit(log: &Log, n: u64, context: &Context, event_type: &str, payload: &str) -> Placed {
-    let draft = Draft::from_json(event_type, payload, None).unwrap();
+    emit_caused(log, n, context, (event_type, payload), None)
+}
+
+fn emit_caused(
+    log: &Log,
+    n: u64,
+    context: &Context,
+    (event_type, payload): (&str, &str),
+    cause: Option<&str>,
+) -> Placed {
+    let cause = cause.map(|cause| EventId::parse(cause).unwrap());
+    let draft = Draft::from_json(event_type, payload, cause).unwrap();
     let id = EventId::parse(&id(n)).unwrap();
     append(
         log,
@@ -203,11 +215,32 @@ impl Bench {
         self.emit("WPStatusChanged", &payload)
     }
 
-    /// Adds an event that was made elsewhere, with this JSON.
-    pub fn foreign(&self, event_id: &str, event_type: &str, json: &str) -> Placed {
+    /// Records a note that another event led to.
+    pub fn caused(&self, cause: &str, text: &str) -> Placed {
         let n = self.next.get();
         self.next.set(n + 1);
-        let header = EventHeader {
+        let payload =
+            serde_json::json!({"wp_id": "WP01", "entry_type": "note", "entry_content": text});
+        let payload = payload.to_string();
+        let event = ("HistoryAdded", payload.as_str());
+        emit_caused(&self.log, n, &context(n), event, Some(cause))
+    }
+
+    /// Adds an event that was made elsewhere, with this JSON.
+    pub fn foreign(&self, event_id: &str, event_type: &str, json: &str) -> Placed {
+        self.foreign_with(event_id, event_type, json, |_| {})
+    }
+
+    pub fn foreign_with(
+        &self,
+        event_id: &str,
+        event_type: &str,
+        json: &str,
+        change: impl FnOnce(&mut EventHeader<'_>),
+    ) -> Placed {
+        let n = self.next.get();
+        self.next.set(n + 1);
+        let mut header = EventHeader {
             event_id,
             event_type,
             aggregate_type: "WorkPackage",
@@ -222,6 +255,7 @@ impl Bench {
             target: acme().id(),
             flags: Flags::default(),
         };
+        change(&mut header);
         let mut body = Vec::new();
         encode_body(&header, json.as_bytes(), &mut body).unwrap();
         append(&self.log, &mut Bytes(Kind::ForeignEvent, body))
@@ -252,6 +286,20 @@ impl Bench {
             commit.settle(Some(&project), Seq(*seq), event, answer.clone());
         }
         ledger.commit(&commit, WAIT).unwrap();
+    }
+
+    /// Signs acme's account in, or another one of the same server.
+    pub fn sign_in(&self, user: &str) {
+        let text = format!(
+            "[tokens]\naccess = \"SECRET-A\"\nrefresh = \"SECRET-R\"\n\
+             access_expires_at = \"2099-01-01T00:00:00Z\"\n\
+             refresh_expires_at = \"2099-01-01T00:00:00Z\"\n\
+             [user]\nusername = \"{user}\"\nteam_slug = \"acme-corp\"\n\
+             [server]\nurl = \"https://kitty.example\"\n"
+        );
+        let home = Home::at(self.home());
+        home.create().unwrap();
+        private_file::replace(&home.credentials_file(), text.as_bytes()).unwrap();
     }
 
     /// Changes one byte of a segment.

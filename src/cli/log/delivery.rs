@@ -15,7 +15,7 @@ use crate::position::Seq;
 use crate::state::{Ledger, Project, State, Stream};
 use crate::sync::fit::Fits;
 use crate::sync::route::{Bindings, Route};
-use crate::target::TargetId;
+use crate::target::{Target, TargetId};
 
 pub(super) use crate::state::DeliveryState;
 
@@ -30,6 +30,17 @@ pub(super) struct Delivery<'a> {
     pub(super) attempts: u32,
     /// Why, the last time, in the server's words.
     pub(super) last_error: Option<&'a str>,
+}
+
+/// Where one event is on its way.
+#[derive(Debug)]
+pub(super) enum Whereabouts<'a> {
+    /// It is not sent, and will not be.
+    Never(Route),
+    /// No answer speaks of it.
+    Unknown(Route),
+    /// The ledger speaks of its stream.
+    Told { route: Route, known: &'a Stream },
 }
 
 /// What is known of all deliveries from this home.
@@ -106,32 +117,57 @@ impl Deliveries {
         if ledger.targets().is_empty() && !entry.header.flags.opted_out() {
             return pending;
         }
-        let (target, stream) = match self.route(entry, ledger) {
-            Route::OptedOut | Route::Nameless | Route::Dropped { .. } => {
-                return Delivery::default();
+        match self.whereabouts(entry) {
+            Whereabouts::Never(_) => Delivery::default(),
+            Whereabouts::Unknown(_) => pending,
+            Whereabouts::Told { known, .. } => {
+                let exception = known.exceptions().get(&entry.seq);
+                if exception.is_none() && known.state_of(entry.seq) == DeliveryState::Pending {
+                    return pending;
+                }
+                Delivery {
+                    state: Some(known.state_of(entry.seq)),
+                    attempts: exception.map_or(0, |exception| exception.attempts),
+                    last_error: exception.map(|exception| exception.trouble.message()),
+                }
             }
-            Route::Unbound | Route::NoProject { .. } => return pending,
-            Route::Stream { target, stream } => (target, stream),
-        };
-        let known = stream_of(ledger, target, &stream);
-        let Some(known) = known.filter(|known| self.fits.fits(target, &stream, known)) else {
-            return pending;
-        };
-        let exception = known.exceptions().get(&entry.seq);
-        if exception.is_none() && known.state_of(entry.seq) == DeliveryState::Pending {
-            return pending;
         }
-        Delivery {
-            state: Some(known.state_of(entry.seq)),
-            attempts: exception.map_or(0, |exception| exception.attempts),
-            last_error: exception.map(|exception| exception.trouble.message()),
+    }
+
+    /// Where this event is to go, and what the ledger says of its stream.
+    pub(super) fn whereabouts(&self, entry: &Entry<'_>) -> Whereabouts<'_> {
+        let nothing = Ledger::default();
+        let route = self.route(entry, self.ledger.as_ref().unwrap_or(&nothing));
+        let (target, stream) = match &route {
+            Route::OptedOut | Route::Nameless | Route::Dropped { .. } => {
+                return Whereabouts::Never(route);
+            }
+            Route::Unbound | Route::NoProject { .. } => return Whereabouts::Unknown(route),
+            Route::Stream { target, stream } => (*target, stream),
+        };
+        let known = self.ledger.as_ref();
+        let known = known.and_then(|ledger| stream_of(ledger, target, stream));
+        match known.filter(|known| self.fits.fits(target, stream, known)) {
+            Some(known) => Whereabouts::Told { route, known },
+            None => Whereabouts::Unknown(route),
         }
+    }
+
+    /// The account that a control frame names as `target`.
+    pub(super) fn named(&self, target: TargetId) -> Option<Target> {
+        let bindings = self.bindings.borrow();
+        let mut owners = bindings.owners();
+        owners.find(|owner| owner.id() == target).cloned()
     }
 
     fn route(&self, entry: &Entry<'_>, ledger: &Ledger) -> Route {
         let known = self.bindings.borrow().route(entry.seq, &entry.header);
         let settled = match &known {
-            Route::Stream { target, stream } => stream_of(ledger, *target, stream).is_some(),
+            // What has an answer may have been given up later, which only a frame says.
+            Route::Stream { target, stream } => {
+                let cursor = stream_of(ledger, *target, stream).and_then(Stream::cursor);
+                cursor.is_some_and(|cursor| entry.seq > cursor.seq)
+            }
             Route::OptedOut | Route::Nameless | Route::Dropped { .. } => true,
             Route::Unbound | Route::NoProject { .. } => false,
         };

@@ -27,7 +27,7 @@ use crate::position::{Lamport, Seq};
 use super::delivery::{Deliveries, Delivery};
 use super::entry::Entry;
 use super::filter::{Filter, Which};
-use super::find::{self, Name};
+use super::find;
 use super::newest::newest_seq;
 use super::{damage, json, types, understood};
 
@@ -41,7 +41,7 @@ pub(in crate::cli) struct ExportArgs {
     /// What to write
     #[arg(long, value_enum, default_value_t)]
     format: As,
-    /// Only events behind this one in the log: an id, how one begins, or a number
+    /// Only events behind this one in the log: an id, how one begins, a number, or @ and a Lamport clock
     #[arg(long, value_name = "ID")]
     after: Option<String>,
     /// Stop after N events
@@ -147,9 +147,8 @@ struct Export<'a> {
 
 impl Export<'_> {
     fn run(&mut self, out: &mut Output) -> Result<(), Failure> {
-        let from = match self.args.after.as_deref().map(Name::of) {
-            Some(Name::Number(seq)) => seq.next(),
-            Some(Name::Id(id)) => find::by_id(&self.dir, id)?.next(),
+        let from = match self.args.after.as_deref() {
+            Some(name) => find::named(&self.dir, name)?.next(),
             None => Seq(1),
         };
         // Events that come while this runs are for the next time.

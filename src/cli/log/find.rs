@@ -1,4 +1,8 @@
-//! Finding one event by its number or by its id, or by how its id begins.
+//! Finding one event: by its number, its id, how its id begins, or its clock value.
+//!
+//! One reading of such a name for every command that takes one. The log is read
+//! from its end, and no further than it must be: to the event of a whole id, and
+//! to the beginning for everything that several events could share.
 
 use std::collections::BTreeMap;
 
@@ -19,18 +23,92 @@ const MOST_NAMED: usize = 5;
 pub(super) enum Name<'a> {
     /// Its number in the log: digits that do not begin with a zero.
     Number(Seq),
+    /// Its Lamport clock: digits behind an `@`.
+    Lamport(u64),
     /// Its id, or the beginning of it.
     Id(&'a str),
 }
 
 impl<'a> Name<'a> {
     pub(super) fn of(text: &'a str) -> Self {
-        let is_number = !text.starts_with('0') && text.bytes().all(|byte| byte.is_ascii_digit());
+        let clock = text.strip_prefix('@').filter(|rest| is_digits(rest));
+        if let Some(Ok(value)) = clock.map(str::parse) {
+            return Self::Lamport(value);
+        }
+        let is_number = !text.starts_with('0') && is_digits(text);
         match text.parse() {
             Ok(number) if is_number => Self::Number(Seq(number)),
             _ => Self::Id(text),
         }
     }
+}
+
+fn is_digits(text: &str) -> bool {
+    text.bytes().all(|byte| byte.is_ascii_digit())
+}
+
+/// The number of the event that `text` names. A number is not looked up.
+///
+/// # Errors
+/// Exit 3 when there is none, exit 2 when there are several, naming those that
+/// may have been meant.
+pub(super) fn named(dir: &LogDir, text: &str) -> Result<Seq, Failure> {
+    match Name::of(text) {
+        Name::Number(seq) => Ok(seq),
+        Name::Lamport(value) => by_lamport(dir, value),
+        Name::Id(id) => by_id(dir, id),
+    }
+}
+
+/// The number of the event with this clock value. An import may have brought
+/// one that is here already.
+fn by_lamport(dir: &LogDir, value: u64) -> Result<Seq, Failure> {
+    let mut found = Vec::new();
+    let mut count = 0_usize;
+    let mut gaps = false;
+    let mut frames = NewestFirst::new(dir)?;
+    while let Some((item, missing)) = frames.step()? {
+        gaps |= missing.is_some();
+        if !item.kind.is_event() {
+            continue;
+        }
+        match decode_body(item.body) {
+            Ok((header, _)) if header.lamport == value => {
+                count += 1;
+                if found.len() < MOST_NAMED {
+                    found.push((item.seq, visible_line(header.event_id)));
+                }
+            }
+            _ => {}
+        }
+    }
+    match (count, found.first()) {
+        (1, Some((seq, _))) => Ok(*seq),
+        (0, _) => Err(not_found(
+            format!("no event has the clock value {value}"),
+            gaps,
+        )),
+        _ => {
+            let named = found.iter().map(|(_, id)| id.as_str());
+            let message = format!("{count} events have the clock value {value}:");
+            Err(ambiguous(message, named, count).hint("name one by its id"))
+        }
+    }
+}
+
+fn ambiguous<'a>(
+    mut message: String,
+    named: impl ExactSizeIterator<Item = &'a str>,
+    count: usize,
+) -> Failure {
+    let more = count.saturating_sub(named.len());
+    for id in named {
+        message.extend(["\n  ", id]);
+    }
+    if more > 0 {
+        message.push_str(&format!("\n  and {more} more"));
+    }
+    Failure::new("ambiguous-id", Exit::Usage, message)
 }
 
 /// The ids that were seen while looking for one.
@@ -48,7 +126,7 @@ struct Search {
 /// # Errors
 /// Exit 3 when there is none, exit 2 when there are several, naming ids that
 /// may have been meant.
-pub(super) fn by_id(dir: &LogDir, id: &str) -> Result<Seq, Failure> {
+fn by_id(dir: &LogDir, id: &str) -> Result<Seq, Failure> {
     if id.is_empty() {
         return Err(Failure::usage("an event's id or number is needed"));
     }
@@ -106,15 +184,11 @@ impl Search {
             (0, _) => Err(self.not_found(&shown)),
             (count, _) => {
                 let named: Vec<_> = self.begins.keys().take(MOST_NAMED).collect();
-                let more = count.saturating_sub(u64::try_from(named.len()).unwrap_or(count));
-                let mut message = format!("{count} events have an id that begins with {shown}:");
-                for id in named {
-                    message.extend(["\n  ", &visible_line(id)]);
-                }
-                if more > 0 {
-                    message.push_str(&format!("\n  and {more} more"));
-                }
-                Err(Failure::new("ambiguous-id", Exit::Usage, message).hint("name more of the id"))
+                let named: Vec<_> = named.into_iter().map(|id| visible_line(id)).collect();
+                let message = format!("{count} events have an id that begins with {shown}:");
+                let named = named.iter().map(String::as_str);
+                let count = usize::try_from(count).unwrap_or(usize::MAX);
+                Err(ambiguous(message, named, count).hint("name more of the id"))
             }
         }
     }
@@ -167,6 +241,15 @@ mod tests {
             Name::of("99999999999999999999"),
             Name::Id("99999999999999999999")
         );
+    }
+
+    #[test]
+    fn a_clock_value_stands_behind_an_at_sign() {
+        assert_eq!(Name::of("@434"), Name::Lamport(434));
+        assert_eq!(Name::of("@0"), Name::Lamport(0));
+        for text in ["@", "@4a", "@-1", "@99999999999999999999"] {
+            assert_eq!(Name::of(text), Name::Id(text));
+        }
     }
 
     #[test]

@@ -1,4 +1,4 @@
-//! `log tail | show | stats | verify | export`: the inspector; and `log prune`,
+//! `log tail | show | why | stats | verify | export`: the inspector; and `log prune`,
 //! `log repair` and `log import`, which alone here change anything.
 //!
 //! The inspector takes no lock, writes no file and opens no sled: it works on a
@@ -48,6 +48,7 @@ mod tail;
 mod types;
 mod verify;
 mod when;
+mod why;
 
 /// See, count and check the local event log.
 #[derive(Debug, Subcommand)]
@@ -56,6 +57,8 @@ pub(super) enum LogCommand {
     Tail(Box<tail::TailArgs>),
     /// Show everything about one event
     Show(show::ShowArgs),
+    /// Show what led to an event, what followed, and why it is not delivered
+    Why(why::WhyArgs),
     /// Count events: by type, node, day and delivery
     Stats(Box<stats::StatsArgs>),
     /// Read the whole log and name everything that is damaged
@@ -74,6 +77,7 @@ pub(super) fn run(command: LogCommand, session: &mut Session) -> Result<(), Fail
     match command {
         LogCommand::Tail(args) => tail::run(&args, session),
         LogCommand::Show(args) => show::run(&args, session),
+        LogCommand::Why(args) => why::run(&args, session),
         LogCommand::Stats(args) => stats::run(&args, session),
         LogCommand::Verify => verify::run(session),
         LogCommand::Repair(args) => repair::run(&args, session),

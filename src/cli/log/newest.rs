@@ -22,6 +22,14 @@ impl NewestFirst {
         })
     }
 
+    /// Begins near `seq`: with frames from there on, a few, or the one before.
+    pub(super) fn near(dir: &LogDir, seq: Seq) -> Result<Self, ReadError> {
+        Ok(Self {
+            reader: Backward::near(dir.clone(), seq)?,
+            above: None,
+        })
+    }
+
     /// The frame before, and the numbers that are missing behind it.
     pub(super) fn step(&mut self) -> Result<Option<(Item<'_>, Option<SeqRange>)>, ReadError> {
         let above = self.above;

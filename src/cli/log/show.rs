@@ -12,14 +12,14 @@ use crate::log::reader::Reader;
 use crate::log::segment::LogDir;
 use crate::position::Seq;
 
-use super::find::{self, Name};
+use super::find;
 use super::printer::{Form, Printer};
 use super::understood;
 
 /// Options of `log show`.
 #[derive(Debug, Args)]
 pub(in crate::cli) struct ShowArgs {
-    /// The event's id, how it begins, or its number in the log
+    /// The event's id, how it begins, its number in the log, or @ and its Lamport clock
     #[arg(value_name = "ID")]
     id: String,
     /// Show times in UTC
@@ -29,10 +29,7 @@ pub(in crate::cli) struct ShowArgs {
 
 pub(super) fn run(args: &ShowArgs, session: &mut Session) -> Result<(), Failure> {
     let dir = super::log_dir(session);
-    let seq = match Name::of(&args.id) {
-        Name::Number(seq) => seq,
-        Name::Id(id) => find::by_id(&dir, id)?,
-    };
+    let seq = find::named(&dir, &args.id)?;
     let deliveries = super::deliveries(session, &dir);
     let out = &mut session.out;
     let form = if out.json() { Form::Json } else { Form::Full };
@@ -54,7 +51,7 @@ pub(super) fn run(args: &ShowArgs, session: &mut Session) -> Result<(), Failure>
 }
 
 /// Calls `then` with the frame numbered `seq`.
-fn at(
+pub(super) fn at(
     dir: &LogDir,
     seq: Seq,
     then: impl FnOnce(&Item<'_>) -> Result<(), Failure>,

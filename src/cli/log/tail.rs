@@ -20,7 +20,7 @@ use crate::position::Seq;
 
 use super::delivery::Deliveries;
 use super::filter::{Filter, Which};
-use super::find::{self, Name};
+use super::find;
 use super::newest::{NewestFirst, newest_seq};
 use super::printer::{Form, Printer};
 use super::{damage, types, understood, when};
@@ -40,7 +40,7 @@ pub(in crate::cli) struct TailArgs {
     /// Go on printing as events arrive; Ctrl-C to stop
     #[arg(short, long, help_heading = HOW_MUCH)]
     follow: bool,
-    /// Only events behind this one in the log: an id, how one begins, or a number
+    /// Only events behind this one in the log: an id, how one begins, a number, or @ and a Lamport clock
     #[arg(long, value_name = "ID", help_heading = HOW_MUCH)]
     after: Option<String>,
     /// Stop after N events
@@ -154,9 +154,8 @@ impl Tail<'_> {
     /// Where to begin, so that as many events as wanted are found from there.
     fn window(&self) -> Result<Window, Failure> {
         let to = newest_seq(&self.dir)?.unwrap_or_default();
-        let first = match self.args.after.as_deref().map(Name::of) {
-            Some(Name::Number(seq)) => seq.next(),
-            Some(Name::Id(id)) => find::by_id(&self.dir, id)?.next(),
+        let first = match self.args.after.as_deref() {
+            Some(name) => find::named(&self.dir, name)?.next(),
             None => Seq(1),
         };
         let from = match self.lines() {
