@@ -81,6 +81,9 @@ pub struct SourceReport {
     pub bodies: u64,
     /// The value of a clock file.
     pub clock: Option<Lamport>,
+    /// The rows that only the pages of a damaged database gave, the first and
+    /// the last of each run. They are among the new ones.
+    pub recovered: Vec<(i64, i64)>,
 }
 
 /// What is to be imported, in order, and what is not.

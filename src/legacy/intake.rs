@@ -9,10 +9,11 @@ use crate::legacy::clock_file::ClockFile;
 use crate::legacy::gather::{OwnersIn, Phase, SourceReport, Tell, go_on, whole};
 use crate::legacy::journal::{self, Frame, log_in};
 use crate::legacy::lines::Lines;
-use crate::legacy::queue::{self, QueueRow, Rows};
+use crate::legacy::queue::{self, QueueRow, Rows, Taken};
+use crate::legacy::recover::salvage_all;
 use crate::legacy::refusal::{Place, Why};
 use crate::legacy::repair;
-use crate::legacy::snapshot::{Snapshot, Taken};
+use crate::legacy::snapshot::{self, Snapshot};
 use crate::legacy::source::{Kind, Source};
 use crate::legacy::stage::{Added, Candidate, Refused, Stage};
 use crate::platform;
@@ -76,21 +77,23 @@ impl Intake<'_, '_> {
         let copy = match platform::open_regular(path) {
             Ok((_, metadata)) if metadata.len() == 0 => return self.lost(Place::Whole, Why::Empty),
             Ok(_) => match Snapshot::take(path)? {
-                Taken::Copy(copy) => copy,
-                Taken::Unsteady => return self.lost(Place::Whole, Why::Unsteady),
+                snapshot::Taken::Copy(copy) => copy,
+                snapshot::Taken::Unsteady => return self.lost(Place::Whole, Why::Unsteady),
             },
             // One queue that cannot be opened does not keep the others out.
             Err(error) => return self.lost(Place::Whole, Why::Unreadable(error.to_string())),
         };
         let failed = |source| LegacyError::io("repair the copy of", path)(source);
-        if !repair::has_magic(copy.path()).map_err(failed)? {
-            if !repair::write_header(copy.path()).map_err(failed)? {
-                return self.lost(Place::Whole, Why::NotSqlite);
-            }
+        let others = if repair::has_magic(copy.path()).map_err(failed)? {
+            queue::read(copy.path(), self)?
+        } else if repair::write_header(copy.path()).map_err(failed)? {
             self.lost(Place::Whole, Why::NoHeader)?;
-        }
-        let others = queue::read(copy.path(), self)?;
+            queue::read(copy.path(), self)?
+        } else {
+            salvage_all(copy.path(), &Why::NotSqlite.to_string(), self)?
+        };
         self.report.bodies = others.bodies;
+        self.report.recovered = others.recovered.iter().collect();
         Ok(())
     }
 
@@ -102,7 +105,7 @@ impl Intake<'_, '_> {
             let place = Place::Line(number);
             match line {
                 Err(bytes) => self.lost(place, Why::TooLong(bytes))?,
-                Ok(json) => self.take(&Raw {
+                Ok(json) => self.keep(&Raw {
                     place,
                     json,
                     owner: self.owner,
@@ -125,7 +128,7 @@ impl Intake<'_, '_> {
                 owner,
                 flags,
                 timestamp_us,
-            } => self.take(&Raw {
+            } => self.keep(&Raw {
                 place: Place::Frame(seq.0),
                 json,
                 owner,
@@ -137,8 +140,28 @@ impl Intake<'_, '_> {
         }
     }
 
+    fn raw<'a>(&self, row: &QueueRow<'_>, json: &'a [u8]) -> Raw<'a> {
+        Raw {
+            place: Place::Row(row.id),
+            json,
+            owner: self.owner,
+            flags: Flags::default().with_attempts(row.retries),
+            queued: row.queued_s,
+            retries: row.retries,
+            otherwise_us: row.queued_s.saturating_mul(1_000_000),
+        }
+    }
+
+    /// Takes in one event; one that came already is counted as that.
+    fn keep(&mut self, raw: &Raw<'_>) -> Result<(), LegacyError> {
+        if self.take(raw)? == Taken::Known {
+            self.report.present = self.report.present.saturating_add(1);
+        }
+        Ok(())
+    }
+
     /// Takes in one event, or says why not.
-    fn take(&mut self, raw: &Raw<'_>) -> Result<(), LegacyError> {
+    fn take(&mut self, raw: &Raw<'_>) -> Result<Taken, LegacyError> {
         *self.done = self.done.saturating_add(1);
         if self.done.is_multiple_of(TELL_EVERY) {
             go_on(self.tell, Phase::Reading, *self.done)?;
@@ -165,7 +188,7 @@ impl Intake<'_, '_> {
         raw: &Raw<'_>,
         header: &EventHeader<'_>,
         body: &[u8],
-    ) -> Result<(), LegacyError> {
+    ) -> Result<Taken, LegacyError> {
         let candidate = Candidate {
             source: self.index,
             id: header.event_id,
@@ -175,16 +198,13 @@ impl Intake<'_, '_> {
             body,
         };
         match self.stage.add(&candidate)? {
-            Added::New => Ok(()),
-            Added::Repeated => {
-                self.report.present = self.report.present.saturating_add(1);
-                Ok(())
-            }
+            Added::New => Ok(Taken::New),
+            Added::Repeated => Ok(Taken::Known),
             Added::Conflict => self.refuse(raw, Some(header.event_id), &Why::Conflict),
         }
     }
 
-    fn refuse(&mut self, raw: &Raw<'_>, id: Option<&str>, why: &Why) -> Result<(), LegacyError> {
+    fn refuse(&mut self, raw: &Raw<'_>, id: Option<&str>, why: &Why) -> Result<Taken, LegacyError> {
         self.report.refused = self.report.refused.saturating_add(1);
         self.stage.refuse(&Refused {
             source: self.index,
@@ -193,7 +213,8 @@ impl Intake<'_, '_> {
             conflict: *why == Why::Conflict,
             reason: &why.to_string(),
             data: Some(raw.json),
-        })
+        })?;
+        Ok(Taken::Refused)
     }
 }
 
@@ -204,15 +225,24 @@ impl Rows for Intake<'_, '_> {
         let place = Place::Row(row.id);
         match row.data {
             Err(why) => self.lost(place, why),
-            Ok(json) => self.take(&Raw {
-                place,
-                json,
-                owner: self.owner,
-                flags: Flags::default().with_attempts(row.retries),
-                queued: row.queued_s,
-                retries: row.retries,
-                otherwise_us: row.queued_s.saturating_mul(1_000_000),
-            }),
+            Ok(json) => {
+                let raw = self.raw(&row, json);
+                self.keep(&raw)
+            }
+        }
+    }
+
+    fn recovered(&mut self, row: QueueRow<'_>) -> Result<Taken, LegacyError> {
+        match row.data {
+            Err(ref why) => {
+                self.lost(Place::Row(row.id), why.clone())?;
+                Ok(Taken::Refused)
+            }
+            // Found twice on the pages, it is one row all the same.
+            Ok(json) => {
+                let raw = self.raw(&row, json);
+                self.take(&raw)
+            }
         }
     }
 

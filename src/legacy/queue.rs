@@ -10,7 +10,9 @@ use std::path::Path;
 use rusqlite::types::ValueRef;
 use rusqlite::{Connection, OpenFlags, Row, params};
 
+use crate::legacy::recover::{damage_in, salvage_all, salvage_rows, tell_gaps};
 use crate::legacy::refusal::{Place, Why};
+use crate::legacy::salvage::Runs;
 
 /// Behind a damaged place, so many ids are asked for one by one.
 const MOST_PROBES: i64 = 200_000;
@@ -33,34 +35,73 @@ pub(super) trait Rows {
     /// The next row.
     fn row(&mut self, row: QueueRow<'_>) -> Result<(), Self::Error>;
 
+    /// A row that SQLite does not find, and that was found on a page.
+    fn recovered(&mut self, row: QueueRow<'_>) -> Result<Taken, Self::Error>;
+
     /// Something that is not there any more, or cannot be read.
     fn lost(&mut self, place: Place, why: Why) -> Result<(), Self::Error>;
 }
 
-/// What else is in the database.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+/// What became of a row.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Taken {
+    /// It was taken in.
+    New,
+    /// The same event came already.
+    Known,
+    /// It was refused, by name.
+    Refused,
+}
+
+/// What else there is to say of a database.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct Others {
     /// Bodies of artifacts that wait for being uploaded.
     pub(super) bodies: u64,
+    /// The rows that only their pages gave.
+    pub(super) recovered: Runs,
 }
 
-/// Reads the copy of a queue at `path`.
+/// Reads the copy of a queue at `path`. Where SQLite finds damage, what it does
+/// not give is looked for on the pages.
 pub(super) fn read<R: Rows>(path: &Path, rows: &mut R) -> Result<Others, R::Error> {
     let opened = open(path).and_then(|db| Ok((Columns::of(&db)?, db)));
-    match opened {
-        Ok((Some(columns), db)) => {
-            Scan::new(&db, &columns).run(rows)?;
-            Ok(Others {
-                bodies: count(&db, "SELECT count(*) FROM body_upload_queue"),
-            })
+    let (columns, db) = match opened {
+        Ok((Some(columns), db)) => (columns, db),
+        Ok((None, db)) => {
+            return match damage_in(&db) {
+                None => rows
+                    .lost(Place::Whole, Why::NoQueue)
+                    .map(|()| Others::default()),
+                Some(said) => salvage_all(path, &said, rows),
+            };
         }
-        Ok((None, _)) => rows
-            .lost(Place::Whole, Why::NoQueue)
-            .map(|()| Others::default()),
-        Err(error) => rows
-            .lost(Place::Whole, Why::Unreadable(error.to_string()))
-            .map(|()| Others::default()),
+        Err(error) => return salvage_all(path, &error.to_string(), rows),
+    };
+    let mut scan = Scan::new(&db, &columns);
+    scan.run(rows)?;
+    let gaps = scan.gaps;
+    let mut others = Others {
+        bodies: count(&db, "SELECT count(*) FROM body_upload_queue"),
+        ..Others::default()
+    };
+    let said = match gaps.first() {
+        Some((_, said)) => Some(said.clone()),
+        None => damage_in(&db),
+    };
+    if let Some(said) = said {
+        let mut lookup = db
+            .prepare(&format!("SELECT 1 FROM queue WHERE {} = ?1", columns.key))
+            .ok();
+        let mut is_read = |id: i64| {
+            let found = lookup.as_mut().map(|lookup| lookup.exists([id]));
+            found.is_some_and(|found| found.unwrap_or(false))
+        };
+        let found = salvage_rows(path, &mut is_read, rows)?;
+        tell_gaps(&gaps, &found, &said, rows)?;
+        others.recovered = found.taken;
     }
+    Ok(others)
 }
 
 fn open(path: &Path) -> rusqlite::Result<Connection> {
@@ -84,6 +125,8 @@ fn count(db: &Connection, query: &str) -> u64 {
 
 /// The query that fits the columns that there are.
 struct Columns {
+    /// By what a row is known: its number, or where there are none, its `id`.
+    key: &'static str,
     selected: String,
 }
 
@@ -102,9 +145,12 @@ impl Columns {
         }
         let has = |name: &str| names.iter().any(|known| known == name);
         let or_zero = |name: &'static str| if has(name) { name } else { "0" };
+        let is_numbered = db.prepare("SELECT rowid FROM queue").is_ok();
+        let key = if is_numbered { "rowid" } else { "id" };
         Ok(has("data").then(|| Self {
+            key,
             selected: format!(
-                "SELECT rowid, data, {}, {} FROM queue",
+                "SELECT {key}, data, {}, {} FROM queue",
                 or_zero("timestamp"),
                 or_zero("retry_count")
             ),
@@ -119,6 +165,8 @@ struct Scan<'a> {
     /// The last id that was read or given up. Never goes back, so that every
     /// reading ends.
     last: i64,
+    /// What could not be read, and what SQLite said.
+    gaps: Vec<(Place, String)>,
 }
 
 impl<'a> Scan<'a> {
@@ -127,6 +175,7 @@ impl<'a> Scan<'a> {
             db,
             columns,
             last: i64::MIN,
+            gaps: Vec::new(),
         }
     }
 
@@ -143,7 +192,8 @@ impl<'a> Scan<'a> {
 
     /// Reads on until the end, or until something cannot be read.
     fn ascend<R: Rows>(&mut self, rows: &mut R) -> Result<Result<(), String>, R::Error> {
-        let query = format!("{} WHERE rowid > ?1 ORDER BY rowid", self.columns.selected);
+        let Columns { key, selected } = self.columns;
+        let query = format!("{selected} WHERE {key} > ?1 ORDER BY {key}");
         let mut statement = match self.db.prepare_cached(&query) {
             Ok(statement) => statement,
             Err(error) => return Ok(Err(error.to_string())),
@@ -178,7 +228,8 @@ impl<'a> Scan<'a> {
         let end = self
             .highest()
             .unwrap_or_else(|| first.saturating_add(MOST_PROBES));
-        let query = format!("{} WHERE rowid = ?1", self.columns.selected);
+        let Columns { key, selected } = self.columns;
+        let query = format!("{selected} WHERE {key} = ?1");
         let mut unreadable: Option<(i64, i64)> = None;
         let mut next = None;
         if let Ok(mut statement) = self.db.prepare(&query) {
@@ -209,18 +260,20 @@ impl<'a> Scan<'a> {
             None => None,
         };
         if let Some(place) = place {
-            rows.lost(place, Why::Unreadable(said.to_owned()))?;
+            self.gaps.push((place, said.to_owned()));
         }
         Ok(next.is_some())
     }
 
     /// The highest id that there was.
     fn highest(&self) -> Option<i64> {
-        let ask = |query| {
+        let ask = |query: &str| {
             self.db
                 .query_row(query, [], |row| row.get::<_, Option<i64>>(0))
         };
-        let there = ask("SELECT max(rowid) FROM queue").ok().flatten();
+        let there = ask(&format!("SELECT max({}) FROM queue", self.columns.key))
+            .ok()
+            .flatten();
         let given = ask("SELECT max(seq) FROM sqlite_sequence WHERE name='queue'")
             .ok()
             .flatten();

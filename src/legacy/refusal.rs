@@ -18,6 +18,8 @@ pub enum Place {
         /// The last.
         to: i64,
     },
+    /// A page of a database, counted from 1.
+    Page(u32),
     /// A line, counted from 1.
     Line(u64),
     /// A frame of a log, by its sequence number.
@@ -30,6 +32,7 @@ impl fmt::Display for Place {
             Self::Whole => f.write_str("all of it"),
             Self::Row(id) => write!(f, "row {id}"),
             Self::Rows { from, to } => write!(f, "rows {from} to {to}"),
+            Self::Page(number) => write!(f, "page {number}"),
             Self::Line(number) => write!(f, "line {number}"),
             Self::Frame(seq) => write!(f, "record {seq}"),
         }
@@ -58,6 +61,20 @@ pub enum Why {
     NoHeader,
     /// The database has no table `queue` with a column `data`.
     NoQueue,
+    /// So much of the database is damaged that its rows were looked for page by
+    /// page.
+    Salvaged {
+        /// How many rows were found that way only.
+        rows: u64,
+        /// What SQLite said.
+        said: String,
+    },
+    /// So many entries of a page of the queue cannot be read.
+    Entries(u64),
+    /// A part of the row is not there any more.
+    TornRow,
+    /// The row has another id than the event in it.
+    MixedRow,
     /// The file is being written without a pause.
     Unsteady,
     /// An event of this id and other content is there already.
@@ -77,11 +94,25 @@ impl fmt::Display for Why {
             Self::TooLong(bytes) => write!(f, "is too long: {bytes} bytes"),
             Self::Unreadable(said) => write!(f, "cannot be read: {said}"),
             Self::Empty => f.write_str("the file is empty"),
-            Self::NotSqlite => f.write_str("the file is not an SQLite database"),
+            Self::NotSqlite => f.write_str("the file is no SQLite database, or an encrypted one"),
             Self::NoHeader => {
                 f.write_str("the header of the database is damaged; the rows were read without it")
             }
             Self::NoQueue => f.write_str("the database has no queue of events"),
+            Self::Salvaged { rows: 0, said } => {
+                write!(f, "is damaged ({said}); its pages hold no other events")
+            }
+            Self::Salvaged { rows, said } => {
+                let rows_were = if *rows == 1 { "row was" } else { "rows were" };
+                write!(
+                    f,
+                    "is damaged ({said}); {rows} {rows_were} recovered from its pages"
+                )
+            }
+            Self::Entries(1) => f.write_str("one entry cannot be read"),
+            Self::Entries(count) => write!(f, "{count} entries cannot be read"),
+            Self::TornRow => f.write_str("a part of the row is lost"),
+            Self::MixedRow => f.write_str("the row and the event in it have different ids"),
             Self::Unsteady => f.write_str("the file is written without a pause; try again"),
             Self::Conflict => {
                 f.write_str("an event with the same id and other content is there already")

@@ -82,7 +82,7 @@ impl Snapshot {
 }
 
 /// The file beside a database that `suffix` names.
-fn beside(path: &Path, suffix: &str) -> PathBuf {
+pub(super) fn beside(path: &Path, suffix: &str) -> PathBuf {
     let mut name = path.as_os_str().to_owned();
     name.push(suffix);
     name.into()

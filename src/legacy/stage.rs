@@ -343,6 +343,7 @@ fn place_to_row(place: Place) -> (i64, i64, i64) {
         Place::Rows { from, to } => (2, from, to),
         Place::Line(number) => (3, as_i64(number), 0),
         Place::Frame(seq) => (4, as_i64(seq), 0),
+        Place::Page(number) => (5, i64::from(number), 0),
     }
 }
 
@@ -352,6 +353,7 @@ fn place_of_row(kind: i64, a: i64, b: i64) -> Place {
         2 => Place::Rows { from: a, to: b },
         3 => Place::Line(as_u64(a)),
         4 => Place::Frame(as_u64(a)),
+        5 => Place::Page(u32::try_from(a).unwrap_or(0)),
         _ => Place::Whole,
     }
 }

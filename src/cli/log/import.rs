@@ -20,8 +20,8 @@ use crate::cli::signals::Signals;
 use crate::emitter;
 use crate::home::Home;
 use crate::legacy::{
-    self, Format, Gathered, Imported, LegacyError, OwnerOf, Phase, Progress, Purpose, Setting,
-    Source, SourceReport,
+    self, Format, Gathered, Imported, LegacyError, OwnerOf, Phase, Place, Progress, Purpose,
+    Setting, Source, SourceReport,
 };
 use crate::log::read::ReadError;
 use crate::log::segment::LogDir;
@@ -194,6 +194,10 @@ fn found_in(source: &Source, found: &SourceReport) -> String {
         parts.push(format!("{} new", grouped(found.new)));
         parts.push(format!("{} here already", grouped(found.present)));
     }
+    let recovered = recovered_in(found);
+    if recovered > 0 {
+        parts.push(format!("{} recovered from its pages", grouped(recovered)));
+    }
     if found.refused > 0 {
         parts.push(format!("{} refused", grouped(found.refused)));
     }
@@ -207,6 +211,35 @@ fn found_in(source: &Source, found: &SourceReport) -> String {
         parts.push(format!("{bodies} left where they are (no events)"));
     }
     parts.join(", ")
+}
+
+/// The most runs of recovered rows that are listed.
+const MOST_LISTED: usize = 10_000;
+
+/// The rows that only the pages of damaged databases gave, with the index of
+/// their source.
+fn recovered(gathered: &Gathered) -> impl Iterator<Item = (usize, Place)> {
+    let sources = gathered.sources.iter().enumerate();
+    let runs = sources.flat_map(|(index, found)| {
+        found.recovered.iter().map(move |(from, to)| {
+            let (from, to) = (*from, *to);
+            let place = if from == to {
+                Place::Row(from)
+            } else {
+                Place::Rows { from, to }
+            };
+            (index, place)
+        })
+    });
+    runs.take(MOST_LISTED)
+}
+
+/// How many rows those are of one source.
+fn recovered_in(found: &SourceReport) -> u64 {
+    let lengths = found.recovered.iter().map(|(from, to)| to.abs_diff(*from));
+    lengths.fold(0, |sum, length| {
+        sum.saturating_add(length).saturating_add(1)
+    })
 }
 
 fn tell(
@@ -229,9 +262,16 @@ fn tell(
                 imported.clock
             ))?;
         }
+        let name_of = |index: usize| {
+            let source = sources.get(index);
+            source.map(|source| source.path.display().to_string())
+        };
+        for (source, place) in recovered(gathered) {
+            let source = name_of(source).unwrap_or_default();
+            out.warn(visible(&format!("{source}, {place}: recovered")));
+        }
         for refusal in &refusals {
-            let source = sources.get(refusal.source);
-            let source = source.map(|source| source.path.display().to_string());
+            let source = name_of(refusal.source);
             let id = refusal.event_id.as_deref().map(|id| format!(" ({id})"));
             out.warn(visible(&format!(
                 "{}, {}{}: {}",

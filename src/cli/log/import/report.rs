@@ -17,6 +17,9 @@ pub(super) struct Report {
     refused: Vec<RefusedReport>,
     /// At most ten thousand are listed; this is all of them.
     refused_total: u64,
+    /// Rows of damaged databases that only their pages gave; among the
+    /// imported, or the ones that are here already. At most ten thousand runs.
+    recovered: Vec<RecoveredReport>,
     /// This home's clock afterwards.
     clock: u64,
     /// Events whose clock values are not believed.
@@ -36,6 +39,13 @@ struct RefusedReport {
 }
 
 #[derive(Serialize)]
+struct RecoveredReport {
+    source: String,
+    /// The row, or a range as text.
+    row: Value,
+}
+
+#[derive(Serialize)]
 struct Beyond {
     events: u64,
     highest: u64,
@@ -48,6 +58,7 @@ struct SourceLine {
     new: u64,
     already_present: u64,
     refused: u64,
+    recovered: u64,
     clock: Option<u64>,
     bodies_left: u64,
     /// `server|user|team`; null when the events are nobody's yet.
@@ -93,6 +104,12 @@ pub(super) fn report(
             })
             .collect(),
         refused_total,
+        recovered: super::recovered(gathered)
+            .map(|(source, place)| RecoveredReport {
+                source: path_of(source),
+                row: row(place),
+            })
+            .collect(),
         clock: if dry_run { planned.0 } else { imported.clock.0 },
         beyond: gathered.beyond.map(|(events, highest)| Beyond {
             events,
@@ -107,6 +124,7 @@ pub(super) fn report(
                 new: found.new,
                 already_present: found.present,
                 refused: found.refused,
+                recovered: super::recovered_in(found),
                 clock: found.clock.map(|clock| clock.0),
                 bodies_left: found.bodies,
                 account: source.account().map(crate::target::Target::scope),
@@ -125,6 +143,7 @@ fn row(place: Place) -> Value {
         Place::Whole => Value::Null,
         Place::Row(id) => id.into(),
         Place::Rows { from, to } => format!("{from}..{to}").into(),
+        Place::Page(number) => format!("page {number}").into(),
         Place::Line(number) | Place::Frame(number) => number.into(),
     }
 }
