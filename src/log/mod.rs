@@ -14,7 +14,8 @@
 //! * **Durable before said.** A frame is reported as recorded after the sync of
 //!   the descriptor that wrote it, and a segment exists after the sync of its
 //!   directory.
-//! * **Readers are guests.** They take no lock and write nothing.
+//! * **Readers are guests.** They take no lock and write nothing. (A sender is
+//!   more than a reader: it asks for the [`horizon`] first.)
 //!
 //! The bytes are described in `docs/log-format.md`. The room is laid out from
 //! the inside out: [`frame`] and [`header`] turn bytes into values, [`scan`]
@@ -47,6 +48,7 @@ pub mod disorder;
 pub mod fill;
 pub mod frame;
 pub mod header;
+pub mod horizon;
 pub mod prune;
 pub mod read;
 pub mod reader;

@@ -1,8 +1,8 @@
 //! One drain of the backlog to the one recipient.
 //!
 //! The order of a pass: the gates of machine and account; the sender lock; the
-//! ledger; a survey of the log, whose last frame is the end of this pass; the
-//! newest segment made durable up to there; then, stream by stream, chunks to
+//! ledger; the last frame, found while nobody writes, as the end of this pass; a
+//! survey of the log; the newest segment made durable up to there; then, stream by stream, chunks to
 //! the server and outcomes to the ledger. What is held back does not move and
 //! holds up nobody else. The ledger is true whenever the process dies.
 
@@ -15,9 +15,11 @@ use crate::auth::http::SetupError;
 use crate::auth::{Account, Credentials, Recipient, Store};
 use crate::home::Home;
 use crate::log::ambient::{Ambient, System};
+use crate::log::horizon::Horizon;
 use crate::log::read::ReadError;
 use crate::log::segment::LogDir;
 use crate::log::storage::Disk;
+use crate::position::Seq;
 use crate::state::{LedgerStore, Noted, SenderLock, Shelf, State, StateError, Trouble, ViewError};
 use crate::sync::book::{Book, COMMIT_DEADLINE};
 use crate::sync::chunk::{Chunk, ChunkLimits};
@@ -37,7 +39,9 @@ pub use crate::sync::setting::{Interrupt, Pace, Progress, Setting};
 const SENDER_DEADLINE: Duration = Duration::from_secs(30);
 /// A pass with fewer events does not ask first what the server takes at once.
 const ASK_FROM_EVENTS: u64 = 100;
-/// The pieces of that wait.
+/// How long a pass waits for a moment in which nobody writes.
+const WRITER_DEADLINE: Duration = Duration::from_secs(5);
+/// The pieces of those waits.
 const SENDER_TRY: Duration = Duration::from_millis(250);
 
 /// Why a pass could not begin, or could not keep what it learned.
@@ -47,6 +51,9 @@ pub enum PassError {
     /// Another process has been sending past the deadline.
     #[error("another process has been sending for {} s", SENDER_DEADLINE.as_secs())]
     Busy,
+    /// A writer has kept the log past the deadline.
+    #[error("another process has been writing to the log for {} s", WRITER_DEADLINE.as_secs())]
+    LogBusy,
     /// The log cannot be read.
     #[error(transparent)]
     Log(#[from] ReadError),
@@ -89,14 +96,13 @@ pub fn run(setting: Setting<'_>) -> Result<Report, PassError> {
         return held_back(&dir, &state, setting.recipient, setting.sync_off);
     }
     let Some(sender) = sender_lock(&state, setting.interrupt)? else {
-        return Ok(Report {
-            stopped: Some(Stopped::Interrupted),
-            ..Report::default()
-        });
+        return Ok(interrupted());
     };
     let opened = state.open_ledger(sender, COMMIT_DEADLINE)?;
-    let pass = Pass::begin(setting, credentials, dir, opened, Arc::new(System))?;
-    pass.run(Pass::converse_by_http)
+    match Pass::begin(setting, credentials, dir, opened, Arc::new(System))? {
+        Some(pass) => pass.run(Pass::converse_by_http),
+        None => Ok(interrupted()),
+    }
 }
 
 /// The same behind the gates, over a line, a log and a ledger of the caller's,
@@ -112,8 +118,17 @@ pub fn run_over<'a, S: Shelf, L: Line>(
     ambient: Arc<dyn Ambient>,
     line: &mut L,
 ) -> Result<Report, PassError> {
-    let pass = Pass::begin(setting, credentials, dir, opened, ambient)?;
-    pass.run(|pass, todo| pass.converse(line, todo))
+    match Pass::begin(setting, credentials, dir, opened, ambient)? {
+        Some(pass) => pass.run(|pass, todo| pass.converse(line, todo)),
+        None => Ok(interrupted()),
+    }
+}
+
+fn interrupted() -> Report {
+    Report {
+        stopped: Some(Stopped::Interrupted),
+        ..Report::default()
+    }
 }
 
 /// Waits for the right to send; `None` when somebody wants the pass to end.
@@ -125,6 +140,20 @@ fn sender_lock(state: &State, interrupt: Interrupt<'_>) -> Result<Option<SenderL
         }
         if started.elapsed() >= SENDER_DEADLINE {
             return Err(PassError::Busy);
+        }
+    }
+    Ok(None)
+}
+
+/// The last frame that may be shipped; `None` when somebody wants the pass to end.
+fn horizon(dir: &LogDir, interrupt: Interrupt<'_>) -> Result<Option<Seq>, PassError> {
+    let started = Instant::now();
+    while !interrupt() {
+        if let Horizon::At(last) = dir.horizon(SENDER_TRY)? {
+            return Ok(Some(last));
+        }
+        if started.elapsed() >= WRITER_DEADLINE {
+            return Err(PassError::LogBusy);
         }
     }
     Ok(None)
@@ -152,6 +181,8 @@ struct Pass<'a, S> {
     setting: Setting<'a>,
     credentials: &'a Credentials,
     dir: LogDir,
+    /// Nothing beyond this frame is shipped.
+    end: Seq,
     bindings: Bindings,
     survey: Survey,
     book: Book<S>,
@@ -166,7 +197,10 @@ impl<'a, S: Shelf> Pass<'a, S> {
         dir: LogDir,
         opened: Noted<LedgerStore<S>>,
         ambient: Arc<dyn Ambient>,
-    ) -> Result<Self, PassError> {
+    ) -> Result<Option<Self>, PassError> {
+        let Some(end) = horizon(&dir, setting.interrupt)? else {
+            return Ok(None);
+        };
         let target = credentials.account.target();
         let mut book = Book::new(opened.value, target.id(), opened.notes, ambient);
         let (mut survey, bindings) = Survey::look(&dir, book.ledger())?;
@@ -179,15 +213,16 @@ impl<'a, S: Shelf> Pass<'a, S> {
             target: Some(target),
             ..Report::default()
         };
-        Ok(Self {
+        Ok(Some(Self {
             setting,
             credentials,
             dir,
+            end,
             bindings,
             survey,
             book,
             report,
-        })
+        }))
     }
 
     /// Does what there is to do, by `talk`.
@@ -289,7 +324,7 @@ impl<'a, S: Shelf> Pass<'a, S> {
             bindings: &self.bindings,
             target: self.book.target,
             team,
-            end: self.survey.end,
+            end: self.end,
         };
         let mut courier = Courier::new(line, limits, waits);
         for (stream, pick) in todo {

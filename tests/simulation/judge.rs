@@ -191,11 +191,7 @@ impl Memory {
 
     /// Delivered is with the server; what was pruned is known as delivered.
     fn judge_ledger(&self, found: &Found, lasting: &Lasting) -> Verdict {
-        // A sender that read frames under a lock that was none, before a successor
-        // left them out, has passed the numbers that others got: see
-        // `docs/decisions/durability.md`.
-        let lock_replaced = lasting.coverage.of(Situation::LockReplaced) > 0;
-        for (token, lot) in found.lots.iter().filter(|_| !lock_replaced) {
+        for (token, lot) in &found.lots {
             if is_confirmed(*lot) && !lasting.servers.iter().any(|server| server.holds(*token)) {
                 return Err(format!(
                     "record {token} counts as {lot:?}; no server has it"
@@ -216,8 +212,7 @@ impl Memory {
 
     /// A server has what is here, and what is its own.
     fn judge_servers(&self, tokens: &BTreeMap<u64, u64>, lasting: &Lasting) -> Verdict {
-        let lock_replaced = lasting.coverage.of(Situation::LockReplaced) > 0;
-        if self.foul || self.rotted || lock_replaced {
+        if self.foul || self.rotted {
             return Ok(());
         }
         for who in [Who::Alice, Who::Bob] {
@@ -241,9 +236,6 @@ impl Memory {
     /// After peace, whatever could be delivered is.
     pub fn judge_drained(&self, lasting: &Lasting) -> Verdict {
         let found = look(lasting);
-        if lasting.coverage.of(Situation::LockReplaced) > 0 {
-            return Ok(());
-        }
         for frame in &found.frames {
             let Some(deed) = frame.deed.filter(|deed| !deed.goes_nowhere()) else {
                 continue;

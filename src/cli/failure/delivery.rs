@@ -138,6 +138,8 @@ impl From<PassError> for Failure {
     fn from(error: PassError) -> Self {
         match error {
             PassError::Busy => sending(error.to_string()),
+            PassError::LogBusy => Self::new("log-busy", Exit::Busy, error.to_string())
+                .hint("nothing was sent and nothing is lost; run it again: spec-kitty sync now"),
             PassError::Log(error) => error.into(),
             PassError::State(error) => error.into(),
             PassError::Setup(error) => error.into(),
