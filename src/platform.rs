@@ -13,10 +13,12 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 mod group;
+mod inherited;
 mod lock;
 mod network;
 
 pub use group::{in_own_group, stop_group};
+pub use inherited::close_inherited;
 pub use lock::{lock_exclusive, try_lock_exclusive, unlock};
 pub use network::network_file_system;
 

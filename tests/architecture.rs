@@ -250,6 +250,7 @@ const FENCES: &[(&str, &[&str])] = &[
     ("fs2::", &["src/platform"]),
     ("rusqlite::", &["src/legacy/"]),
     ("rustix::", &["src/platform"]),
+    (" nix::", &["src/platform/"]),
 ];
 
 #[test]
@@ -318,5 +319,34 @@ fn no_file_is_longer_than_one_sitting() {
     assert!(
         long.is_empty(),
         "files of more than {MAX_LINES} lines: {long:#?}"
+    );
+}
+
+/// A test that runs a command must not leave a process behind by accident: each
+/// file that names the program says that nothing is started, or uses a file
+/// that does.
+#[test]
+fn no_test_starts_a_background_sender_by_accident() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let mut wrong = Vec::new();
+    let mut directories = vec![root.join("tests"), root.join("benches")];
+    while let Some(directory) = directories.pop() {
+        for entry in fs::read_dir(directory).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_dir() {
+                directories.push(path);
+            } else if path.extension().is_some_and(|end| end == "rs") {
+                let text = fs::read_to_string(&path).unwrap();
+                let runs = ["cargo_bin", "CARGO_BIN_EXE"].map(|name| text.contains(name));
+                if runs.contains(&true) && !text.contains("SPEC_KITTY_NO_DAEMON") {
+                    wrong.push(path.display().to_string());
+                }
+            }
+        }
+    }
+    assert!(
+        wrong.is_empty(),
+        "set SPEC_KITTY_NO_DAEMON=1 in:\n{}",
+        wrong.join("\n")
     );
 }

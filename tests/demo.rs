@@ -14,6 +14,7 @@ fn demo(temp: &Path) -> Command {
     command
         .arg("demo")
         .env("TMPDIR", temp)
+        .env("SPEC_KITTY_NO_DAEMON", "1")
         .env("SPEC_KITTY_HOME", temp.join("must-not-appear"))
         .current_dir(temp);
     command

@@ -225,7 +225,8 @@ fn the_first_look_of_the_readme_works() {
     shell.args(["-euc", script]).current_dir(home.path());
     shell
         .env("PATH", path)
-        .env("SPEC_KITTY_HOME", home.path().join("home"));
+        .env("SPEC_KITTY_HOME", home.path().join("home"))
+        .env("SPEC_KITTY_NO_DAEMON", "1");
     let done = shell.output().unwrap();
     let said = String::from_utf8_lossy(&done.stdout);
     assert!(

@@ -13,6 +13,7 @@ use serde_json::json;
 mod status;
 
 use super::Session;
+use super::background::Waker;
 use super::exit::Exit;
 use super::failure::Failure;
 use super::output::visible_line;
@@ -164,6 +165,7 @@ fn signed_in(
 ) -> Result<(), Failure> {
     let account = &credentials.account;
     let adopted = adopt_events(session, account);
+    Waker::default().wake(&session.home);
     if session.out.json() {
         let adopted: Vec<_> = adopted
             .iter()

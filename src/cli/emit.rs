@@ -7,12 +7,13 @@ use std::path::{Path, PathBuf};
 use clap::Args;
 use serde::{Serialize, Serializer};
 
+use crate::cli::background::Waker;
 use crate::cli::emission;
 use crate::cli::failure::Failure;
 use crate::cli::output::visible_line;
 use crate::cli::{Session, exit::Exit};
 use crate::emitter::{
-    EmitError, EmitNote, EventEmitter, Receipt, lock_timeout_from_env, start_directory,
+    Emission, EmitError, EmitNote, EventEmitter, Receipt, lock_timeout_from_env, start_directory,
 };
 use crate::event::{Draft, EventId, Invalid, MAX_OWN_JSON, Reason};
 
@@ -78,17 +79,15 @@ pub(super) fn run(arguments: Arguments, session: &mut Session) -> Result<(), Fai
     if arguments.stdin {
         return stdin::run(&emitter, session);
     }
-    let (receipt, notes) = match draft_of(&arguments) {
-        Ok(draft) => {
-            let mut emission = emitter.emit(draft);
-            (emission.receipts.pop(), emission.notes)
-        }
+    let mut emission = match draft_of(&arguments) {
+        Ok(draft) => emitter.emit(draft),
         Err(Unready::Input(failure)) => return Err(failure),
-        Err(Unready::Invalid(invalid)) => {
-            let receipt = Receipt::refused(EmitError::Invalid(invalid));
-            (Some(receipt), Vec::new())
-        }
+        Err(Unready::Invalid(invalid)) => Emission {
+            receipts: vec![Receipt::refused(EmitError::Invalid(invalid))],
+            ..Emission::default()
+        },
     };
+    let receipt = emission.receipts.pop();
     let receipt = receipt.unwrap_or_else(|| Receipt::refused(EmitError::NotWritten));
     let subject = arguments.event_type.as_deref().unwrap_or_default();
     if session.out.json() || receipt.error.is_none() {
@@ -98,8 +97,11 @@ pub(super) fn run(arguments: Arguments, session: &mut Session) -> Result<(), Fai
     if let Some(error) = &receipt.error {
         return Err(error.into());
     }
-    show_notes(&notes, session);
+    show_notes(&emission.notes, session);
     emission::show_connection(&session.home, &session.out);
+    if emission.wakes_sender {
+        Waker::default().wake(&session.home);
+    }
     Ok(())
 }
 

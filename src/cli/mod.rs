@@ -13,6 +13,7 @@ mod accept;
 mod agent;
 mod ask;
 mod auth;
+mod background;
 pub mod columns;
 mod demo;
 mod dev_server;

@@ -88,7 +88,7 @@ pub(super) fn run(
             stop.store(true, Ordering::SeqCst);
         });
     }
-    let mut recorder = Recorder::new(home, out);
+    let mut recorder = Recorder::hosting(home, out);
     let outcome = orchestrate(&request, &place, &stop, &mut recorder);
     drop(recorder);
     let state = outcome.map_err(|error| failure::of_orchestrate(&error))?;

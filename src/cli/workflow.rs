@@ -9,6 +9,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 use ulid::Ulid;
 
+use super::background::Waker;
 use super::emission;
 use super::exit::Exit;
 use super::failure::Failure;
@@ -37,26 +38,39 @@ pub(super) struct Recorder<'a> {
     patience: Duration,
     has_warned: bool,
     has_recorded: bool,
+    waker: Waker,
 }
 
 impl<'a> Recorder<'a> {
     pub(super) fn new(home: &'a Result<Home, HomeError>, out: &'a Output) -> Self {
-        Self {
-            home,
-            out,
-            cause: None,
-            patience: lock_timeout_from_env(),
-            has_warned: false,
-            has_recorded: false,
-        }
+        Self::with(home, out, None, Waker::default())
+    }
+
+    /// For a command that lives long.
+    pub(super) fn hosting(home: &'a Result<Home, HomeError>, out: &'a Output) -> Self {
+        Self::with(home, out, None, Waker::hosting())
     }
 
     /// For a command that makes several changes: no event of it causes another
     /// one, and one id that is no event's ties them together.
     pub(super) fn tying(home: &'a Result<Home, HomeError>, out: &'a Output) -> Self {
+        Self::with(home, out, Some(generate_causation_id()), Waker::default())
+    }
+
+    fn with(
+        home: &'a Result<Home, HomeError>,
+        out: &'a Output,
+        cause: Option<Ulid>,
+        waker: Waker,
+    ) -> Self {
         Self {
-            cause: Some(generate_causation_id()),
-            ..Self::new(home, out)
+            home,
+            out,
+            cause,
+            patience: lock_timeout_from_env(),
+            has_warned: false,
+            has_recorded: false,
+            waker,
         }
     }
 
@@ -96,6 +110,9 @@ impl Audience for Recorder<'_> {
                     false => lock_timeout_from_env(),
                 };
                 self.has_recorded = true;
+                if emission.wakes_sender {
+                    self.waker.wake(home);
+                }
                 emission.last_id().and_then(EventId::ulid)
             }
             Err(unknown) => {

@@ -132,7 +132,7 @@ impl EventEmitter {
         let opened = || journal::open(home, &mut notes);
         let journal = self.journal.get_or_init(opened);
         let timestamp_us = System.now_us();
-        let context = surroundings::gather(
+        let (context, wishes) = surroundings::gather(
             home,
             &self.directory,
             self.user_home.as_deref(),
@@ -151,14 +151,19 @@ impl EventEmitter {
             .collect();
         let receipts = journal::append(self.lock_timeout, home, journal, &mut records, &mut notes);
         let mut receipts = receipts.into_iter();
-        let receipts = drafts
+        let receipts: Vec<Receipt> = drafts
             .iter()
             .filter_map(|draft| match draft {
                 Ok(_) => receipts.next(),
                 Err(error) => Some(Receipt::refused(error.clone())),
             })
             .collect();
-        Emission { receipts, notes }
+        let sendable = receipts.iter().any(Receipt::is_recorded) && !wishes.opted_out;
+        Emission {
+            receipts,
+            notes,
+            wakes_sender: sendable && !wishes.no_auto_start,
+        }
     }
 
     /// No user's name is recorded: the home directory becomes `~`.

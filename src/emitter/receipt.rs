@@ -169,6 +169,9 @@ pub struct Emission {
     pub receipts: Vec<Receipt>,
     /// What the user may want to know beyond the receipts.
     pub notes: Vec<EmitNote>,
+    /// Something was recorded that may be sent, and the project has nothing
+    /// against a background sender that is started for it.
+    pub wakes_sender: bool,
 }
 
 impl Emission {
@@ -176,7 +179,7 @@ impl Emission {
     pub(super) fn failed(count: usize, error: &EmitError) -> Self {
         Self {
             receipts: vec![Receipt::refused(error.clone()); count],
-            notes: Vec::new(),
+            ..Self::default()
         }
     }
 

@@ -10,7 +10,7 @@ use crate::auth::{Session, Store};
 use crate::emitter::git_fields;
 use crate::emitter::identity;
 use crate::emitter::place::{self, Place};
-use crate::emitter::project::{self, Defaults, ProjectFacts};
+use crate::emitter::project::{self, Defaults, ProjectFacts, Wishes};
 use crate::emitter::receipt::EmitNote;
 use crate::emitter::remote;
 use crate::event::Context;
@@ -18,14 +18,14 @@ use crate::home::Home;
 use crate::target::TargetId;
 
 /// The context of an event that is recorded at `timestamp_us` in `directory`,
-/// the node left open: that is the log's to say.
+/// the node left open: that is the log's to say; and what its project asks for.
 pub(super) fn gather(
     home: &Home,
     directory: &Path,
     user_home: Option<&Path>,
     timestamp_us: i64,
     notes: &mut Vec<EmitNote>,
-) -> Context {
+) -> (Context, Wishes) {
     let place = place::find(directory, user_home);
     let git = place.git.as_ref().map(git_fields::read).unwrap_or_default();
     let project = project_facts(home, &place);
@@ -41,14 +41,14 @@ pub(super) fn gather(
         repo_slug: git.repo_slug,
         timestamp_us,
         target,
-        opted_out: project.opted_out,
+        opted_out: project.wishes.opted_out,
     };
     if let Some(identity) = project.identity {
         context.project_uuid = Some(identity.uuid);
         context.project_slug = Some(identity.slug);
         context.repo_slug = identity.repo_slug.or(context.repo_slug);
     }
-    context
+    (context, project.wishes)
 }
 
 /// Whose events these are: also of somebody whose session has ended.

@@ -136,10 +136,24 @@ pub fn account_gate(recipient: &Recipient, sync_off: bool) -> Option<Closed> {
     }
 }
 
+/// The variable that keeps a process and its children from starting a
+/// background sender.
+pub const NO_DAEMON_VARIABLE: &str = "SPEC_KITTY_NO_DAEMON";
+
 /// Whether the environment turns sending off.
 #[must_use]
 pub fn sync_is_off() -> bool {
-    std::env::var(OFF_VARIABLE).is_ok_and(|text| is_truthy(&text))
+    is_set(OFF_VARIABLE)
+}
+
+/// Whether the environment keeps commands from starting a background sender.
+#[must_use]
+pub fn no_daemon() -> bool {
+    is_set(NO_DAEMON_VARIABLE)
+}
+
+fn is_set(variable: &str) -> bool {
+    std::env::var(variable).is_ok_and(|text| is_truthy(&text))
 }
 
 fn is_truthy(text: &str) -> bool {

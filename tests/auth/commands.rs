@@ -16,6 +16,7 @@ fn spec_kitty(home: &Path, args: &[&str], stdin: &str) -> Output {
         // Coverage is counted in child processes too.
         .envs(std::env::var_os("LLVM_PROFILE_FILE").map(|to| ("LLVM_PROFILE_FILE", to)))
         .env("SPEC_KITTY_HOME", home)
+        .env("SPEC_KITTY_NO_DAEMON", "1")
         .args(args)
         .write_stdin(stdin)
         .output()

@@ -15,6 +15,7 @@ fn the_command_says_where_it_listens_and_ends_on_a_signal() {
     let data = dir.path().join("data");
     for (signal, code) in [(Signal::INT, 130), (Signal::TERM, 143)] {
         let mut child = Command::new(env!("CARGO_BIN_EXE_spec-kitty"))
+            .env("SPEC_KITTY_NO_DAEMON", "1")
             .args([
                 "--json",
                 "dev-server",
@@ -72,6 +73,7 @@ fn the_command_names_what_keeps_it_from_starting() {
             .args(["--json", "dev-server"])
             .args(arguments)
             .env("SPEC_KITTY_HOME", dir.path())
+            .env("SPEC_KITTY_NO_DAEMON", "1")
             .output()
             .unwrap();
         let error: Value = serde_json::from_slice(&output.stderr).unwrap();

@@ -183,6 +183,7 @@ fn on_a_small_disk(dir: &Path, script: &str) -> Option<Output> {
         .arg(dir)
         .arg(assert_cmd::cargo::cargo_bin!("spec-kitty"))
         .env("SPEC_KITTY_HOME", dir)
+        .env("SPEC_KITTY_NO_DAEMON", "1")
         .stdin(Stdio::null())
         .output()
         .ok()?;

@@ -37,8 +37,9 @@ impl World {
         Home::at(self.path("home"))
     }
 
-    pub fn environment(&self) -> [(&'static str, PathBuf); 2] {
+    pub fn environment(&self) -> [(&'static str, PathBuf); 3] {
         [
+            ("SPEC_KITTY_NO_DAEMON", "1".into()),
             ("SPEC_KITTY_HOME", self.path("home")),
             ("HOME", self.path("nobody")),
         ]

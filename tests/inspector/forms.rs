@@ -158,6 +158,7 @@ fn colours_are_for_terminals_and_only_when_wanted() {
     let output = command
         .args(["-qec", &line, "/dev/null"])
         .env("COLUMNS", "80")
+        .env("SPEC_KITTY_NO_DAEMON", "1")
         .output();
     let Ok(output) = output else { return };
     let shown = String::from_utf8(output.stdout).unwrap();

@@ -394,7 +394,10 @@ fn clean(command: &mut Command) {
             command.env_remove(&name);
         }
     }
-    command.env("TZ", "UTC").env("TERM", "xterm");
+    command
+        .env("SPEC_KITTY_NO_DAEMON", "1")
+        .env("TZ", "UTC")
+        .env("TERM", "xterm");
 }
 
 pub fn program() -> Command {

@@ -145,7 +145,7 @@ fn a_closed_stdin_and_a_read_only_home_are_enough_to_look() {
         env!("CARGO_BIN_EXE_spec-kitty"),
         bench.home().display()
     );
-    shell.args(["-c", &line]);
+    shell.args(["-c", &line]).env("SPEC_KITTY_NO_DAEMON", "1");
     let ran = ran(&mut shell);
     std::fs::set_permissions(&log, std::fs::Permissions::from_mode(0o700)).unwrap();
     assert_eq!((ran.code, ran.stderr.as_str()), (Some(0), ""));

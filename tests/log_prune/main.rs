@@ -71,6 +71,7 @@ fn run(bench: &Bench, args: &[&str]) -> Ran {
         .args(args)
         .env("SPEC_KITTY_HOME", bench.home.root())
         .env("TZ", "UTC")
+        .env("SPEC_KITTY_NO_DAEMON", "1")
         .env_remove("SPEC_KITTY_YES")
         .stdin(Stdio::null())
         .output()

@@ -19,6 +19,7 @@ pub(crate) fn spec_kitty(bench: &Bench, directory: &Path, args: &[&str], stdin: 
         // Coverage is counted in child processes too.
         .envs(std::env::var_os("LLVM_PROFILE_FILE").map(|to| ("LLVM_PROFILE_FILE", to)))
         .env("SPEC_KITTY_HOME", bench.home.root())
+        .env("SPEC_KITTY_NO_DAEMON", "1")
         .current_dir(directory)
         .args(args)
         .write_stdin(stdin)
@@ -200,6 +201,7 @@ fn the_switch_in_the_environment_keeps_everything_here() {
         // Coverage is counted in child processes too.
         .envs(std::env::var_os("LLVM_PROFILE_FILE").map(|to| ("LLVM_PROFILE_FILE", to)))
         .env("SPEC_KITTY_HOME", bench.home.root())
+        .env("SPEC_KITTY_NO_DAEMON", "1")
         .env("SPEC_KITTY_SYNC_DISABLE", "1")
         .args(["--json", "sync", "now"])
         .output()

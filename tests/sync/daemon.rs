@@ -17,7 +17,7 @@ use crate::{ALICE, ready, settled};
 /// Far beyond anything that is measured here; only a hang is shown by it.
 const PATIENCE: Duration = Duration::from_secs(60);
 
-fn wait_until(what: &str, done: impl Fn() -> bool) {
+pub(crate) fn wait_until(what: &str, done: impl Fn() -> bool) {
     let begun = Instant::now();
     while !done() {
         assert!(begun.elapsed() < PATIENCE, "{what}");
@@ -156,7 +156,8 @@ fn it_leaves_a_home_that_is_gone_and_does_not_make_it_anew() {
         let daemon = scope.spawn(|| follow(&bench, ENDLESS));
         wait_until("it has sent", || bench.status().delivered == 1);
         wait_until("it is quiet", || {
-            daemon::read_status(&bench.home).is_some_and(|told| told.why.is_none())
+            daemon::read_status(&bench.home)
+                .is_some_and(|told| told.state == daemon::Standing::Following)
         });
         std::fs::remove_dir_all(bench.home.root()).unwrap();
         assert_eq!(daemon.join().unwrap().unwrap(), Left::HomeGone);

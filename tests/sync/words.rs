@@ -14,6 +14,7 @@ fn said(bench: &Bench, args: &[&str]) -> (String, String) {
         // Coverage is counted in child processes too.
         .envs(std::env::var_os("LLVM_PROFILE_FILE").map(|to| ("LLVM_PROFILE_FILE", to)))
         .env("SPEC_KITTY_HOME", bench.home.root())
+        .env("SPEC_KITTY_NO_DAEMON", "1")
         // A proxy that is not there: loopback never asks one.
         .env("HTTP_PROXY", "http://127.0.0.1:9")
         .env("ALL_PROXY", "http://127.0.0.1:9")

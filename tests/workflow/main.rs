@@ -9,6 +9,7 @@ mod accept;
 mod causes;
 mod finalize;
 mod history;
+mod hosting;
 mod implement;
 mod life;
 mod marks;

@@ -6,13 +6,14 @@ use std::collections::HashSet;
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
+use crate::cli::background::Waker;
 use crate::cli::emit::input::Input;
 use crate::cli::emit::lines::{Line, Lines};
 use crate::cli::emit::{MAX_INPUT_BYTES, as_text, causation_of, show_notes, show_receipt};
 use crate::cli::failure::Failure;
 use crate::cli::signals::Signals;
 use crate::cli::{Session, emission, exit::Exit};
-use crate::emitter::{EmitError, EmitNote, EventEmitter, Receipt, Status};
+use crate::emitter::{Emission, EmitError, EmitNote, EventEmitter, Receipt, Status};
 use crate::event::{Draft, Invalid, MAX_OWN_JSON, Reason};
 
 /// How many different notes are shown; a stream may go on for days.
@@ -28,6 +29,7 @@ pub(super) fn run(emitter: &EventEmitter, session: &mut Session) -> Result<(), F
     let mut lines = Lines::new(input, MAX_INPUT_BYTES);
     let mut shown = HashSet::new();
     let mut tally = Tally::default();
+    let mut waker = Waker::default();
     loop {
         let batch = lines
             .next_batch()
@@ -38,7 +40,11 @@ pub(super) fn run(emitter: &EventEmitter, session: &mut Session) -> Result<(), F
         if batch.is_empty() {
             break;
         }
-        let (receipts, notes) = record(emitter, &batch);
+        let Emission {
+            receipts,
+            notes,
+            wakes_sender,
+        } = record(emitter, &batch);
         if receipts.iter().any(Receipt::is_recorded) {
             show_notes(&new_ones(notes, &mut shown), session);
         }
@@ -47,6 +53,9 @@ pub(super) fn run(emitter: &EventEmitter, session: &mut Session) -> Result<(), F
             show_receipt(receipt, &format!("line {}", line.number), session)?;
         }
         session.out.flush()?;
+        if wakes_sender {
+            waker.wake(&session.home);
+        }
     }
     if tally.recorded > 0 {
         emission::show_connection(&session.home, &session.out);
@@ -55,14 +64,14 @@ pub(super) fn run(emitter: &EventEmitter, session: &mut Session) -> Result<(), F
 }
 
 /// Records a batch with one append; one receipt a line, in order.
-fn record(emitter: &EventEmitter, batch: &[Line]) -> (Vec<Receipt>, Vec<EmitNote>) {
+fn record(emitter: &EventEmitter, batch: &[Line]) -> Emission {
     let mut drafts = Vec::with_capacity(batch.len());
     let refusals: Vec<Option<Invalid>> = batch
         .iter()
         .map(|line| draft_of(line).map(|draft| drafts.push(draft)).err())
         .collect();
-    let emission = emitter.emit_all(drafts);
-    let mut recorded = emission.receipts.into_iter();
+    let mut emission = emitter.emit_all(drafts);
+    let mut recorded = std::mem::take(&mut emission.receipts).into_iter();
     let receipts = refusals
         .into_iter()
         .map(|refusal| match refusal {
@@ -72,7 +81,10 @@ fn record(emitter: &EventEmitter, batch: &[Line]) -> (Vec<Receipt>, Vec<EmitNote
                 .unwrap_or_else(|| Receipt::refused(EmitError::NotWritten)),
         })
         .collect();
-    (receipts, emission.notes)
+    Emission {
+        receipts,
+        ..emission
+    }
 }
 
 /// A line as it is to be written. What is not known is refused: a mistyped

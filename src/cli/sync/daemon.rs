@@ -1,7 +1,6 @@
 //! `sync daemon start | stop | status | run`: the background sender.
 
 use std::path::PathBuf;
-use std::process::{Child, Command, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -10,9 +9,9 @@ use jiff::Timestamp;
 use serde_json::{Value, json};
 
 use super::{hear, resolve};
-use crate::auth::{Recipient, Store};
 use crate::cli::Session;
-use crate::cli::auth::{load_config, named_server};
+use crate::cli::auth::named_server;
+use crate::cli::background;
 use crate::cli::columns::{terminal_columns, wrapped};
 use crate::cli::exit::Exit;
 use crate::cli::failure::Failure;
@@ -22,7 +21,7 @@ use crate::cli::time::ago;
 use crate::home::Home;
 use crate::platform;
 use crate::sync::daemon::{self, Duty, IDLE_EXIT, Left, Standing, Told};
-use crate::sync::gate::account_gate;
+use crate::sync::gate::{account_gate, sync_is_off};
 
 /// How long `start` and `stop` wait to see what they asked for.
 const PATIENCE: Duration = Duration::from_secs(5);
@@ -124,18 +123,22 @@ fn status(session: &mut Session) -> Result<(), Failure> {
 fn start(session: &mut Session) -> Result<(), Failure> {
     if !daemon::is_running(&session.home) {
         let (_, recipient) = resolve(session)?;
-        if let Some(closed) = account_gate(&recipient, false) {
+        if let Some(closed) = account_gate(&recipient, sync_is_off()) {
             let message = format!("{}: there is nothing to send with", closed.reason);
             return Err(Failure::new(closed.gate.as_str(), Exit::Held, message).hint(closed.next));
         }
         session.home.create()?;
-        let mut child = spawn(&session.home).map_err(|error| not_started(&error))?;
-        // What a killed one said may still lie there; another one may be first.
-        let mut is_up = || {
+        let mut child = background::spawn(&session.home).map_err(|error| not_started(&error))?;
+        let mut is_decided = || {
+            let has_ended = !matches!(child.try_wait(), Ok(None));
+            // What a killed one said may still lie there; another one may be first.
             let told = daemon::read_status(&session.home);
-            told.is_some_and(|told| told.pid == child.id() || !matches!(child.try_wait(), Ok(None)))
+            has_ended || told.is_some_and(|told| told.pid == child.id())
         };
-        wait_until(&mut is_up).ok_or_else(|| not_started(&"it has not come up"))?;
+        wait_until(&mut is_decided).ok_or_else(|| not_started(&"it has not come up"))?;
+        if !daemon::is_running(&session.home) {
+            return Err(not_started(&"it ended at once"));
+        }
     }
     status(session)
 }
@@ -143,20 +146,6 @@ fn start(session: &mut Session) -> Result<(), Failure> {
 fn not_started(why: &dyn std::fmt::Display) -> Failure {
     let message = format!("the background sender cannot be started: {why}");
     Failure::new("daemon", Exit::Failed, message).hint("spec-kitty sync daemon run")
-}
-
-/// Starts it as a process of its own that outlives this one, and waits for nothing.
-fn spawn(home: &Home) -> std::io::Result<Child> {
-    let root = std::path::absolute(home.root())?;
-    Command::new(std::env::current_exe()?)
-        .arg("--home")
-        .arg(&root)
-        .args(["sync", "daemon", "run", "--detached"])
-        .current_dir(&root)
-        .stdin(Stdio::null())
-        .stdout(Stdio::null())
-        .stderr(Stdio::null())
-        .spawn()
 }
 
 fn stop(session: &mut Session) -> Result<(), Failure> {
@@ -170,7 +159,15 @@ fn stop(session: &mut Session) -> Result<(), Failure> {
         let message = "the background sender has been asked to leave and has not left yet";
         Failure::new("daemon-busy", Exit::Busy, message).hint("spec-kitty sync daemon status")
     })?;
-    status(session)
+    if session.out.json() {
+        return status(session);
+    }
+    session.out.line("Stopped.")?;
+    session.out.flush()?;
+    session.out.note(
+        "  The next command that records something starts it again, unless\n  SPEC_KITTY_NO_DAEMON is set, or auto = false under [sync] in config.toml.",
+    );
+    Ok(())
 }
 
 fn wait_until(done: &mut dyn FnMut() -> bool) -> Option<()> {
@@ -186,6 +183,7 @@ fn wait_until(done: &mut dyn FnMut() -> bool) -> Option<()> {
 
 fn be(args: &RunArgs, session: &mut Session) -> Result<(), Failure> {
     if args.detached {
+        platform::close_inherited();
         platform::leave_terminal();
     }
     let signals = Signals::watch()
@@ -193,12 +191,7 @@ fn be(args: &RunArgs, session: &mut Session) -> Result<(), Failure> {
     let named = named_server(None)?;
     let home = session.home.clone();
     let looked = &*session;
-    let resolve = || {
-        let config = load_config(looked).config;
-        let stored = Store::new(&home).load();
-        let recipient = Recipient::resolve(named.as_ref(), &config, stored.session);
-        (config.sync, recipient)
-    };
+    let resolve = || background::resolve(&home, named.as_ref());
     let left = daemon::run(Duty {
         home: &home,
         resolve: &resolve,

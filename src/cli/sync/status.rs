@@ -25,7 +25,7 @@ pub(super) fn run(args: &StatusArgs, session: &mut Session) -> Result<(), Failur
             .out
             .object(&status_json(&status, daemon::in_json(&session.home)))?;
     } else {
-        page::show(&status, session)?;
+        page::show(&status, config.sync.auto, session)?;
     }
     if status.disagrees() {
         Err(Failure::silent(Exit::Damage))

@@ -156,7 +156,7 @@ proptest! {
         if let Ok(new) = completed(&text) {
             prop_assert!(is_within(&text, &new), "{text:?} became {new:?}");
             let (before, after) = (parse(&text), parse(&new));
-            prop_assert_eq!(before.opted_out, after.opted_out);
+            prop_assert_eq!(before.wishes, after.wishes);
             let section = after.section.unwrap();
             prop_assert!(section.uuid.is_some() && section.slug.is_some());
             prop_assert_eq!(completed(&new), Ok(new.clone()), "once is enough");

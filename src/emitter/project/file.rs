@@ -29,11 +29,21 @@ pub enum FileFault {
     Uncompletable,
 }
 
+/// What the section `sync` asks for.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(in crate::emitter) struct Wishes {
+    /// Events of this project stay on this machine.
+    pub(in crate::emitter) opted_out: bool,
+    /// Commands in this project start no background sender. Only an explicit
+    /// `auto_start: false` says so, as in the Python tool.
+    pub(in crate::emitter) no_auto_start: bool,
+}
+
 /// What the file says about the project.
 #[derive(Debug)]
 pub(super) struct ProjectFile {
-    /// Whether events of this project stay on this machine.
-    pub(super) opted_out: bool,
+    /// The section `sync`.
+    pub(super) wishes: Wishes,
     /// The section `project`.
     pub(super) section: Result<Section, FileFault>,
 }
@@ -51,15 +61,18 @@ pub(super) struct Section {
 pub(super) fn parse(text: &str) -> ProjectFile {
     match root_of(text) {
         Ok(None) => ProjectFile {
-            opted_out: false,
+            wishes: Wishes::default(),
             section: Ok(Section::default()),
         },
         Ok(Some(root)) => ProjectFile {
-            opted_out: opted_out(&root),
+            wishes: Wishes {
+                opted_out: opted_out(&root),
+                no_auto_start: no_auto_start(&root),
+            },
             section: section_of(&root),
         },
         Err(fault) => ProjectFile {
-            opted_out: false,
+            wishes: Wishes::default(),
             section: Err(fault),
         },
     }
@@ -116,6 +129,17 @@ fn opted_out(root: &Mapping) -> bool {
             Found::Value(value) => !says_yes(&value),
             Found::Unclear => true,
         },
+        Found::Value(value) => !says_yes(&value),
+        Found::Unclear => true,
+    }
+}
+
+fn no_auto_start(root: &Mapping) -> bool {
+    let Found::Value(YamlNode::Mapping(sync)) = lookup(root, "sync") else {
+        return false;
+    };
+    match lookup(&sync, "auto_start") {
+        Found::Absent => false,
         Found::Value(value) => !says_yes(&value),
         Found::Unclear => true,
     }

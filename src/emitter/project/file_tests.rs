@@ -94,14 +94,30 @@ fn only_a_clear_yes_or_silence_lets_events_out() {
         ("sync: {enabled: true, enabled: false}\n", true),
         ("sync:\n  <<: *defaults\n", true),
     ] {
-        assert_eq!(parse(sync).opted_out, expected, "{sync:?}");
+        assert_eq!(parse(sync).wishes.opted_out, expected, "{sync:?}");
+    }
+}
+
+#[test]
+fn only_a_word_about_starting_keeps_the_background_from_it() {
+    for (sync, expected) in [
+        ("", false),
+        ("sync:\n", false),
+        ("sync: {enabled: true}\n", false),
+        ("sync: {auto_start: true}\n", false),
+        ("sync: {auto_start: null}\n", false),
+        ("sync:\n  auto_start: false\n", true),
+        ("sync: {auto_start: flase}\n", true),
+        ("sync: {auto_start: true, auto_start: false}\n", true),
+    ] {
+        assert_eq!(parse(sync).wishes.no_auto_start, expected, "{sync:?}");
     }
 }
 
 #[test]
 fn opting_out_does_not_depend_on_the_rest_of_the_file() {
     let file = parse("project: {uuid: nonsense}\nsync: {enabled: false}\n");
-    assert!(file.opted_out);
+    assert!(file.wishes.opted_out);
     assert!(file.section.is_err());
 }
 

@@ -28,6 +28,7 @@ mod file;
 use completion::Values;
 pub use file::FileFault;
 use file::Section;
+pub(super) use file::Wishes;
 
 /// A project's file is some hundred bytes; nothing sensible is larger than this.
 const MAX_FILE_BYTES: usize = 64 * 1024;
@@ -54,8 +55,8 @@ pub(super) struct ProjectIdentity {
 pub(super) struct ProjectFacts {
     /// The identity, where there is one.
     pub(super) identity: Option<ProjectIdentity>,
-    /// Whether the project's events stay on this machine for good.
-    pub(super) opted_out: bool,
+    /// What it asks for about sending.
+    pub(super) wishes: Wishes,
     /// Why there is no identity although there is a project.
     pub(super) problem: Option<ProjectProblem>,
 }
@@ -107,28 +108,28 @@ pub(super) trait Defaults {
 /// The project in `root`, completed where parts of its identity are missing.
 pub(super) fn resolve(root: &Path, defaults: &dyn Defaults) -> ProjectFacts {
     let file = ProjectPath::of(root);
-    let (opted_out, section) = match file.read() {
-        Ok((_, parsed)) => (parsed.opted_out, parsed.section),
-        Err(problem) => return ProjectFacts::without_identity(problem, false),
+    let (wishes, section) = match file.read() {
+        Ok((_, parsed)) => (parsed.wishes, parsed.section),
+        Err(problem) => return ProjectFacts::without_identity(problem, Wishes::default()),
     };
     let section = match section {
         Ok(section) => section,
-        Err(fault) => return ProjectFacts::without_identity(file.fault(fault), opted_out),
+        Err(fault) => return ProjectFacts::without_identity(file.fault(fault), wishes),
     };
     if section.is_complete() {
-        return ProjectFacts::with(section, opted_out);
+        return ProjectFacts::with(section, wishes);
     }
     match file.complete(defaults) {
-        Ok(completed) => ProjectFacts::with(completed, opted_out),
+        Ok(completed) => ProjectFacts::with(completed, wishes),
         // The name and the node can be worked out again at any time.
         Err(_) if section.uuid.is_some() => ProjectFacts::with(
             Section {
                 slug: section.slug.or_else(|| Some(defaults.slug())),
                 ..section
             },
-            opted_out,
+            wishes,
         ),
-        Err(problem) => ProjectFacts::without_identity(problem, opted_out),
+        Err(problem) => ProjectFacts::without_identity(problem, wishes),
     }
 }
 
@@ -153,7 +154,7 @@ pub(super) fn slug_from(name: &str) -> String {
 }
 
 impl ProjectFacts {
-    fn with(section: Section, opted_out: bool) -> Self {
+    fn with(section: Section, wishes: Wishes) -> Self {
         let identity = section
             .uuid
             .zip(section.slug)
@@ -164,15 +165,15 @@ impl ProjectFacts {
             });
         Self {
             identity,
-            opted_out,
+            wishes,
             problem: None,
         }
     }
 
-    fn without_identity(problem: ProjectProblem, opted_out: bool) -> Self {
+    fn without_identity(problem: ProjectProblem, wishes: Wishes) -> Self {
         Self {
             identity: None,
-            opted_out,
+            wishes,
             problem: Some(problem),
         }
     }

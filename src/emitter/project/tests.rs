@@ -172,7 +172,7 @@ fn a_file_that_makes_no_sense_is_left_alone_and_named() {
 fn opting_out_is_seen_even_without_an_identity() {
     let root = project(Some("project: {uuid: nonsense}\nsync:\n  enabled: false\n"));
     let facts = resolve(root.path(), &Fixed);
-    assert!(facts.opted_out);
+    assert!(facts.wishes.opted_out);
     assert_eq!(facts.identity, None);
 }
 

@@ -29,15 +29,21 @@ use crate::sync::report::{Report, Stopped};
 use crate::sync::setting::{Interrupt, Pace, Setting};
 
 mod files;
+mod host;
 mod rhythm;
+mod start;
 
 pub use files::{Standing, Told, is_running, read_status, tell_to_stop};
+pub use host::{EXIT_DEADLINE, Errands, Host};
 pub use rhythm::Rhythm;
+pub use start::Turn;
 
 use files::Post;
 
 /// How often the log is looked at.
 const LOOK_EVERY: Duration = Duration::from_millis(250);
+/// How soon it notices that it should leave.
+const LISTEN_EVERY: Duration = Duration::from_millis(25);
 /// How often the status is written while nothing happens.
 const SAY_EVERY: Duration = Duration::from_secs(5);
 /// Without events and without work for so long it leaves.
@@ -168,7 +174,7 @@ impl Watch {
             if self.said.is_none_or(|at| at.elapsed() >= SAY_EVERY) {
                 self.say();
             }
-            thread::sleep(LOOK_EVERY);
+            pause(duty.interrupt);
         }
     }
 
@@ -195,10 +201,12 @@ impl Watch {
     fn pass(&mut self, duty: &mut Duty<'_>) {
         let (config, recipient) = (duty.resolve)();
         let sync_off = gate::sync_is_off();
+        // A request may take a minute: what is said must be so meanwhile.
+        self.told.state = Standing::Sending;
+        self.say();
         let post = &self.post;
         let interrupt = duty.interrupt;
         let ends = move || interrupt() || post.is_told_to_stop();
-        self.told.state = Standing::Sending;
         let gated = account_gate(&recipient, sync_off);
         let done = pass::run(Setting {
             home: duty.home,
@@ -236,6 +244,18 @@ impl Watch {
         self.said = Some(Instant::now());
         self.told.at = Timestamp::now();
         self.post.say(&self.told);
+    }
+}
+
+/// Until it is time to look again, or to leave.
+fn pause(interrupt: Interrupt<'_>) {
+    let until = Instant::now() + LOOK_EVERY;
+    while !interrupt() {
+        let left = until.saturating_duration_since(Instant::now());
+        if left.is_zero() {
+            return;
+        }
+        thread::sleep(left.min(LISTEN_EVERY));
     }
 }
 

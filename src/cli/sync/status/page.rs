@@ -9,7 +9,7 @@ use crate::cli::failure::Failure;
 use crate::cli::output::visible_line;
 use crate::cli::sync::daemon;
 use crate::cli::time::ago;
-use crate::sync::gate::{Closed, Gate};
+use crate::sync::gate::{Closed, Gate, no_daemon};
 use crate::sync::status::{Connection, Status};
 
 /// The width of the names in front of the details.
@@ -22,10 +22,12 @@ enum Line {
     Detail(&'static str, String),
 }
 
-pub(super) fn show(status: &Status, session: &mut Session) -> Result<(), Failure> {
+pub(super) fn show(status: &Status, auto: bool, session: &mut Session) -> Result<(), Failure> {
     let (mut lines, told) = headline(status);
-    let daemon = daemon::in_words(&session.home);
-    lines.extend(details(status, told, daemon));
+    let running = daemon::in_words(&session.home);
+    let by_daemon = running.is_some();
+    let background = running.unwrap_or_else(|| absent(status, auto).to_owned());
+    lines.extend(details(status, told, (by_daemon, background)));
     let columns = terminal_columns();
     for line in lines {
         for text in laid_out(&line, columns) {
@@ -145,7 +147,11 @@ fn at_rest(status: &Status) -> Vec<Line> {
     }
 }
 
-fn details(status: &Status, told: Option<Gate>, daemon: Option<String>) -> Vec<Line> {
+fn details(
+    status: &Status,
+    told: Option<Gate>,
+    (by_daemon, background): (bool, String),
+) -> Vec<Line> {
     let mut lines = Vec::new();
     if let Some(target) = &status.target {
         let team = match &target.team {
@@ -155,10 +161,8 @@ fn details(status: &Status, told: Option<Gate>, daemon: Option<String>) -> Vec<L
         lines.push(Line::Detail("Server", target.server.clone()));
         lines.push(Line::Detail("Account", format!("{}, {team}", target.user)));
     }
-    lines.push(Line::Detail("Sending", sending(status, daemon.is_some())));
-    if let Some(words) = daemon {
-        lines.push(Line::Detail("Background", words));
-    }
+    lines.push(Line::Detail("Sending", sending(status, by_daemon)));
+    lines.push(Line::Detail("Background", background));
     lines.push(Line::Detail("Delivery", delivery(status)));
     let now = Timestamp::now();
     for (name, at) in [
@@ -186,6 +190,17 @@ fn details(status: &Status, told: Option<Gate>, daemon: Option<String>) -> Vec<L
         Err(error) => lines.push(Line::Detail("Failures", error.to_string())),
     }
     lines
+}
+
+/// Why there is no background sender.
+fn absent(status: &Status, auto: bool) -> &'static str {
+    let may_send = status.closed.iter().all(|closed| closed.gate > Gate::Team);
+    match (auto, no_daemon()) {
+        (false, _) => "off, by auto = false under [sync] in config.toml",
+        (true, true) => "off, by SPEC_KITTY_NO_DAEMON",
+        (true, false) if may_send => "not running; the next command that records starts it",
+        (true, false) => "not running",
+    }
 }
 
 /// How events leave this machine, when they may.

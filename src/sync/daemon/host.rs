@@ -1,0 +1,78 @@
+//! The background sender as a thread of a command that lives long anyway.
+//!
+//! The same loop and the same lock: where a process of its own is running, the
+//! thread has nothing to do and ends. A command that ends waits for it at most
+//! [`EXIT_DEADLINE`]; what is in flight then is sent again by the next sender,
+//! and recognised by its id.
+
+use std::io;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc::{self, Receiver};
+use std::thread;
+use std::time::Duration;
+
+use crate::auth::Recipient;
+use crate::config::SyncConfig;
+use crate::home::Home;
+use crate::position::Lamport;
+use crate::sync::daemon::{self, Duty};
+
+/// The longest that a command which ends waits for the thread.
+pub const EXIT_DEADLINE: Duration = Duration::from_millis(300);
+
+/// What the thread asks and tells.
+pub struct Errands {
+    /// The settings, and to whom events may be sent; asked before each pass.
+    pub resolve: Box<dyn Fn() -> (SyncConfig, Recipient) + Send>,
+    /// Told the clock values that the server tells.
+    pub hear: Box<dyn FnMut(Lamport) + Send>,
+}
+
+/// The thread; it is asked to leave, and waited for a little, on drop.
+#[derive(Debug)]
+pub struct Host {
+    leave: Arc<AtomicBool>,
+    gone: Receiver<()>,
+}
+
+impl Host {
+    /// Starts the thread.
+    ///
+    /// # Errors
+    /// When the system gives no thread.
+    pub fn start(home: Home, errands: Errands) -> io::Result<Self> {
+        let leave = Arc::new(AtomicBool::new(false));
+        let asked = Arc::clone(&leave);
+        let (here, gone) = mpsc::channel();
+        thread::Builder::new()
+            .name("background-sender".into())
+            .spawn(move || {
+                let Errands { resolve, mut hear } = errands;
+                // Why it left is in the status that it wrote while it was there.
+                let _ = daemon::run(Duty {
+                    home: &home,
+                    resolve: &resolve,
+                    program: None,
+                    interrupt: &|| asked.load(Ordering::SeqCst),
+                    idle_exit: Duration::MAX,
+                    hear: &mut hear,
+                });
+                drop(here);
+            })?;
+        Ok(Self { leave, gone })
+    }
+
+    /// Whether the thread has ended.
+    #[must_use]
+    pub fn has_left(&self) -> bool {
+        self.gone.try_recv() == Err(mpsc::TryRecvError::Disconnected)
+    }
+}
+
+impl Drop for Host {
+    fn drop(&mut self) {
+        self.leave.store(true, Ordering::SeqCst);
+        let _ = self.gone.recv_timeout(EXIT_DEADLINE);
+    }
+}
