@@ -30,6 +30,7 @@ pub mod private_file;
 pub mod retention;
 pub mod server_url;
 pub mod state;
+pub mod suggest;
 pub mod sync;
 pub mod target;
 pub mod workflow;

@@ -13,12 +13,16 @@ const ROOMS: &[(&str, &[&str])] = &[
     ("position", &[]),
     ("server_url", &[]),
     ("target", &[]),
+    ("suggest", &[]),
     ("home", &["platform"]),
     ("private_file", &["platform"]),
-    ("event", &["position", "target"]),
+    ("event", &["position", "suggest", "target"]),
     ("log", &["platform", "position"]),
     ("state", &["home", "platform", "position", "target"]),
-    ("config", &["private_file", "server_url"]),
+    (
+        "config",
+        &["platform", "private_file", "server_url", "suggest"],
+    ),
     (
         "auth",
         &[

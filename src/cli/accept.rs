@@ -13,8 +13,12 @@ use crate::workflow::accept::{
     AcceptError, AcceptRequest, Accepted, Mode, RawAccept, Summary, accept,
 };
 
-/// Check a feature, let what was reviewed be done, and record that it is accepted
+/// Check a feature, and record that it is accepted
+///
+/// What was reviewed moves to done. What is still missing is listed, and then
+/// nothing is written.
 #[derive(Debug, Args)]
+#[command(after_long_help = EXAMPLES)]
 pub(super) struct Arguments {
     /// The feature, such as 028-sync [default: SPECIFY_FEATURE, the branch, the directory]
     #[arg(long, value_name = "SLUG")]
@@ -47,6 +51,10 @@ enum ModeWord {
     /// Only the checks
     Checklist,
 }
+const EXAMPLES: &str = "\
+Examples:
+  spec-kitty accept --mode checklist          only look
+  spec-kitty accept --test \"cargo test\" --actor alice";
 
 pub(super) fn run(
     arguments: Arguments,

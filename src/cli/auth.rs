@@ -38,14 +38,31 @@ pub(super) enum AuthCommand {
     Logout,
 }
 
+const EXAMPLES: &str = "\
+Examples:
+  spec-kitty auth login --server https://kitty.example.org -u alice
+  spec-kitty auth login --password-stdin < password.txt";
+
 /// Options of `auth login`.
 #[derive(Debug, Args)]
+#[command(after_long_help = EXAMPLES)]
 pub(super) struct LoginArgs {
     /// The server, when it is not the configured one
-    #[arg(long, value_name = "URL", env = "SPEC_KITTY_SERVER_URL")]
+    #[arg(
+        long,
+        value_name = "URL",
+        env = "SPEC_KITTY_SERVER_URL",
+        hide_env_values = true
+    )]
     server: Option<String>,
     /// The user name; asked for on a terminal when it is not given
-    #[arg(short, long, value_name = "USER", env = "SPEC_KITTY_USER")]
+    #[arg(
+        short,
+        long,
+        value_name = "USER",
+        env = "SPEC_KITTY_USER",
+        hide_env_values = true
+    )]
     user: Option<String>,
     /// Read the password from the first line of stdin
     #[arg(long)]
@@ -78,7 +95,11 @@ pub(super) fn named_server(option: Option<&str>) -> Result<Option<ServerUrl>, Fa
 
 /// Loads the settings and says in one line what of them is ignored.
 pub(super) fn load_config(session: &Session) -> config::Loaded {
-    let loaded = Config::load(&session.home.config_file());
+    let mut loaded = Config::load(&session.home.config_file());
+    let ca_file = std::env::var_os(config::CA_FILE_VARIABLE).filter(|path| !path.is_empty());
+    if let Some(path) = ca_file {
+        loaded.config.sync.ca_file = Some(path.into());
+    }
     if let Some(first) = loaded.problems.first() {
         let more = match loaded.problems.len() {
             1 => String::new(),

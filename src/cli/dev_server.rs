@@ -39,11 +39,17 @@ pub(crate) struct Arguments {
         long,
         value_name = "N",
         default_value_t = 8028,
-        env = "SPEC_KITTY_DEV_PORT"
+        env = "SPEC_KITTY_DEV_PORT",
+        hide_env_values = true
     )]
     port: u16,
     /// Keep what is received in DIR [default: a temporary directory]
-    #[arg(long, value_name = "DIR", env = "SPEC_KITTY_DEV_DATA")]
+    #[arg(
+        long,
+        value_name = "DIR",
+        env = "SPEC_KITTY_DEV_DATA",
+        hide_env_values = true
+    )]
     data: Option<PathBuf>,
     /// Who may sign in, and for which team; may be given more than once
     #[arg(
@@ -51,6 +57,7 @@ pub(crate) struct Arguments {
         value_name = "NAME[:TEAM]",
         default_value = "demo:demo-team",
         env = "SPEC_KITTY_DEV_USERS",
+        hide_env_values = true,
         value_delimiter = ','
     )]
     users: Vec<String>,

@@ -57,7 +57,8 @@ Payloads ([] = optional; any further key is kept as it is):
                       [created_at]
   FeatureCompleted    feature_slug, total_wps, [completed_at], [total_duration]
   HistoryAdded        wp_id, entry_type, entry_content, [author]
-  ErrorLogged         error_type, error_message, [wp_id], [stack_trace], [agent_id]
+  ErrorLogged         error_type, error_message, [wp_id], [stack_trace],
+                      [agent_id]
   DependencyResolved  wp_id, dependency_wp_id, resolution_type
   All of them         [feature_slug]
 
@@ -71,7 +72,8 @@ Words:
 Examples:
   spec-kitty emit HistoryAdded --payload \\
     '{\"wp_id\":\"WP01\",\"entry_type\":\"note\",\"entry_content\":\"begun\"}'
-  jq -c '{event_type:\"HistoryAdded\",payload:.}' notes.json | spec-kitty emit --stdin";
+  jq -c '{event_type:\"HistoryAdded\",payload:.}' notes.json |
+    spec-kitty emit --stdin";
 
 pub(super) fn run(arguments: Arguments, session: &mut Session) -> Result<(), Failure> {
     let emitter = EventEmitter::new(session.home.clone(), start_directory())

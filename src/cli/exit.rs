@@ -33,6 +33,48 @@ pub enum Exit {
 }
 
 impl Exit {
+    /// All of them, smallest first.
+    pub const ALL: [Self; 13] = [
+        Self::Done,
+        Self::Failed,
+        Self::Usage,
+        Self::NotFound,
+        Self::Held,
+        Self::Damage,
+        Self::Busy,
+        Self::NoAnswer,
+        Self::Partly,
+        Self::NeedsYes,
+        Self::Newer,
+        Self::Interrupted,
+        Self::Terminated,
+    ];
+
+    /// What it means, in one line for people.
+    #[must_use]
+    pub const fn about(self) -> &'static str {
+        match self {
+            Self::Done => "done, or nothing to do; also when the reader closed the pipe",
+            Self::Failed => {
+                "failed (files, git, something internal), or a check of a workflow command refused"
+            }
+            Self::Usage => "wrong usage, or a single `emit` whose event is refused",
+            Self::NotFound => "what was named does not exist: an event, a work package, a feature",
+            Self::Held => {
+                "something waits and may not be sent: signed out, session ended, no team, no \
+                 project, sync off"
+            }
+            Self::Damage => "damage or disagreement was found",
+            Self::Busy => "busy: another process held a lock past the deadline",
+            Self::NoAnswer => "no usable answer from the server; the events stay here",
+            Self::Partly => "partly done: some events were refused",
+            Self::NeedsYes => "needs --yes: there is no terminal to ask on",
+            Self::Newer => "the log was written by a newer version",
+            Self::Interrupted => "interrupted (Ctrl-C), after flushing",
+            Self::Terminated => "terminated, after flushing",
+        }
+    }
+
     /// The number for the operating system.
     #[must_use]
     pub const fn code(self) -> u8 {

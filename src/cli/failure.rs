@@ -22,6 +22,7 @@ mod retention;
 mod state;
 mod workflow;
 
+pub(super) use delivery::unknown_setting;
 pub(super) use orchestration::of_orchestrate;
 pub(super) use plan::{of_accept, of_finalize, of_implement, of_merge};
 pub(super) use workflow::{of_mark, of_move, of_trouble};

@@ -11,8 +11,12 @@ use crate::home::{Home, HomeError};
 use crate::platform;
 use crate::workflow::implement::{ImplementRequest, Implemented, Made, RawImplement, implement};
 
-/// Begin a work package: make its worktree and branch, move it to doing
+/// Begin a work package: make its worktree, move it to doing
+///
+/// The worktree is on a branch of its own, which stands on the target branch and
+/// on what the work package depends on.
 #[derive(Debug, Args)]
+#[command(after_long_help = EXAMPLES)]
 pub(super) struct Arguments {
     /// The work package, such as WP01
     #[arg(value_name = "WPxx")]
@@ -36,6 +40,11 @@ pub(super) struct Arguments {
     #[arg(long)]
     force: bool,
 }
+
+const EXAMPLES: &str = "\
+Examples:
+  spec-kitty implement WP01 --agent claude
+  spec-kitty implement WP03 --base WP01";
 
 pub(super) fn run(
     arguments: Arguments,

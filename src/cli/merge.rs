@@ -11,8 +11,12 @@ use crate::workflow::merge::{
     Action, Ending, Expected, Keep, MergeRequest, Merged, Strategy, merge,
 };
 
-/// Merge all work packages of a feature into its branch, in the order of their dependencies
+/// Merge a feature's work packages in the order of their needs
+///
+/// They go into the branch that the feature names as its target. Interrupted,
+/// it can be resumed or given up; what is merged stays.
 #[derive(Debug, Args)]
+#[command(after_long_help = EXAMPLES)]
 #[command(group = ArgGroup::new("action").args(["dry_run", "resume", "abort"]))]
 pub(super) struct Arguments {
     /// The feature, such as 028-sync [default: SPECIFY_FEATURE, the branch, the directory]
@@ -51,6 +55,11 @@ enum StrategyWord {
     /// As one commit
     Squash,
 }
+const EXAMPLES: &str = "\
+Examples:
+  spec-kitty merge --dry-run
+  spec-kitty merge --feature 028-sync --strategy squash --push
+  spec-kitty merge --resume";
 
 pub(super) fn run(
     arguments: Arguments,

@@ -4,25 +4,32 @@
 //! returns a `Result<(), Failure>`. What a command computes comes from the
 //! other rooms as values.
 
+use std::io::Write as _;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum};
+use clap::{Args, Parser, Subcommand, ValueEnum};
 
 mod accept;
 mod agent;
+mod arguments;
 mod ask;
 mod auth;
 mod background;
 pub mod columns;
+mod completions;
+mod config;
 mod demo;
 mod dev_server;
 pub mod emission;
 mod emit;
+pub mod environment;
 pub mod exit;
 pub mod failure;
+mod help;
 mod implement;
 mod log;
+mod man;
 mod merge;
 mod orchestrate;
 pub mod output;
@@ -33,6 +40,10 @@ mod sync;
 pub mod time;
 mod workflow;
 
+pub use arguments::command;
+pub use help::topic;
+
+use arguments::Parsed;
 use exit::Exit;
 use failure::Failure;
 use output::{Form, Output, Verbosity};
@@ -45,7 +56,9 @@ use crate::home::Home;
     name = "spec-kitty",
     version,
     propagate_version = true,
-    max_term_width = 100
+    max_term_width = 80,
+    disable_help_subcommand = true,
+    after_help = AFTER
 )]
 pub struct Cli {
     #[command(flatten)]
@@ -54,31 +67,43 @@ pub struct Cli {
     command: AnyCommand,
 }
 
+const AFTER: &str = "\
+Topics: help environment, exit-codes, filters, json, offline, files
+First time here?  spec-kitty demo";
+
 /// Options that every command takes.
 #[derive(Debug, Args)]
+#[command(next_help_heading = "Everywhere")]
 pub struct Global {
-    /// Where the log, the state and the credentials live [default: ~/.spec-kitty]
-    ///
-    /// SPEC_KITTY_HOME sets it too; set but empty counts as not set.
-    #[arg(long, global = true, value_name = "DIR")]
+    /// Where log, state and credentials live [default: ~/.spec-kitty]
+    #[arg(
+        long,
+        global = true,
+        value_name = "DIR",
+        env = "SPEC_KITTY_HOME",
+        hide_env_values = true
+    )]
     home: Option<PathBuf>,
-    /// Machine-readable output
-    #[arg(long, global = true, env = "SPEC_KITTY_JSON", value_parser = clap::builder::FalseyValueParser::new())]
+    /// Machine-readable output (see: help json)
+    #[arg(long, global = true, env = "SPEC_KITTY_JSON", hide_env_values = true, value_parser = clap::builder::FalseyValueParser::new())]
     json: bool,
     /// Only errors
-    #[arg(short, long, global = true, conflicts_with = "verbose", env = "SPEC_KITTY_QUIET", value_parser = clap::builder::FalseyValueParser::new())]
+    #[arg(short, long, global = true, env = "SPEC_KITTY_QUIET", hide_env_values = true, value_parser = clap::builder::FalseyValueParser::new())]
     quiet: bool,
     /// More detail; twice for debug
-    #[arg(short, long, global = true, action = clap::ArgAction::Count)]
+    #[arg(short, long, global = true, action = clap::ArgAction::Count, env = "SPEC_KITTY_VERBOSE", hide_env_values = true)]
     verbose: u8,
-    /// When to use colour
+    /// When to use colour: auto, always or never
     #[arg(
         long,
         global = true,
         value_name = "WHEN",
         value_enum,
         default_value_t,
-        env = "SPEC_KITTY_COLOR"
+        hide_possible_values = true,
+        hide_default_value = true,
+        env = "SPEC_KITTY_COLOR",
+        hide_env_values = true
     )]
     color: Color,
 }
@@ -105,6 +130,9 @@ enum AnyCommand {
     Merge(merge::Arguments),
     Accept(accept::Arguments),
     Orchestrate(orchestrate::Arguments),
+    Completions(completions::Arguments),
+    Man(man::Arguments),
+    Help(help::Arguments),
     #[command(flatten)]
     AtHome(Command),
 }
@@ -116,6 +144,8 @@ enum Command {
     /// Sign in, sign out, show who you are
     #[command(subcommand)]
     Auth(auth::AuthCommand),
+    #[command(subcommand)]
+    Config(config::ConfigCommand),
     /// Send what is waiting; see what is waiting, and why
     #[command(subcommand)]
     Sync(sync::SyncCommand),
@@ -137,16 +167,17 @@ pub struct Session {
 
 /// Runs the program with the arguments of this process.
 pub fn main() -> ExitCode {
-    let matches = match Cli::command().try_get_matches() {
-        Ok(matches) => matches,
-        Err(error) => return usage(&error),
+    let (result, mut out) = match arguments::parse() {
+        Parsed::Run(cli) => {
+            let out = output_for(&cli.global);
+            run(*cli, out)
+        }
+        Parsed::Shown(text) => return show(&text),
+        Parsed::Wrong(failure, form) => {
+            choose_color(arguments::color());
+            (Err(failure), Output::new(form, Verbosity::Normal))
+        }
     };
-    let cli = match Cli::from_arg_matches(&matches) {
-        Ok(cli) => cli,
-        Err(error) => return usage(&error),
-    };
-    let out = output_for(&cli.global);
-    let (result, mut out) = run(cli, out);
     ExitCode::from(finish(result, &mut out).code())
 }
 
@@ -162,6 +193,9 @@ fn run(cli: Cli, mut out: Output) -> (Result<(), Failure>, Output) {
             return (orchestrate::run(arguments, &home, &mut out), out);
         }
         AnyCommand::Accept(arguments) => return (accept::run(arguments, &home, &mut out), out),
+        AnyCommand::Completions(arguments) => return (completions::run(&arguments, &mut out), out),
+        AnyCommand::Man(arguments) => return (man::run(&arguments, &mut out), out),
+        AnyCommand::Help(arguments) => return (help::run(&arguments, &mut out), out),
         AnyCommand::AtHome(command) => command,
     };
     let home = match home {
@@ -171,6 +205,7 @@ fn run(cli: Cli, mut out: Output) -> (Result<(), Failure>, Output) {
     let mut session = Session { home, out };
     let result = match command {
         Command::Auth(command) => auth::run(command, &mut session),
+        Command::Config(command) => config::run(command, &mut session),
         Command::Sync(command) => sync::run(command, &mut session),
         Command::Emit(arguments) => emit::run(arguments, &mut session),
         Command::Demo(arguments) => demo::run(&arguments, &mut session.out),
@@ -191,12 +226,16 @@ fn finish(result: Result<(), Failure>, out: &mut Output) -> Exit {
     }
 }
 
-fn output_for(global: &Global) -> Output {
-    match global.color {
+fn choose_color(color: Color) {
+    match color {
         Color::Auto => {}
         Color::Always => anstream::ColorChoice::AlwaysAnsi.write_global(),
         Color::Never => anstream::ColorChoice::Never.write_global(),
     }
+}
+
+fn output_for(global: &Global) -> Output {
+    choose_color(global.color);
     let form = if global.json { Form::Json } else { Form::Human };
     let verbosity = match (global.quiet, global.verbose) {
         (true, _) => Verbosity::Quiet,
@@ -207,24 +246,18 @@ fn output_for(global: &Global) -> Output {
     Output::new(form, verbosity)
 }
 
-/// Help and version go to stdout and end with 0; wrong usage ends with 2, as
-/// one JSON object where `--json` was among the arguments.
-fn usage(error: &clap::Error) -> ExitCode {
-    if !error.use_stderr() {
-        let _ = error.print();
-        return ExitCode::SUCCESS;
+/// Help and version go to stdout and end with 0; help because no command was
+/// given goes to stderr and is wrong usage.
+fn show(text: &clap::Error) -> ExitCode {
+    choose_color(arguments::color());
+    let mut styled = text.render().ansi().to_string();
+    if !styled.ends_with('\n') {
+        styled.push('\n');
     }
-    if std::env::args_os().any(|argument| argument == "--json") {
-        let text = error.render().to_string();
-        let message = text
-            .lines()
-            .next()
-            .unwrap_or_default()
-            .trim_start_matches("error: ");
-        let failure = Failure::usage(message).hint("spec-kitty --help");
-        Output::new(Form::Json, Verbosity::Normal).failure(&failure);
-    } else {
-        let _ = error.print();
+    if text.use_stderr() {
+        let _ = write!(anstream::stderr(), "{styled}");
+        return ExitCode::from(Exit::Usage.code());
     }
-    ExitCode::from(Exit::Usage.code())
+    let _ = write!(anstream::stdout(), "{styled}");
+    ExitCode::SUCCESS
 }

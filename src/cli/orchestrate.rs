@@ -27,7 +27,7 @@ const LOOK: Duration = Duration::from_millis(50);
 /// Interrupting it pauses it; --resume goes on. Agents are described in
 /// .kittify/agents.yaml.
 #[derive(Debug, Args)]
-#[command(group = ArgGroup::new("action").args(["status", "resume", "abort", "skip"]))]
+#[command(group = ArgGroup::new("action").args(["status", "resume", "abort", "skip"]), after_long_help = EXAMPLES)]
 pub(super) struct Arguments {
     /// The feature, such as 028-sync [default: SPECIFY_FEATURE, the branch, the directory]
     #[arg(long, value_name = "SLUG")]
@@ -57,6 +57,11 @@ pub(super) struct Arguments {
     #[arg(long, value_name = "N")]
     max_parallel: Option<usize>,
 }
+const EXAMPLES: &str = "\
+Examples:
+  spec-kitty orchestrate --feature 028-sync --max-parallel 2
+  spec-kitty orchestrate --status
+  spec-kitty orchestrate --resume";
 
 pub(super) fn run(
     arguments: Arguments,

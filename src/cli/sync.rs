@@ -45,8 +45,14 @@ pub(super) enum SyncCommand {
     Server(ServerArgs),
 }
 
+const EXAMPLES: &str = "\
+Examples:
+  spec-kitty sync now && echo all delivered
+  spec-kitty sync now --report refused.json";
+
 /// Options of `sync now`.
 #[derive(Debug, Args)]
+#[command(after_long_help = EXAMPLES)]
 pub(super) struct NowArgs {
     /// Write what was refused to this file, as JSON
     #[arg(long, value_name = "FILE")]

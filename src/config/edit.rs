@@ -2,15 +2,24 @@
 //!
 //! Comments, order and unknown keys of the file survive. A file that cannot be
 //! parsed is never overwritten: the user is told, because their text is worth
-//! more than our value.
+//! more than our value. Whoever changes the file holds `config.lock` beside it,
+//! so that of two changes at once none is lost; readers need no lock, the file
+//! is only ever replaced as a whole.
 
+use std::fs::File;
+use std::io;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use thiserror::Error;
 use toml_edit::{DocumentMut, Item, Table, value};
 
 use super::{Key, Kind, MAX_FILE_BYTES, Value, Wrong, first_line};
+use crate::platform;
 use crate::private_file::{self, ReadError, WriteError};
+
+/// How long a change waits for another one.
+const LOCK_DEADLINE: Duration = Duration::from_secs(5);
 
 /// Why a setting was not changed. The file is as it was.
 #[derive(Debug, Error)]
@@ -21,6 +30,8 @@ pub enum SetError {
     Unknown {
         /// The name as given.
         name: String,
+        /// A setting that is called nearly so.
+        meant: Option<String>,
     },
     /// The setting cannot hold this value.
     #[error("{key} {reason}")]
@@ -37,6 +48,17 @@ pub enum SetError {
         path: PathBuf,
         /// The parser's first line.
         reason: String,
+    },
+    /// Another process held the lock past the deadline.
+    #[error("another process is changing the settings")]
+    Busy,
+    /// The lock file could not be used.
+    #[error("cannot lock {}: {source}", path.display())]
+    Lock {
+        /// The lock file.
+        path: PathBuf,
+        /// What the system said.
+        source: io::Error,
     },
     /// The present file cannot be read.
     #[error(transparent)]
@@ -55,8 +77,10 @@ pub enum SetError {
 pub fn set(path: &Path, name: &str, text: &str) -> Result<(), SetError> {
     let key = Key::find(name).ok_or_else(|| SetError::Unknown {
         name: name.to_owned(),
+        meant: Key::suggest(name),
     })?;
     let item = checked(key, text)?;
+    let _lock = lock(path)?;
     let present = private_file::read(path, MAX_FILE_BYTES)?;
     let changed = with_value(
         present.map_or_else(String::new, |file| file.text),
@@ -68,6 +92,21 @@ pub fn set(path: &Path, name: &str, text: &str) -> Result<(), SetError> {
         reason,
     })?;
     Ok(private_file::replace(path, changed.as_bytes())?)
+}
+
+/// The lock around a change; it is given back when the file is closed.
+fn lock(path: &Path) -> Result<File, SetError> {
+    let path = path.with_file_name("config.lock");
+    let mut options = platform::private_options();
+    options.write(true).create(true).truncate(false);
+    let locked = options
+        .open(&path)
+        .and_then(|file| platform::lock_exclusive(file, LOCK_DEADLINE));
+    match locked {
+        Ok(Some(file)) => Ok(file),
+        Ok(None) => Err(SetError::Busy),
+        Err(source) => Err(SetError::Lock { path, source }),
+    }
 }
 
 /// `text` as the TOML value of `key`, read back once as the loader would.

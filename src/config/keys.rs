@@ -3,6 +3,8 @@
 //! Reading, `config set` and the documentation all follow this table, so that
 //! a value that can be written can be read. Names are written `section.key`.
 
+use crate::suggest::nearest;
+
 /// What a setting may hold.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
@@ -32,6 +34,8 @@ pub struct Key {
     pub kind: Kind,
     /// One line for people.
     pub about: &'static str,
+    /// The environment variable that wins over the file, if there is one.
+    pub variable: Option<&'static str>,
 }
 
 impl Key {
@@ -49,12 +53,34 @@ impl Key {
             .find(|key| key.section == section && key.name == name)
     }
 
+    /// The name of a key near to `name`, for a question back.
+    ///
+    /// ```
+    /// use spec_kitty::config::Key;
+    /// assert_eq!(Key::suggest("sync.server_ulr").as_deref(), Some("sync.server_url"));
+    /// assert_eq!(Key::suggest("server_url").as_deref(), Some("sync.server_url"));
+    /// assert_eq!(Key::suggest("colour"), None);
+    /// ```
+    #[must_use]
+    pub fn suggest(name: &str) -> Option<String> {
+        let of_last_part = KEYS.iter().find(|key| key.name == name);
+        if let Some(key) = of_last_part {
+            return Some(key.full_name());
+        }
+        let names: Vec<String> = KEYS.iter().map(Self::full_name).collect();
+        let words: Vec<&str> = names.iter().map(String::as_str).collect();
+        nearest(name, &words).and_then(|index| names.get(index).cloned())
+    }
+
     /// The full name, `section.key`.
     #[must_use]
     pub fn full_name(&self) -> String {
         format!("{}.{}", self.section, self.name)
     }
 }
+
+/// The variable that names certificates for one process and its children.
+pub const CA_FILE_VARIABLE: &str = "SPEC_KITTY_CA_FILE";
 
 /// Every setting this program knows. Other keys of the file are left alone:
 /// the Python tool and later versions keep theirs in the same file.
@@ -64,24 +90,28 @@ pub const KEYS: &[Key] = &[
         name: "server_url",
         kind: Kind::Server,
         about: "the team's server; there is no built-in default",
+        variable: Some("SPEC_KITTY_SERVER_URL"),
     },
     Key {
         section: "sync",
         name: "auto",
         kind: Kind::Flag,
         about: "whether commands may start the background sender",
+        variable: None,
     },
     Key {
         section: "sync",
         name: "interval_seconds",
         kind: Kind::Number { min: 1, max: 3600 },
         about: "the pause of the background sender between two batches",
+        variable: None,
     },
     Key {
         section: "sync",
         name: "max_events_per_batch",
         kind: Kind::Number { min: 1, max: 1000 },
         about: "the most events in one request",
+        variable: None,
     },
     Key {
         section: "sync",
@@ -91,12 +121,14 @@ pub const KEYS: &[Key] = &[
             max: 512 * 1024,
         },
         about: "the most bytes in one request, before compression",
+        variable: None,
     },
     Key {
         section: "sync",
         name: "ca_file",
         kind: Kind::File,
         about: "certificates (PEM) to trust instead of the system's",
+        variable: Some(CA_FILE_VARIABLE),
     },
     Key {
         section: "sync",
@@ -106,6 +138,7 @@ pub const KEYS: &[Key] = &[
             max: i64::MAX as u64,
         },
         about: "used by the Python tool only; this program never drops a waiting event",
+        variable: None,
     },
     Key {
         section: "log",
@@ -115,6 +148,7 @@ pub const KEYS: &[Key] = &[
             max: 1 << 50,
         },
         about: "the most bytes the log may take",
+        variable: None,
     },
     Key {
         section: "log",
@@ -124,6 +158,7 @@ pub const KEYS: &[Key] = &[
             max: 1 << 40,
         },
         about: "the most events that may wait for delivery",
+        variable: None,
     },
     Key {
         section: "log",
@@ -133,6 +168,7 @@ pub const KEYS: &[Key] = &[
             max: 36_500,
         },
         about: "how many days delivered events stay before they may be pruned",
+        variable: None,
     },
     Key {
         section: "log",
@@ -142,5 +178,6 @@ pub const KEYS: &[Key] = &[
             max: 64 * 1024 * 1024,
         },
         about: "the size of one segment file",
+        variable: None,
     },
 ];

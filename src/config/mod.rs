@@ -17,10 +17,12 @@ use crate::private_file::{self, ReadError};
 use crate::server_url::{ServerUrl, ServerUrlError};
 
 mod edit;
+mod effective;
 mod keys;
 
 pub use edit::{SetError, set};
-pub use keys::{KEYS, Key, Kind};
+pub use effective::{Effective, Origin, Setting, Shown, effective};
+pub use keys::{CA_FILE_VARIABLE, KEYS, Key, Kind};
 
 const DAY_SECONDS: u64 = 24 * 60 * 60;
 

@@ -37,7 +37,6 @@ mod members;
 mod payloads;
 mod privacy;
 mod rules;
-mod suggest;
 mod validate;
 mod words;
 

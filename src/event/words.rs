@@ -177,7 +177,7 @@ impl EventType {
     /// ```
     #[must_use]
     pub fn suggest(text: &str) -> Option<Self> {
-        super::suggest::nearest(text, Self::WORDS)
+        crate::suggest::nearest(text, Self::WORDS)
             .and_then(|index| Self::ALL.get(index))
             .copied()
     }
@@ -187,7 +187,7 @@ impl Lane {
     /// The lane that a mistyped one most likely means, if any is near.
     #[must_use]
     pub fn suggest(text: &str) -> Option<Self> {
-        super::suggest::nearest(text, Self::WORDS)
+        crate::suggest::nearest(text, Self::WORDS)
             .and_then(|index| Self::ALL.get(index))
             .copied()
     }

@@ -13,8 +13,13 @@ use crate::workflow::add_history::{HistoryRequest, add_history};
 
 const NAME: &str = "agent tasks add-history";
 
+const EXAMPLES: &str = "\
+Examples:
+  spec-kitty agent tasks add-history WP01 --note \"tests pass\" --agent claude";
+
 /// Arguments of `agent tasks add-history`.
 #[derive(Debug, Args)]
+#[command(after_long_help = EXAMPLES)]
 pub(in crate::cli) struct Arguments {
     /// The work package, such as WP01
     #[arg(value_name = "WPxx")]

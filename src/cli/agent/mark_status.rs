@@ -9,11 +9,17 @@ use crate::cli::workflow::{Recorder, asked, place, same_feature, tell};
 use crate::home::{Home, HomeError};
 use crate::workflow::mark_status::{MarkRequest, Outcome, RawMark, mark_status};
 
+const EXAMPLES: &str = "\
+Examples:
+  spec-kitty agent tasks mark-status T001 T002 --status done
+  spec-kitty agent tasks mark-status WP01 --status for_review";
+
 /// Arguments of `agent tasks mark-status`.
 ///
 /// Subtasks (T001) are ticked or unticked in tasks.md. Work packages (WP01) move
 /// to the lane of that name, with the checks of move-task.
 #[derive(Debug, Args)]
+#[command(after_long_help = EXAMPLES)]
 pub(in crate::cli) struct Arguments {
     /// Subtasks, such as T001, and work packages, such as WP01
     #[arg(value_name = "ID", required = true)]

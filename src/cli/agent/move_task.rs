@@ -13,10 +13,17 @@ use crate::home::{Home, HomeError};
 use crate::workflow::lane_change::LaneChange;
 use crate::workflow::move_task::{Moved, Raw, Request, move_task};
 
+const EXAMPLES: &str = "\
+Examples:
+  spec-kitty agent tasks move-task WP01 --to for_review --agent claude
+  spec-kitty agent tasks move-task WP01 --to doing \\
+    --review-feedback-file feedback.md --reviewer alice";
+
 /// Arguments of `agent tasks move-task`.
 ///
 /// The lanes are planned, doing, for_review and done; any may follow any other.
 #[derive(Debug, Args)]
+#[command(after_long_help = EXAMPLES)]
 pub(in crate::cli) struct Arguments {
     /// The work package, such as WP01
     #[arg(value_name = "WPxx")]

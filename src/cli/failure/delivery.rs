@@ -27,10 +27,28 @@ impl From<StoreError> for Failure {
 impl From<SetError> for Failure {
     fn from(error: SetError) -> Self {
         match error {
-            SetError::Unknown { .. } | SetError::Wrong { .. } => Self::usage(error.to_string()),
-            other => Self::new("config", Exit::Failed, other.to_string()),
+            SetError::Unknown { name, meant } => unknown_setting(&name, meant.as_deref()),
+            SetError::Wrong { .. } => {
+                Self::usage(error.to_string()).hint("see all settings: spec-kitty config list")
+            }
+            SetError::Busy => Self::new("config-busy", Exit::Busy, error.to_string())
+                .hint("try again in a moment"),
+            SetError::NotToml { .. } => Self::new("config", Exit::Failed, error.to_string())
+                .hint("mend the line it names, or move the file away"),
+            other => Self::new("config", Exit::Failed, other.to_string())
+                .hint("check who may read and write it, and the free space"),
         }
     }
+}
+
+/// A setting that does not exist; `meant` is one that is called nearly so.
+pub(in crate::cli) fn unknown_setting(name: &str, meant: Option<&str>) -> Failure {
+    let mut message = format!("there is no setting called {name}");
+    if let Some(meant) = meant {
+        message.push_str(&format!("\n  did you mean {meant}?"));
+    }
+    Failure::new("unknown-setting", Exit::Usage, message)
+        .hint("see all settings: spec-kitty config list")
 }
 
 impl From<SetupError> for Failure {

@@ -53,11 +53,11 @@ pub(in crate::cli) struct ExportArgs {
 
 const EXAMPLES: &str = "\
 Examples:
-  spec-kitty log export events.ndjson                     every event, as recorded
-  spec-kitty log export --feature 028 | jq .payload       of one feature, to a pipe
+  spec-kitty log export events.ndjson                 every event, as recorded
+  spec-kitty log export --feature 028 | jq .payload   of one feature, to a pipe
   spec-kitty log export --format sqlite ~/.spec-kitty/queue.db
-                                                          what waits, for the Python tool
-  spec-kitty log export --format clock                    and its clock";
+                                                      what waits, for Python
+  spec-kitty log export --format clock                and its clock";
 
 /// What is written.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]

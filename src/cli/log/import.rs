@@ -50,7 +50,7 @@ pub(in crate::cli) struct ImportArgs {
 
 const EXAMPLES: &str = "\
 Examples:
-  spec-kitty log import ~/.spec-kitty --dry-run   what the Python tool left behind
+  spec-kitty log import ~/.spec-kitty --dry-run   what the Python tool left
   spec-kitty log import ~/.spec-kitty             take it over
   spec-kitty log import events.ndjson             events that log export wrote";
 

@@ -30,7 +30,7 @@ pub(in crate::cli) struct PruneArgs {
     #[arg(long)]
     dry_run: bool,
     /// Do it without asking
-    #[arg(long, env = "SPEC_KITTY_YES", value_parser = clap::builder::FalseyValueParser::new())]
+    #[arg(long, env = "SPEC_KITTY_YES", hide_env_values = true, value_parser = clap::builder::FalseyValueParser::new())]
     yes: bool,
 }
 

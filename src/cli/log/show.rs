@@ -23,7 +23,7 @@ pub(in crate::cli) struct ShowArgs {
     #[arg(value_name = "ID")]
     id: String,
     /// Show times in UTC
-    #[arg(long, env = "SPEC_KITTY_UTC", value_parser = clap::builder::FalseyValueParser::new())]
+    #[arg(long, env = "SPEC_KITTY_UTC", hide_env_values = true, value_parser = clap::builder::FalseyValueParser::new())]
     utc: bool,
 }
 

@@ -29,7 +29,7 @@ pub(in crate::cli) struct StatsArgs {
     #[command(flatten)]
     which: Which,
     /// Count days in UTC, and read times so
-    #[arg(long, env = "SPEC_KITTY_UTC", help_heading = "How", value_parser = clap::builder::FalseyValueParser::new())]
+    #[arg(long, env = "SPEC_KITTY_UTC", hide_env_values = true, help_heading = "How", value_parser = clap::builder::FalseyValueParser::new())]
     utc: bool,
 }
 

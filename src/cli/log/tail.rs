@@ -59,7 +59,7 @@ pub(in crate::cli) struct TailArgs {
     #[arg(short, long, conflicts_with = "follow", help_heading = HOW)]
     reverse: bool,
     /// Show times in UTC, and read them so
-    #[arg(long, env = "SPEC_KITTY_UTC", help_heading = HOW,
+    #[arg(long, env = "SPEC_KITTY_UTC", hide_env_values = true, help_heading = HOW,
           value_parser = clap::builder::FalseyValueParser::new())]
     utc: bool,
 }
@@ -69,7 +69,7 @@ Examples:
   spec-kitty log tail -f --wp WP03           what happens to one work package
   spec-kitty log tail --since today -u       what of today is not delivered yet
   spec-kitty log tail -n all -o raw          every event exactly as recorded
-  spec-kitty log tail --json -n all | jq -r 'select(.local.state==\"parked\").event_id'";
+  spec-kitty log tail --json | jq .payload    the payloads alone";
 
 const HOW_MUCH: &str = "How much";
 const HOW: &str = "How";

@@ -6,7 +6,14 @@
 
 /// The index of the word nearest to `text`, or none when even that one differs
 /// in more than a third of its letters.
-pub(super) fn nearest(text: &str, words: &[&str]) -> Option<usize> {
+///
+/// ```
+/// use spec_kitty::suggest::nearest;
+/// assert_eq!(nearest("plannd", &["doing", "planned"]), Some(1));
+/// assert_eq!(nearest("lunch", &["doing", "planned"]), None);
+/// ```
+#[must_use]
+pub fn nearest(text: &str, words: &[&str]) -> Option<usize> {
     const LONGEST: usize = 64;
     if text.len() > LONGEST {
         return None;

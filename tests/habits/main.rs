@@ -1,0 +1,13 @@
+//! The habits of the command line, held over the whole command tree: a new
+//! command is covered without a word here, and is told what it lacks.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing
+)]
+
+mod config;
+mod pages;
+mod support;
+mod tree;
