@@ -16,7 +16,6 @@ use crate::home::Home;
 use crate::platform;
 use crate::private_file;
 use crate::sync::daemon::DaemonError;
-use crate::sync::gate::Closed;
 use crate::sync::report::{Report, Stopped};
 
 /// The most bytes that a status may have.
@@ -73,11 +72,11 @@ impl Told {
     }
 
     /// Takes in what a pass came to.
-    pub(super) fn note(&mut self, report: &Report, gated: Option<&Closed>) {
-        let why = match (&report.stopped, gated) {
-            (_, Some(closed)) | (Some(Stopped::Gate(closed)), _) => Some(closed.reason.clone()),
-            (Some(Stopped::Trouble { message, .. }), _) => Some(message.clone()),
-            (Some(Stopped::Interrupted) | None, _) => None,
+    pub(super) fn note(&mut self, report: &Report) {
+        let why = match &report.stopped {
+            Some(Stopped::Gate(closed)) => Some(closed.reason.clone()),
+            Some(Stopped::Trouble { message, .. }) => Some(message.clone()),
+            Some(Stopped::Interrupted) | None => None,
         };
         match why {
             Some(why) => self.trouble(&why),

@@ -20,10 +20,11 @@ use thiserror::Error;
 use crate::auth::Recipient;
 use crate::config::SyncConfig;
 use crate::home::{Home, HomeError};
+use crate::log::ambient::{Ambient, System};
 use crate::log::segment::LogDir;
 use crate::platform;
 use crate::position::{Lamport, Ordinal};
-use crate::sync::gate::{self, account_gate};
+use crate::sync::gate::{self, Closed, account_gate};
 use crate::sync::pass::{self, log_dir};
 use crate::sync::report::{Report, Stopped};
 use crate::sync::setting::{Interrupt, Pace, Setting};
@@ -201,13 +202,16 @@ impl Watch {
     fn pass(&mut self, duty: &mut Duty<'_>) {
         let (config, recipient) = (duty.resolve)();
         let sync_off = gate::sync_is_off();
+        if let Some(closed) = account_gate(&recipient, sync_off) {
+            self.rhythm.held(Instant::now());
+            return self.wait_for(&closed);
+        }
         // A request may take a minute: what is said must be so meanwhile.
         self.told.state = Standing::Sending;
         self.say();
         let post = &self.post;
         let interrupt = duty.interrupt;
         let ends = move || interrupt() || post.is_told_to_stop();
-        let gated = account_gate(&recipient, sync_off);
         let done = pass::run(Setting {
             home: duty.home,
             config: &config,
@@ -228,16 +232,24 @@ impl Watch {
                     // Our own frame is no news.
                     self.seen = Mark::of(&self.dir);
                 }
-                self.rhythm
-                    .passed(now, config.interval, report, gated.is_some());
-                self.told.note(report, gated.as_ref());
+                self.rhythm.passed(now, config.interval, report, chance());
+                self.told.note(report);
             }
             Err(error) => {
-                self.rhythm.failed(now);
+                self.rhythm.failed(now, chance());
                 self.told.trouble(&error.to_string());
             }
         }
         self.say();
+    }
+
+    /// Says what it waits for, unless that has been said.
+    fn wait_for(&mut self, closed: &Closed) {
+        let before = self.told.clone();
+        self.told.trouble(&closed.reason);
+        if self.told != before {
+            self.say();
+        }
     }
 
     fn say(&mut self) {
@@ -262,6 +274,11 @@ fn pause(interrupt: Interrupt<'_>) {
 /// Whether a report says that the network or the server is at fault.
 fn is_trouble(report: &Report) -> bool {
     matches!(report.stopped, Some(Stopped::Trouble { .. }))
+}
+
+fn chance() -> u16 {
+    let [first, second, ..] = System.random();
+    u16::from_le_bytes([first, second])
 }
 
 /// What tells two versions of a file apart.
