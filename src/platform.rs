@@ -16,11 +16,13 @@ mod group;
 mod inherited;
 mod lock;
 mod network;
+mod stamp;
 
 pub use group::{in_own_group, stop_group};
 pub use inherited::close_inherited;
 pub use lock::{lock_exclusive, try_lock_exclusive, unlock};
 pub use network::network_file_system;
+pub use stamp::{Stamp, path_stamp};
 
 /// Creates one private directory (mode 0700 where modes exist).
 ///

@@ -401,3 +401,61 @@ fn the_ledger_is_durable_before_a_segment_goes_and_each_goes_for_good() {
     ];
     assert_eq!(texts, expected);
 }
+
+/// The segments that a command opened, in order.
+fn segments_opened(watched: &Watched, arguments: &[&str]) -> Vec<String> {
+    let trace = watched.stage.path("opened");
+    let plain = watched.stage.command(&watched.home, arguments);
+    let mut command = Command::new("strace");
+    command.args(["-f", "-qq", "-s", "4096", "-e", "trace=openat", "-o"]);
+    command.arg(&trace).arg(plain.get_program());
+    command.args(plain.get_args());
+    command.current_dir(plain.get_current_dir().unwrap());
+    for (name, value) in plain.get_envs() {
+        match value {
+            Some(value) => command.env(name, value),
+            None => command.env_remove(name),
+        };
+    }
+    assert!(command.output().unwrap().status.success());
+    let trace = fs::read_to_string(trace).unwrap();
+    let opened = trace.lines().filter_map(|line| {
+        let path = line.split('"').nth(1)?;
+        let name = Path::new(path).file_name()?.to_str()?;
+        name.ends_with(".seg").then(|| name.to_owned())
+    });
+    opened.collect()
+}
+
+#[test]
+fn what_is_asked_of_a_long_log_opens_its_end_only() {
+    let Some(watched) = Watched::new() else {
+        return;
+    };
+    let settings = "[log]\nsegment_bytes = 4096\nretention_days = 0\n";
+    fs::write(watched.home.config_file(), settings).unwrap();
+    let server = server(&watched.stage.path("server"));
+    watched.stage.sign_in(&watched.home, &server);
+    watched.stage.recorded(&watched.home, &texts("a", 60));
+    let status = ["sync", "status"];
+    let first = segments_opened(&watched, &status);
+    let mut all = first.clone();
+    all.sort();
+    all.dedup();
+    assert!(all.len() > 10, "{all:?}");
+    let newest = all.last().unwrap();
+    let only_newest = |arguments: &[&str]| {
+        let opened = segments_opened(&watched, arguments);
+        assert!(
+            opened.iter().all(|name| name == newest),
+            "{arguments:?}: {opened:?}"
+        );
+        assert!(opened.len() <= 8, "{arguments:?}: {opened:?}");
+    };
+    only_newest(&status);
+    only_newest(&["log", "tail", "-n", "1"]);
+    segments_opened(&watched, &["sync", "now"]);
+    only_newest(&["sync", "now"]);
+    only_newest(&status);
+    only_newest(&["log", "tail", "-n", "1"]);
+}

@@ -58,6 +58,7 @@ pub mod storage;
 pub mod tail;
 pub mod tidy;
 pub mod verify;
+pub mod walk;
 
 #[cfg(test)]
 mod test_support;

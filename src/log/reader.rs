@@ -14,12 +14,17 @@ use crate::log::bytes::{as_u64, as_usize};
 use crate::log::frame::{HEAD_BYTES, Kind, Seed};
 use crate::log::header::Predecessor;
 use crate::log::place::{Fate, Place};
-use crate::log::read::{Damage, Item, ReadError, Reason, Step, Unfinished};
+use crate::log::read::{Damage, Item, ReadError, Reason, Step};
 use crate::log::scan::{End, Expected, Region, Scan, SeqRange};
 use crate::log::segment::{LogDir, MAX_FILE_BYTES};
 use crate::log::storage::read_range;
 use crate::log::succession::{Found, Passed};
-use crate::position::{Lamport, Offset, Seq};
+use crate::position::{Lamport, Offset, Ordinal, Seq};
+
+mod border;
+mod unfinished;
+
+pub(super) use border::Border;
 
 /// Reads frames in order.
 #[derive(Debug)]
@@ -34,6 +39,10 @@ pub struct Reader {
     passed: Passed,
     segments: u64,
     debris_bytes: u64,
+    /// What the header of the present segment says of the one before it.
+    before: Predecessor,
+    /// The segment at whose end this reader stops, for a while.
+    stop_after: Option<Ordinal>,
 }
 
 /// Whether the last reading of the present segment succeeded.
@@ -56,7 +65,7 @@ enum Look {
     Damage(Damage),
     /// Nothing that can be judged now.
     Pending,
-    /// Nothing more: the segment is read to its recorded end.
+    /// Nothing more: the segment is read to its recorded end, or none was begun.
     Exhausted,
 }
 
@@ -73,6 +82,8 @@ impl Reader {
             passed: Passed::default(),
             segments: 0,
             debris_bytes: 0,
+            before: Predecessor::default(),
+            stop_after: None,
         }
     }
 
@@ -81,7 +92,9 @@ impl Reader {
     pub fn next_seq(&self) -> Seq {
         self.place
             .as_ref()
-            .map_or(self.from, |place| place.seq.max(self.from))
+            .map(|place| place.seq)
+            .or(self.passed.expected)
+            .map_or(self.from, |seq| seq.max(self.from))
     }
 
     /// This home's clock after the last frame that was read.
@@ -140,16 +153,19 @@ impl Reader {
                     Found::Damage(damage) => return Ok(Step::Damage(damage)),
                     Found::Segment {
                         place, predecessor, ..
-                    } if self.place.is_some() => {
-                        self.finalise(predecessor, place.seq)?;
-                    }
-                    Found::Segment { place, .. } => self.enter(*place)?,
+                    } => self.finalise(predecessor, place.seq)?,
                 },
+                Look::Exhausted if self.is_to_stop() => return Ok(Step::Idle),
                 Look::Exhausted => match self.succeed()? {
                     Found::Nothing => return Ok(Step::Idle),
                     Found::Damage(damage) => return Ok(Step::Damage(damage)),
-                    Found::Segment { place, lost, .. } => {
+                    Found::Segment {
+                        place,
+                        predecessor,
+                        lost,
+                    } => {
                         let missing = lost.map(|lost| missing_before(&place, lost));
+                        self.before = predecessor;
                         self.enter(*place)?;
                         if let Some(damage) = missing {
                             return Ok(Step::Damage(damage));
@@ -157,40 +173,6 @@ impl Reader {
                     }
                 },
             }
-        }
-    }
-
-    /// What the bytes behind the last good frame of the newest segment are, as
-    /// far as they were seen. Meaningful after [`Step::Idle`].
-    #[must_use]
-    pub fn unfinished(&self) -> Option<Unfinished> {
-        let place = self.place.as_ref()?;
-        let ordinal = place.ordinal;
-        match self.scan(place).next()? {
-            Region::Torn { offset, bytes } => Some(Unfinished::Torn {
-                ordinal,
-                offset,
-                bytes,
-            }),
-            Region::Damage {
-                offset,
-                bytes,
-                fault,
-                lost,
-            } => {
-                let (reason, clock) = (Reason::Bytes(fault), place.clock);
-                // Numbers that were reported as lost are not lost again.
-                let lost = lost.filter(|lost| Some(lost.from) >= self.passed.expected);
-                Some(Unfinished::Damage(Damage {
-                    ordinal,
-                    offset,
-                    bytes,
-                    reason,
-                    lost,
-                    clock,
-                }))
-            }
-            Region::Frame { .. } => None,
         }
     }
 
@@ -214,7 +196,7 @@ impl Reader {
     /// Judges the next bytes of the buffer and moves past what is certain.
     fn look(&mut self) -> Look {
         let Some(place) = &self.place else {
-            return Look::Pending;
+            return Look::Exhausted;
         };
         let mut scan = self.scan(place);
         let region = scan.next();

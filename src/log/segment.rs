@@ -13,6 +13,7 @@ use crate::log::header::{HEADER_BYTES, Header, HeaderRead};
 use crate::log::misnamed::{self, Seen};
 use crate::log::names::{file_name, ordinal_of};
 use crate::log::storage::{Storage, StoredFile, read_range};
+use crate::platform::Stamp;
 use crate::position::Ordinal;
 
 /// The largest segment file that is ever read: anything longer was not written
@@ -201,6 +202,11 @@ impl LogDir {
     /// Any I/O error, `NotFound` included.
     pub fn size_of(&self, ordinal: Ordinal) -> io::Result<u64> {
         self.storage.size_of(&self.segment_path(ordinal))
+    }
+
+    /// What tells the segment's file from itself once somebody touched it.
+    pub(super) fn stamp_of(&self, ordinal: Ordinal) -> io::Result<Stamp> {
+        self.storage.stamp_of(&self.segment_path(ordinal))
     }
 
     /// Whether there is no file of this ordinal any more.

@@ -12,7 +12,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use crate::platform;
+use crate::platform::{self, Stamp};
 
 /// The directory and file operations that the log needs.
 pub trait Storage: fmt::Debug + Send + Sync {
@@ -76,6 +76,16 @@ pub trait Storage: fmt::Debug + Send + Sync {
     /// # Errors
     /// Any I/O error, `NotFound` included; `Unsupported` where files have none.
     fn identity_of(&self, path: &Path) -> io::Result<u64> {
+        let _ = path;
+        Err(io::ErrorKind::Unsupported.into())
+    }
+
+    /// What tells the file at `path` from itself once somebody touched it.
+    ///
+    /// # Errors
+    /// Any I/O error, `NotFound` included; `Unsupported` where that cannot be
+    /// told: then nothing that was learned of a file is ever believed again.
+    fn stamp_of(&self, path: &Path) -> io::Result<Stamp> {
         let _ = path;
         Err(io::ErrorKind::Unsupported.into())
     }
@@ -182,6 +192,10 @@ impl Storage for Disk {
 
     fn identity_of(&self, path: &Path) -> io::Result<u64> {
         platform::path_identity(path)
+    }
+
+    fn stamp_of(&self, path: &Path) -> io::Result<Stamp> {
+        platform::path_stamp(path)
     }
 
     fn lock(&self, path: &Path, deadline: Duration) -> io::Result<Option<Box<dyn Held>>> {

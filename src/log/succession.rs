@@ -22,13 +22,13 @@ use crate::position::{Lamport, Offset, Ordinal, Seq};
 pub(super) struct Passed {
     /// The segment that is being read; 0 before the first.
     pub(super) place: Ordinal,
-    id: [u8; 16],
+    pub(super) id: [u8; 16],
     /// The number with which that segment began.
-    began: Seq,
+    pub(super) began: Seq,
     /// Files up to this one are dealt with.
-    done: Ordinal,
+    pub(super) done: Ordinal,
     /// The file whose header was reported as damaged already.
-    reported: Ordinal,
+    pub(super) reported: Ordinal,
     /// The number that the next frame should have; unknown before the first.
     pub(super) expected: Option<Seq>,
     pub(super) clock: Lamport,
@@ -360,12 +360,21 @@ fn named_by_heir(
 /// number of looks. An unreadable one sends the search to earlier segments,
 /// which costs time and nothing else.
 fn start_for(dir: &LogDir, ordinals: &[Ordinal], from: Seq) -> Result<Ordinal, ReadError> {
+    let begins_before = |ordinal| -> Result<bool, ReadError> {
+        Ok(header_of(dir, ordinal)?.is_some_and(|header| header.first_seq <= from))
+    };
+    // Mostly it is the newest.
+    if let Some(newest) = ordinals.last().copied()
+        && begins_before(newest)?
+    {
+        return Ok(newest);
+    }
     let mut candidates = ordinals;
     let mut start = ordinals.first().copied().unwrap_or_default();
     while let Some((below, [middle, above @ ..])) =
         candidates.split_at_checked(candidates.len() / 2)
     {
-        if header_of(dir, *middle)?.is_some_and(|header| header.first_seq <= from) {
+        if begins_before(*middle)? {
             start = *middle;
             candidates = above;
         } else {

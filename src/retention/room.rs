@@ -8,17 +8,13 @@ use std::time::{Duration, Instant};
 
 use thiserror::Error;
 
-use crate::event::{EventHeader, decode_body};
 use crate::log::header::Pressure;
 use crate::log::prune::Pruned;
-use crate::log::read::{ReadError, Step};
-use crate::log::reader::Reader;
 use crate::position::Seq;
-use crate::retention::holding::{Owners, is_over};
+use crate::retention::holding::Owners;
 use crate::retention::plan::{Retention, RetentionError};
-use crate::state::{DeliveryState, Ledger};
-use crate::sync::fit::Fits;
-use crate::sync::route::{Bindings, Route};
+use crate::state::Ledger;
+use crate::sync::tallies::Tallies;
 
 /// More events wait for delivery than may.
 #[derive(Clone, Copy, Debug, Error, PartialEq, Eq)]
@@ -75,10 +71,13 @@ pub fn backlog(
         return Ok(None);
     }
     let until = Instant::now().checked_add(patience);
-    let waiting = count(retention, &ledger, until)?;
-    Ok(waiting
-        .filter(|events| *events >= limit)
-        .map(|events| Backlog { events, limit }))
+    let dir = &retention.dir;
+    let Some(mut tallies) = Tallies::renew_until(dir, &retention.state, &ledger, until)? else {
+        return Ok(None);
+    };
+    let bindings = tallies.bindings().clone();
+    let events = tallies.survey(&ledger, &bindings)?.waiting(&ledger);
+    Ok((events >= limit).then_some(Backlog { events, limit }))
 }
 
 /// The events that the ledger has settled, pruned ones included.
@@ -90,56 +89,4 @@ fn settled(ledger: &Ledger) -> u64 {
             .saturating_add(stream.duplicate())
             .saturating_add(refused)
     })
-}
-
-/// The events that wait for delivery, whatever keeps them; `None` when they
-/// could not be counted in time.
-fn count(
-    retention: &Retention,
-    ledger: &Ledger,
-    until: Option<Instant>,
-) -> Result<Option<u64>, ReadError> {
-    let dir = &retention.dir;
-    let Some(Owners::Bound { bindings, .. }) = Owners::read(dir, until)? else {
-        return Ok(None);
-    };
-    let fits = Fits::new(dir.clone());
-    let mut reader = Reader::new(dir.clone(), Seq(1));
-    let mut waiting = 0_u64;
-    while !is_over(until) {
-        let item = match reader.step()? {
-            Step::Idle => return Ok(Some(waiting)),
-            Step::Damage(_) => continue,
-            Step::Frame(item) => item,
-        };
-        if !item.kind.is_event() {
-            continue;
-        }
-        let Ok((header, _)) = decode_body(item.body) else {
-            continue;
-        };
-        let waits = waits(&bindings, ledger, &fits, item.seq, &header);
-        waiting = waiting.saturating_add(u64::from(waits));
-    }
-    Ok(None)
-}
-
-fn waits(
-    bindings: &Bindings,
-    ledger: &Ledger,
-    fits: &Fits,
-    seq: Seq,
-    header: &EventHeader<'_>,
-) -> bool {
-    match bindings.route(seq, header) {
-        Route::OptedOut | Route::Nameless | Route::Dropped { .. } => false,
-        Route::Unbound | Route::NoProject { .. } => true,
-        Route::Stream { target, stream } => {
-            let known = ledger.target(target);
-            let known = known.and_then(|target| target.stream(Some(&stream)));
-            known.is_none_or(|known| {
-                !fits.fits(target, &stream, known) || known.state_of(seq) == DeliveryState::Pending
-            })
-        }
-    }
 }

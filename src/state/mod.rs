@@ -17,6 +17,8 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
+use serde::Serialize;
+use serde::de::DeserializeOwned;
 use thiserror::Error;
 
 use crate::home::{Home, HomeError};
@@ -35,6 +37,7 @@ mod note;
 mod ranges;
 mod rebuild;
 mod store;
+mod tallies;
 mod text;
 mod view;
 
@@ -246,6 +249,32 @@ impl State {
     pub fn set_mark(&self, log_lock: &Path, mark: Mark) -> bool {
         platform::path_identity(log_lock)
             .is_ok_and(|log| mark::write(&mark::path_in(&self.dir), log, mark))
+    }
+
+    /// What was kept of the segments that do not change any more; `None` when
+    /// there is nothing that can be used.
+    #[must_use]
+    pub fn tallies<T: DeserializeOwned>(&self) -> Option<T> {
+        tallies::read(&tallies::path_in(&self.dir))
+    }
+
+    /// Keeps that for whoever looks next; says whether it could be kept.
+    pub fn keep_tallies<T: Serialize>(&self, tallies: &T) -> bool {
+        tallies::write(&tallies::path_in(&self.dir), tallies)
+    }
+
+    /// Forgets it: whoever looks next counts anew.
+    ///
+    /// # Errors
+    /// [`StateError::Io`] when the file is there and cannot be removed.
+    pub fn forget_tallies(&self) -> Result<(), StateError> {
+        let path = tallies::path_in(&self.dir);
+        match std::fs::remove_file(&path) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => {
+                Err(StateError::io("remove", &path, error))
+            }
+            _ => Ok(()),
+        }
     }
 
     /// The counters of events that could not be recorded.

@@ -21,6 +21,7 @@ mod feed;
 mod relay;
 mod send;
 mod setting;
+mod tally;
 mod todo;
 mod work;
 
@@ -36,10 +37,12 @@ pub mod obstacle;
 pub mod outcome;
 pub mod pass;
 pub mod probe;
+pub mod recount;
 pub mod report;
 pub mod route;
 pub mod status;
 pub mod survey;
+pub mod tallies;
 pub mod targets;
 
 pub use courier::Line;

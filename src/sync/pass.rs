@@ -31,6 +31,7 @@ use crate::sync::report::{Report, Stopped};
 use crate::sync::route::Bindings;
 use crate::sync::send::HttpLine;
 use crate::sync::survey::Survey;
+use crate::sync::tallies::Tallies;
 use crate::sync::todo::{Todo, planned, todo};
 
 pub use crate::sync::setting::{Interrupt, Pace, Progress, Setting};
@@ -167,7 +168,7 @@ fn held_back(
     sync_off: bool,
 ) -> Result<Report, PassError> {
     let ledger = state.view()?.unwrap_or_default();
-    let pending = Survey::look(dir, &ledger)?.0.pending().events;
+    let pending = Survey::glance(dir, state, &ledger)?.0.pending().events;
     let closed = account_gate(recipient, sync_off).filter(|_| pending > 0);
     Ok(Report {
         target: recipient.account().map(Account::target),
@@ -203,11 +204,14 @@ impl<'a, S: Shelf> Pass<'a, S> {
         };
         let target = credentials.account.target();
         let mut book = Book::new(opened.value, target.id(), opened.notes, ambient);
-        let (mut survey, bindings) = Survey::look(&dir, book.ledger())?;
+        let state = State::at(setting.home.state_dir());
+        let mut tallies = Tallies::renew(&dir, &state, book.ledger())?;
+        let bindings = tallies.bindings().clone();
+        let mut survey = tallies.survey(book.ledger(), &bindings)?;
         book.mark_others(&bindings)?;
         dir.sync_newest().map_err(PassError::Sync)?;
         if book.restart_misfits(&survey)? {
-            survey = Survey::take(&dir, book.ledger(), &bindings)?;
+            survey = tallies.survey(book.ledger(), &bindings)?;
         }
         let report = Report {
             target: Some(target),

@@ -234,6 +234,17 @@ impl Bindings {
         }
     }
 
+    /// Where the events lie that were given up.
+    pub(super) fn dropped_seqs(&self) -> impl Iterator<Item = Seq> + '_ {
+        self.dropped.keys().map(|(_, seq)| *seq)
+    }
+
+    /// Whether one between these two, both included, was given up for `target`.
+    pub(super) fn drops_any(&self, target: TargetId, first: Seq, last: Seq) -> bool {
+        let mut between = self.dropped.range((target, first)..=(target, last));
+        between.next().is_some()
+    }
+
     fn is_dropped(&self, target: TargetId, seq: Seq, header: &EventHeader<'_>) -> bool {
         let dropped = self.dropped.get(&(target, seq));
         dropped.is_some_and(|event| event.as_str() == header.event_id)

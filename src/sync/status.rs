@@ -4,7 +4,8 @@
 //! and from the ledger, by what the log holds less what the server confirmed
 //! or refused. A cursor that has passed an event which nobody confirmed, a
 //! ledger from another log, or frames that were lost make the two differ, and
-//! then nothing here claims to be all right. Takes no lock, writes nothing.
+//! then nothing here claims to be all right. Takes no lock, and writes nothing
+//! but what it has counted (see [`crate::sync::tallies`]).
 
 use jiff::Timestamp;
 
@@ -116,7 +117,7 @@ impl Status {
             Err(fault) => (Ledger::default(), Some(fault)),
         };
         let dir = log_dir(home);
-        let (survey, _) = Survey::look(&dir, &ledger)?;
+        let (survey, _) = Survey::glance(&dir, &state, &ledger)?;
         let target = recipient.account().map(Account::target);
         let of_target = Totals::of(&ledger, target.as_ref().map(Target::id));
         let pending = survey.pending();

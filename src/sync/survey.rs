@@ -1,7 +1,7 @@
 //! The backlog, counted from the log itself.
 //!
-//! One look through the log sorts every event by where it is to go and compares
-//! each stream with its cursor. What a cursor says must agree with what the
+//! Every event is sorted by where it is to go, and each stream is compared with
+//! its cursor. What a cursor says must agree with what the
 //! log holds: the event at the cursor must be there under its id, and as many
 //! events must lie behind it as the ledger has settled. `sync status` shows
 //! both counts, and a sender makes a stream whose cursor does not fit start
@@ -10,16 +10,14 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::auth::Account;
-use crate::event::decode_body;
-use crate::log::frame::Kind;
-use crate::log::read::{Item, ReadError, Step};
-use crate::log::reader::Reader;
+use crate::log::read::ReadError;
 use crate::log::segment::LogDir;
 use crate::position::Seq;
-use crate::state::{Ledger, Project, Standing, Stream};
-use crate::sync::adopt::slug_of;
+use crate::state::{Ledger, Project, Standing, State, Stream};
 use crate::sync::gate::{Closed, Gate};
-use crate::sync::route::{Bindings, Route};
+use crate::sync::route::{Bindings, Route, is_of_others};
+use crate::sync::tallies::Tallies;
+use crate::sync::tally::Tally;
 use crate::target::TargetId;
 
 /// Events that wait for the same thing.
@@ -79,14 +77,6 @@ pub struct Survey {
 }
 
 impl Waiting {
-    fn add(&mut self, timestamp_us: i64) {
-        self.events = self.events.saturating_add(1);
-        let oldest = self
-            .oldest_us
-            .map_or(timestamp_us, |oldest| oldest.min(timestamp_us));
-        self.oldest_us = Some(oldest);
-    }
-
     /// Both together.
     #[must_use]
     pub fn and(self, other: Self) -> Self {
@@ -107,139 +97,87 @@ impl Survey {
     /// # Errors
     /// [`ReadError`] when the log cannot be read.
     pub fn take(dir: &LogDir, ledger: &Ledger, bindings: &Bindings) -> Result<Self, ReadError> {
-        Self::until(dir, ledger, bindings, Seq(u64::MAX))
+        Tallies::read(dir, ledger)?.survey(ledger, bindings)
     }
 
     /// The same, together with the control frames of the log, which say whose
-    /// the events before them are. What lies behind the last of them is read
-    /// once; there are few, and mostly at the beginning.
+    /// the events before them are.
     ///
     /// # Errors
     /// [`ReadError`] when the log cannot be read.
     pub fn look(dir: &LogDir, ledger: &Ledger) -> Result<(Self, Bindings), ReadError> {
-        let mut bindings = Bindings::default();
-        let mut last_control = None;
-        let mut behind = Self::default();
-        let mut reader = Reader::new(dir.clone(), Seq(1));
-        loop {
-            match reader.step()? {
-                Step::Idle => {
-                    behind.first.get_or_insert(reader.next_seq());
-                    break;
-                }
-                Step::Damage(_) => behind.damage = behind.damage.saturating_add(1),
-                Step::Frame(item) if item.kind == Kind::Control => {
-                    bindings.note(item.seq, item.body);
-                    last_control = Some(item.seq);
-                    // With this frame known, what lies before it is read again.
-                    behind = Self::default();
-                }
-                Step::Frame(item) => behind.pass(&item, ledger, &bindings),
-            }
-        }
-        let survey = match last_control {
-            None => behind,
-            Some(last) => Self::until(dir, ledger, &bindings, last)?.followed_by(behind),
-        };
-        Ok((survey, bindings))
+        let mut tallies = Tallies::read(dir, ledger)?;
+        let bindings = tallies.bindings().clone();
+        Ok((tallies.survey(ledger, &bindings)?, bindings))
     }
 
-    /// Looks at everything up to and with the frame at `last`.
-    fn until(
+    /// The same of a home, where what was counted before is not counted again.
+    ///
+    /// # Errors
+    /// [`ReadError`] when the log cannot be read.
+    pub fn glance(
         dir: &LogDir,
+        state: &State,
         ledger: &Ledger,
-        bindings: &Bindings,
-        last: Seq,
-    ) -> Result<Self, ReadError> {
-        let mut survey = Self::default();
-        let mut reader = Reader::new(dir.clone(), Seq(1));
-        loop {
-            match reader.step()? {
-                Step::Idle => {
-                    // Without any event, where the next one would be.
-                    survey.first.get_or_insert(reader.next_seq());
-                    return Ok(survey);
-                }
-                Step::Frame(item) if item.seq > last => return Ok(survey),
-                Step::Damage(_) => survey.damage = survey.damage.saturating_add(1),
-                Step::Frame(item) => survey.pass(&item, ledger, bindings),
-            }
-            if survey.end >= last {
-                return Ok(survey);
-            }
+    ) -> Result<(Self, Bindings), ReadError> {
+        let mut tallies = Tallies::renew(dir, state, ledger)?;
+        let bindings = tallies.bindings().clone();
+        Ok((tallies.survey(ledger, &bindings)?, bindings))
+    }
+
+    /// A survey of a log that begins and ends there, without any event yet.
+    pub(super) fn begin(first: Option<Seq>, end: Seq, damage: u64) -> Self {
+        Self {
+            first,
+            end,
+            damage,
+            ..Self::default()
         }
     }
 
-    fn pass(&mut self, item: &Item<'_>, ledger: &Ledger, bindings: &Bindings) {
-        self.first.get_or_insert(item.seq);
-        self.end = item.seq;
-        if matches!(item.kind, Kind::Event | Kind::ForeignEvent) {
-            self.add(item, ledger, bindings);
-        }
-    }
-
-    /// This part of the log and the one behind it.
-    fn followed_by(mut self, behind: Self) -> Self {
-        self.end = self.end.max(behind.end);
-        self.events = self.events.saturating_add(behind.events);
-        self.opted_out = self.opted_out.saturating_add(behind.opted_out);
-        self.damage = self.damage.saturating_add(behind.damage);
-        self.first = self.first.or(behind.first);
-        self.dropped.extend(behind.dropped);
-        for (key, backlog) in behind.streams {
-            self.streams.entry(key).or_default().add_all(&backlog);
-        }
-        for (target, waiting) in behind.no_project {
-            let known = self.no_project.entry(target).or_default();
-            *known = known.and(waiting);
-        }
-        for (project, unbound) in behind.unbound {
-            let known = self.unbound.entry(project).or_default();
-            known.waiting = known.waiting.and(unbound.waiting);
-            known.slug = known.slug.take().or(unbound.slug);
-        }
-        self
-    }
-
-    fn add(&mut self, item: &Item<'_>, ledger: &Ledger, bindings: &Bindings) {
-        let Ok((header, json)) = decode_body(item.body) else {
-            self.damage = self.damage.saturating_add(1);
-            return;
+    /// Takes in events of which all is to be said that is said of the last one.
+    pub(super) fn add(&mut self, tally: &Tally, ledger: &Ledger, bindings: &Bindings) {
+        let header = tally.header();
+        let events = Waiting {
+            events: tally.events,
+            oldest_us: Some(tally.oldest_us),
         };
-        self.events = self.events.saturating_add(1);
-        let at_us = header.timestamp_us;
-        for stream in bindings.copies(item.seq, &header) {
-            let known = ledger
-                .target(stream.0)
-                .and_then(|t| t.stream(Some(&stream.1)));
-            let backlog = self.streams.entry(stream).or_default();
-            backlog.add(item.seq, header.event_id, at_us, known);
+        let of_ledger = |target, stream: &Project| {
+            let known = ledger.target(target);
+            known.and_then(|target| target.stream(Some(stream)))
+        };
+        self.events = self.events.saturating_add(tally.events);
+        for stream in bindings.copies(tally.last, &header) {
+            let known = of_ledger(stream.0, &stream.1);
+            self.streams.entry(stream).or_default().add(tally, known);
         }
-        match bindings.route(item.seq, &header) {
-            Route::Nameless => self.damage = self.damage.saturating_add(1),
+        match bindings.route(tally.last, &header) {
+            Route::Nameless => self.damage = self.damage.saturating_add(tally.events),
             Route::Dropped { target, stream } => {
-                let known = ledger.target(target).and_then(|t| t.stream(Some(&stream)));
-                let at_cursor = known.and_then(Stream::cursor).is_some_and(|cursor| {
-                    cursor.seq == item.seq && cursor.event.as_str() == header.event_id
-                });
+                let at_cursor = of_ledger(target, &stream)
+                    .and_then(Stream::cursor)
+                    .is_some_and(|cursor| tally.ends_at(cursor));
                 let backlog = self.streams.entry((target, stream)).or_default();
                 backlog.found |= at_cursor;
-                self.dropped.insert((target, item.seq));
+                self.dropped.insert((target, tally.last));
             }
-            Route::OptedOut => self.opted_out = self.opted_out.saturating_add(1),
-            Route::NoProject { target } => self.no_project.entry(target).or_default().add(at_us),
+            Route::OptedOut => self.opted_out = self.opted_out.saturating_add(tally.events),
+            Route::NoProject { target } => {
+                let known = self.no_project.entry(target).or_default();
+                *known = known.and(events);
+            }
             Route::Unbound => {
                 let project = header.project.map(str::to_owned);
-                let unbound = self.unbound.entry(project).or_insert_with(|| Unbound {
-                    slug: slug_of(json),
+                let known = self.unbound.entry(project).or_insert_with(|| Unbound {
+                    slug: tally.slug.clone(),
                     ..Unbound::default()
                 });
-                unbound.waiting.add(at_us);
+                known.waiting = known.waiting.and(events);
             }
             Route::Stream { target, stream } => {
-                let known = ledger.target(target).and_then(|t| t.stream(Some(&stream)));
+                let known = of_ledger(target, &stream);
                 let backlog = self.streams.entry((target, stream)).or_default();
-                backlog.add(item.seq, header.event_id, at_us, known);
+                backlog.add(tally, known);
             }
         }
     }
@@ -274,6 +212,24 @@ impl Survey {
         streams
             .chain(homeless)
             .fold(self.unbound_events(), Waiting::and)
+    }
+
+    /// Everything that is not delivered to its owner, whatever it waits for. The
+    /// events of a stream whose cursor does not fit wait, all of them.
+    #[must_use]
+    pub fn waiting(&self, ledger: &Ledger) -> u64 {
+        let own = self.streams.iter().filter(|((_, s), _)| !is_of_others(s));
+        let waiting = own.map(|((target, stream), backlog)| {
+            let known = ledger.target(*target).and_then(|t| t.stream(Some(stream)));
+            if known.is_none_or(|known| self.fits(*target, stream, known)) {
+                return backlog.pending.events;
+            }
+            let settled = backlog.settled.saturating_sub(backlog.unanswered);
+            backlog.pending.events.saturating_add(settled)
+        });
+        let homeless = self.no_project.values().map(|waiting| waiting.events);
+        let others = homeless.chain([self.unbound_events().events]);
+        waiting.chain(others).fold(0, u64::saturating_add)
     }
 
     /// The gates that hold back events although `account` is ready, in order.
@@ -366,29 +322,27 @@ impl Survey {
 }
 
 impl Backlog {
-    /// Takes in what lies behind it.
-    fn add_all(&mut self, behind: &Self) {
-        self.pending = self.pending.and(behind.pending);
-        self.first_pending = self.first_pending.or(behind.first_pending);
-        self.unanswered = self.unanswered.saturating_add(behind.unanswered);
-        self.settled = self.settled.saturating_add(behind.settled);
-        self.found |= behind.found;
-    }
-
-    fn add(&mut self, seq: Seq, event_id: &str, at_us: i64, known: Option<&Stream>) {
+    fn add(&mut self, tally: &Tally, known: Option<&Stream>) {
+        let events = Waiting {
+            events: tally.events,
+            oldest_us: Some(tally.oldest_us),
+        };
         match known.and_then(Stream::cursor) {
-            Some(cursor) if seq <= cursor.seq => {
-                self.settled = self.settled.saturating_add(1);
-                self.found |= seq == cursor.seq && cursor.event.as_str() == event_id;
-                let exception = known.and_then(|known| known.exceptions().get(&seq));
+            Some(cursor) if tally.last <= cursor.seq => {
+                self.settled = self.settled.saturating_add(tally.events);
+                self.found |= tally.ends_at(cursor);
+                let exception = known.and_then(|known| known.exceptions().get(&tally.last));
                 if exception.is_some_and(|found| found.standing == Standing::Unanswered) {
-                    self.unanswered = self.unanswered.saturating_add(1);
-                    self.pending.add(at_us);
+                    self.unanswered = self.unanswered.saturating_add(tally.events);
+                    self.pending = self.pending.and(events);
                 }
             }
             _ => {
-                self.pending.add(at_us);
-                self.first_pending.get_or_insert(seq);
+                self.pending = self.pending.and(events);
+                let first = self
+                    .first_pending
+                    .map_or(tally.first, |f| f.min(tally.first));
+                self.first_pending = Some(first);
             }
         }
     }

@@ -70,7 +70,7 @@ pub fn list(
     account: Option<&Target>,
 ) -> Result<Vec<Known>, TargetsError> {
     let ledger = state.view()?.unwrap_or_default();
-    let (survey, bindings) = Survey::look(dir, &ledger)?;
+    let (survey, bindings) = Survey::glance(dir, state, &ledger)?;
     let mut named: BTreeMap<TargetId, Option<&Target>> = BTreeMap::new();
     let in_log = survey.streams.keys().map(|(id, _)| *id);
     for id in in_log

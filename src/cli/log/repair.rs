@@ -18,7 +18,9 @@ use crate::log::append::Log;
 use crate::log::disorder::{self, Action, Disorder, Findings};
 use crate::log::read::Damage;
 use crate::log::tidy::{Settled, tidy};
+use crate::position::Ordinal;
 use crate::state::{Checkup, ClockOfLog, SenderLock, State};
+use crate::sync::recount::Recount;
 
 mod page;
 mod report;
@@ -46,6 +48,8 @@ struct Plan {
     files: Vec<Disorder>,
     clock: ClockOfLog,
     checkup: Checkup,
+    /// The segments that `state/tallies` counts wrongly.
+    miscounted: Vec<Ordinal>,
     /// What stays damaged.
     damage: Vec<Damage>,
 }
@@ -55,6 +59,8 @@ struct Plan {
 struct Done {
     files: Vec<Settled>,
     rebuilt: bool,
+    /// Whether the wrong counts were forgotten: the next look counts anew.
+    forgotten: bool,
     /// What was set aside of the state.
     aside: Vec<PathBuf>,
     failure: Option<Failure>,
@@ -98,6 +104,7 @@ impl Plan {
         Ok(Self {
             root: session.home.root().to_owned(),
             checkup: state.examine(DEADLINE)?,
+            miscounted: Recount::check(log.dir(), &state)?,
             clock: ClockOfLog {
                 value: clock,
                 leased_to,
@@ -110,13 +117,22 @@ impl Plan {
     }
 
     fn is_empty(&self) -> bool {
-        self.files.is_empty() && self.checkup.ailments.is_empty()
+        self.files.is_empty() && self.checkup.ailments.is_empty() && self.miscounted.is_empty()
     }
 
     /// Does what can be done, and looks again at what is left.
     fn carry_out(&mut self) -> Done {
         let mut done = Done::default();
         let facts = self.log.options().node.facts;
+        if !self.miscounted.is_empty() {
+            match self.state.forget_tallies() {
+                Ok(()) => done.forgotten = true,
+                Err(error) => {
+                    done.failure = Some(error.into());
+                    return done;
+                }
+            }
+        }
         match self.sender() {
             Err(failure) => done.failure = Some(failure),
             Ok(sender) => {

@@ -9,6 +9,7 @@ use serde::Serialize;
 
 use crate::auth::Store;
 use crate::cli::Session;
+use crate::cli::columns::counted;
 use crate::cli::exit::Exit;
 use crate::cli::failure::Failure;
 use crate::cli::log::layout::page_of;
@@ -19,6 +20,7 @@ use crate::log::segment::LogDir;
 use crate::log::verify::{Verdict, Writers, verify};
 use crate::position::Seq;
 use crate::state::{Ledger, State};
+use crate::sync::recount::Recount;
 use crate::sync::route::Bindings;
 use crate::sync::survey::Survey;
 use crate::target::Target;
@@ -105,7 +107,11 @@ pub(super) fn run(session: &mut Session) -> Result<(), Failure> {
         by_mark: state.mark(&dir.lock_path()).map(|mark| mark.seq),
     };
     let mut witness = Witness::default();
-    let verdict = verify(dir.clone(), Writers::Possible, |item| witness.see(item))?;
+    let mut recount = Recount::of(&state);
+    let verdict = verify(dir.clone(), Writers::Possible, |item| {
+        witness.see(item);
+        recount.see(item);
+    })?;
     if let Some(newer) = witness.newer(&dir) {
         return Err(newer);
     }
@@ -120,6 +126,18 @@ pub(super) fn run(session: &mut Session) -> Result<(), Failure> {
         findings.weigh(ledger, &dir)?;
     }
     let out = &mut session.out;
+    let wrong = recount.wrong(&dir).len();
+    if wrong > 0 {
+        let of = counted(
+            u64::try_from(wrong).unwrap_or(u64::MAX),
+            "segment",
+            "segments",
+        );
+        out.warn(format!(
+            "state/tallies counts {of} wrongly, and so does sync status; \
+             spec-kitty log repair --yes makes it anew"
+        ));
+    }
     if out.json() {
         out.object(&findings.report())?;
     } else {

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use serde::Serialize;
 
 use crate::cli::ask::Intent;
+use crate::cli::columns::counted;
 use crate::log::disorder::{self, Action, Aside, Disorder};
 use crate::log::tidy::ASIDE;
 use crate::state::Remains;
@@ -67,7 +68,18 @@ impl Plan {
             reason: ailment.reason.clone(),
             done: done.rebuilt,
         });
-        files.chain(ailments).collect()
+        let miscounted = (!self.miscounted.is_empty()).then(|| Step {
+            action: "remove",
+            path: self.relative(&self.state.dir().join("tallies")),
+            to: None,
+            bytes: None,
+            reason: format!(
+                "counts {} wrongly; the next look counts anew",
+                of_segments(self.miscounted.len())
+            ),
+            done: done.forgotten,
+        });
+        files.chain(ailments).chain(miscounted).collect()
     }
 
     fn step(&self, file: &Disorder, done: &Done) -> Step {
@@ -135,6 +147,11 @@ fn reason(action: Action) -> String {
         }
         Action::Rename(ordinal) => format!("is segment {ordinal} under another name"),
     }
+}
+
+fn of_segments(segments: usize) -> String {
+    let segments = u64::try_from(segments).unwrap_or(u64::MAX);
+    counted(segments, "segment", "segments")
 }
 
 const fn word(remains: Remains) -> &'static str {

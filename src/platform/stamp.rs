@@ -1,0 +1,74 @@
+//! What tells a file from itself after somebody touched it.
+
+use std::fs::Metadata;
+use std::io;
+use std::path::Path;
+
+use serde::{Deserialize, Serialize};
+
+/// A file as a look from outside tells it. Whoever writes to the file, replaces
+/// it, copies it or renames another one over it makes its stamp another one;
+/// bytes that rot on the disk do not.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Stamp {
+    /// Which file: see [`super::file_identity`].
+    pub identity: u64,
+    /// Its length in bytes.
+    pub size: u64,
+    /// When anything about it last changed, in nanoseconds since 1970 (on
+    /// Windows: when it was last written to, in the system's own unit).
+    pub changed: i128,
+}
+
+/// The stamp of the file that `path` names now.
+///
+/// # Errors
+/// Any I/O error of the look-up, `NotFound` included.
+pub fn path_stamp(path: &Path) -> io::Result<Stamp> {
+    let metadata = std::fs::metadata(path)?;
+    Ok(Stamp {
+        identity: super::identity_of(&metadata)?,
+        size: metadata.len(),
+        changed: changed(&metadata),
+    })
+}
+
+/// The time that no ordinary program sets: that of the inode, not of the content.
+#[cfg(unix)]
+fn changed(metadata: &Metadata) -> i128 {
+    use std::os::unix::fs::MetadataExt;
+    i128::from(metadata.ctime())
+        .saturating_mul(1_000_000_000)
+        .saturating_add(i128::from(metadata.ctime_nsec()))
+}
+
+#[cfg(windows)]
+fn changed(metadata: &Metadata) -> i128 {
+    i128::from(std::os::windows::fs::MetadataExt::last_write_time(metadata))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn whatever_is_done_to_a_file_its_stamp_is_another_one() {
+        let dir = tempfile::tempdir().unwrap();
+        let (path, other) = (dir.path().join("f"), dir.path().join("g"));
+        std::fs::write(&path, "1234").unwrap();
+        let before = path_stamp(&path).unwrap();
+        assert_eq!(path_stamp(&path).unwrap(), before);
+        // Two looks in one tick of the clock see the same time: the ticks of
+        // the systems that this runs on are shorter than this pause.
+        std::thread::sleep(std::time::Duration::from_millis(20));
+        std::fs::copy(&path, &other).unwrap();
+        assert_ne!(path_stamp(&other).unwrap(), before, "copied");
+        let file = std::fs::File::options().write(true).open(&path).unwrap();
+        super::super::write_at(&file, b"9", 0).unwrap();
+        let written = path_stamp(&path).unwrap();
+        assert_ne!(written, before, "overwritten in place");
+        std::fs::rename(&other, &path).unwrap();
+        assert_ne!(path_stamp(&path).unwrap(), written, "replaced");
+        assert!(path_stamp(&other).is_err());
+    }
+}

@@ -1,0 +1,92 @@
+//! Whether what is kept of final segments is what a reader of the log counts.
+//!
+//! [`crate::sync::tallies`] believes a kept count for as long as nobody touched
+//! the segment's file. That its numbers are right is not looked at there: a file
+//! that was forged, or made by a faulty version, is found here, by whoever reads
+//! the whole log anyway.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::log::read::{Item, ReadError, Step};
+use crate::log::reader::Reader;
+use crate::log::segment::LogDir;
+use crate::position::{Ordinal, Seq};
+use crate::state::State;
+use crate::sync::tallies::Kept;
+use crate::sync::tally::{Counter, Part, joined};
+
+/// Counts what is read of a log anew and holds it against what was kept.
+#[derive(Debug)]
+pub struct Recount {
+    counter: Counter<'static>,
+    ordinal: Ordinal,
+    parts: BTreeMap<Ordinal, Vec<Part>>,
+    kept: BTreeMap<Ordinal, Kept>,
+}
+
+static NONE_APART: BTreeSet<Seq> = BTreeSet::new();
+
+impl Recount {
+    /// Compares with what is kept in `state` now.
+    #[must_use]
+    pub fn of(state: &State) -> Self {
+        let kept: Vec<Kept> = state.tallies().unwrap_or_default();
+        let by_ordinal = kept.into_iter().map(|kept| (kept.sealed.ordinal(), kept));
+        Self {
+            counter: Counter::new(&NONE_APART),
+            ordinal: Ordinal(0),
+            parts: BTreeMap::new(),
+            kept: by_ordinal.collect(),
+        }
+    }
+
+    /// Reads the log in `dir` for nothing else; it is not read where nothing is
+    /// kept.
+    ///
+    /// # Errors
+    /// [`ReadError`] when the log cannot be read.
+    pub fn check(dir: &LogDir, state: &State) -> Result<Vec<Ordinal>, ReadError> {
+        let mut recount = Self::of(state);
+        let mut reader = Reader::new(dir.clone(), Seq(1));
+        while !recount.kept.is_empty() {
+            match reader.step()? {
+                Step::Frame(item) => recount.see(&item),
+                Step::Damage(_) => {}
+                Step::Idle => return Ok(recount.wrong(dir)),
+            }
+        }
+        Ok(Vec::new())
+    }
+
+    /// Takes in the next frame of the log.
+    pub fn see(&mut self, item: &Item<'_>) {
+        if item.ordinal != self.ordinal {
+            self.turn();
+            self.ordinal = item.ordinal;
+        }
+        if self.kept.contains_key(&item.ordinal) {
+            self.counter.add(item);
+        }
+    }
+
+    fn turn(&mut self) {
+        let parts = self.counter.parts();
+        if self.kept.contains_key(&self.ordinal) {
+            self.parts.insert(self.ordinal, parts);
+        }
+    }
+
+    /// The segments in `dir` whose kept counts would be believed and are wrong.
+    #[must_use]
+    pub fn wrong(mut self, dir: &LogDir) -> Vec<Ordinal> {
+        self.turn();
+        let mut wrong = Vec::new();
+        for (ordinal, kept) in self.kept {
+            let counted = self.parts.remove(&ordinal).unwrap_or_default();
+            if kept.sealed.is_current(dir) && joined(kept.parts) != counted {
+                wrong.push(ordinal);
+            }
+        }
+        wrong
+    }
+}
