@@ -14,5 +14,8 @@ mod damage;
 mod export;
 mod fixtures;
 mod original;
+mod recipients;
 mod rows;
+#[path = "../support/mod.rs"]
+mod shared;
 mod support;

@@ -71,7 +71,7 @@ impl Bench {
             .unwrap()
     }
 
-    fn command(&self, home: &str, arguments: &[&str]) -> Command {
+    pub fn command(&self, home: &str, arguments: &[&str]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_spec-kitty"));
         command
             .env_clear()
