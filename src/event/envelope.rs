@@ -3,7 +3,10 @@
 //! The keys and their order are those of the original tool, so that a diff of
 //! two wires shows what differs and nothing else. One thing is different: an
 //! event recorded without a team has no `team_slug` key; [`splice_team`] adds
-//! it as the last key when the event is sent, without parsing anything.
+//! it as the last key when the event is sent, and changes no other byte.
+
+use serde::{Deserialize, Deserializer};
+use serde_json::value::RawValue;
 
 use crate::position::Lamport;
 use crate::target::TargetId;
@@ -155,17 +158,28 @@ fn push_number(out: &mut Vec<u8>, number: u64) {
     }
 }
 
+/// The Python tool's word for no team. An event with it was recorded without one.
+pub const NO_TEAM: &str = "local";
+
 const TEAM_KEY: &[u8] = b",\"team_slug\":";
 
-/// The JSON of an event recorded without a team, with the team as its last key.
+/// The JSON of an event recorded without a team, with the team as its last key;
+/// or in its place, where the event has the key with no team in it, as imported
+/// ones may.
 ///
-/// `json` must be an event without a team: an object with other members. No byte
-/// of it is changed, and what stands behind the object stays there.
+/// `json` must be an event without a team: an object with other members. No other
+/// byte of it is changed, and what stands behind the object stays there.
 #[must_use]
 pub fn splice_team(json: &[u8], team: &str) -> Vec<u8> {
+    let mut out = Vec::with_capacity(json.len() + spliced_team_len(team));
+    if let Some((before, behind)) = around_team(json) {
+        out.extend_from_slice(before);
+        push_text(&mut out, team);
+        out.extend_from_slice(behind);
+        return out;
+    }
     let end = json.iter().rposition(|byte| *byte == b'}');
     let (members, closing) = json.split_at(end.unwrap_or(json.len()));
-    let mut out = Vec::with_capacity(json.len() + spliced_team_len(team));
     out.extend_from_slice(members);
     out.extend_from_slice(TEAM_KEY);
     push_text(&mut out, team);
@@ -173,7 +187,28 @@ pub fn splice_team(json: &[u8], team: &str) -> Vec<u8> {
     out
 }
 
-/// By how many bytes [`splice_team`] lengthens an event.
+/// What stands before and behind the value of the key `team_slug`.
+fn around_team(json: &[u8]) -> Option<(&[u8], &[u8])> {
+    #[derive(Deserialize)]
+    struct Teamed<'a> {
+        #[serde(borrow, default, deserialize_with = "even_null")]
+        team_slug: Option<&'a RawValue>,
+    }
+    fn even_null<'de, D: Deserializer<'de>>(from: D) -> Result<Option<&'de RawValue>, D::Error> {
+        <&RawValue>::deserialize(from).map(Some)
+    }
+    let value = serde_json::from_slice::<Teamed<'_>>(json).ok()?.team_slug?;
+    let at = value
+        .get()
+        .as_ptr()
+        .addr()
+        .checked_sub(json.as_ptr().addr())?;
+    let (before, rest) = json.split_at_checked(at)?;
+    Some((before, rest.get(value.get().len()..)?))
+}
+
+/// By how many bytes [`splice_team`] lengthens an event at most: by so many
+/// where it has no such key.
 #[must_use]
 pub fn spliced_team_len(team: &str) -> usize {
     TEAM_KEY.len() + text_len(team)

@@ -88,6 +88,16 @@ fn a_spliced_team_is_the_last_key_and_nothing_else_changes() {
     }
 }
 
+#[test]
+fn an_imported_event_that_says_it_has_no_team_gets_one_in_that_place() {
+    for none in ["null", "\"local\"", "\"\""] {
+        let json = format!(r#"{{"payload":{{"team_slug":"x"}}, "team_slug" : {none} ,"n":1.10}} "#);
+        let spliced = splice_team(json.as_bytes(), "ac\"me");
+        let expected = json.replace(&format!(": {none} ,"), r#": "ac\"me" ,"#);
+        assert_eq!(String::from_utf8(spliced).unwrap(), expected);
+    }
+}
+
 /// Found by fuzzing: an imported event that ended in a blank became no JSON.
 #[test]
 fn a_team_is_spliced_into_an_event_that_ends_in_blanks() {

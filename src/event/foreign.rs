@@ -17,6 +17,7 @@ use serde_json::value::RawValue;
 use super::check::{Check, Found};
 use super::codec::{EventHeader, Flags};
 use super::draft::MAX_ID_BYTES;
+use super::envelope::NO_TEAM;
 use super::id::EventId;
 use super::invalid::{Invalid, Reason};
 use super::members::{Key, Members};
@@ -113,7 +114,9 @@ impl<'a> Foreign<'a> {
             "node_id" => self.node_id = text,
             "causation_id" => self.causation_id = Some(text),
             "timestamp" => self.timestamp = Some(text),
-            "team_slug" => self.team = Some(text).filter(|team| !team.is_empty()),
+            "team_slug" => {
+                self.team = Some(text).filter(|team| !team.is_empty() && team != NO_TEAM);
+            }
             "project_uuid" => self.project = Some(text),
             _ => {}
         }

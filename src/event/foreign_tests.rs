@@ -26,7 +26,11 @@ fn a_later_vocabulary_and_a_uuid_are_taken_as_they_are() {
         (header.lamport, header.timestamp_us),
         (41, 1_795_341_123_078_339)
     );
-    assert_eq!((header.team, header.project), (Some("local"), None));
+    assert_eq!(
+        (header.team, header.project),
+        (None, None),
+        "`local` is the word for no team"
+    );
     assert_eq!(header.feature, Some("028-x"));
 }
 

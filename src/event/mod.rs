@@ -42,7 +42,7 @@ mod words;
 
 pub use codec::{BodyError, EventHeader, Flags, MAX_HEADER_BYTES, decode_body, encode_body};
 pub use draft::{Draft, MAX_ID_BYTES};
-pub use envelope::{Context, encode_event, render, splice_team, spliced_team_len};
+pub use envelope::{Context, NO_TEAM, encode_event, render, splice_team, spliced_team_len};
 pub use foreign::Foreign;
 pub use id::{EventId, IdBuffer, InvalidId, MAX_ID_AHEAD_MS, next_id, proposed_id};
 pub use invalid::{Invalid, Reason};

@@ -40,6 +40,7 @@ mod refusal;
 mod repair;
 mod salvage;
 mod scope;
+mod scratch;
 mod snapshot;
 mod source;
 mod stage;

@@ -16,9 +16,9 @@ use std::thread;
 use std::time::{Duration, SystemTime};
 
 use rusqlite::{Connection, OpenFlags};
-use tempfile::TempDir;
 
 use crate::legacy::LegacyError;
+use crate::legacy::scratch::Scratch;
 use crate::platform;
 
 /// What every SQLite database begins with.
@@ -40,7 +40,7 @@ const PAUSE: Duration = Duration::from_millis(25);
 /// A copy that nobody else knows of; gone when dropped.
 #[derive(Debug)]
 pub(super) struct Snapshot {
-    _dir: TempDir,
+    _dir: Scratch,
     db: PathBuf,
 }
 
@@ -52,21 +52,10 @@ pub(super) enum Taken {
     Unsteady,
 }
 
-/// Makes a private directory for temporary files.
-pub(super) fn private_dir() -> Result<TempDir, LegacyError> {
-    let temp = std::env::temp_dir();
-    let dir = tempfile::Builder::new()
-        .prefix("spec-kitty-")
-        .tempdir()
-        .map_err(LegacyError::io("create a directory in", &temp))?;
-    platform::close_to_others(dir.path()).map_err(LegacyError::io("close", dir.path()))?;
-    Ok(dir)
-}
-
 impl Snapshot {
     /// Copies the database at `path`, with what lies beside it.
     pub(super) fn take(path: &Path) -> Result<Taken, LegacyError> {
-        let dir = private_dir()?;
+        let dir = Scratch::create()?;
         let db = dir.path().join("copy.db");
         let copied = copy_locked(path, &db).map_err(LegacyError::io("copy", path))?;
         if !copied && !copy_steady(path, &db).map_err(LegacyError::io("copy", path))? {

@@ -6,12 +6,11 @@
 
 use rusqlite::{Connection, OptionalExtension, Row, params};
 use serde_json::{Map, Value};
-use tempfile::TempDir;
 
 use crate::event::{decode_body, same_data};
 use crate::legacy::LegacyError;
 use crate::legacy::refusal::{Place, Refusal};
-use crate::legacy::snapshot::private_dir;
+use crate::legacy::scratch::Scratch;
 use crate::position::{Lamport, Seq};
 
 /// Nothing in it has to survive anything. The cache is 8 MiB.
@@ -50,7 +49,7 @@ const MAX_KEPT_BYTES: usize = 16 * 1024 * 1024;
 #[derive(Debug)]
 pub(super) struct Stage {
     db: Connection,
-    _dir: TempDir,
+    _dir: Scratch,
 }
 
 /// An event on its way in.
@@ -98,7 +97,7 @@ type Result<T> = std::result::Result<T, LegacyError>;
 
 impl Stage {
     pub(super) fn create() -> Result<Self> {
-        let dir = private_dir()?;
+        let dir = Scratch::create()?;
         let failed = LegacyError::stage("create");
         let db = Connection::open(dir.path().join("stage.db"))
             .and_then(|db| db.execute_batch(SCHEMA).map(|()| db))

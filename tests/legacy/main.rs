@@ -13,6 +13,7 @@
 mod damage;
 mod export;
 mod fixtures;
+mod killed;
 mod original;
 mod recipients;
 mod rows;

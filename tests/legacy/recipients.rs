@@ -29,10 +29,18 @@ fn dev_server(bench: &Bench) -> Running {
 
 /// A row that the original queued for a team, in the words of the server.
 fn row(n: u64) -> QueueRow {
+    let mut row = teamless(n);
+    let text = String::from_utf8(row.data).unwrap();
+    let text = text.replace(r#""team_slug": "local""#, r#""team_slug": "acme""#);
+    row.data = text.into_bytes();
+    row
+}
+
+/// The same as it is queued while nobody is signed in.
+fn teamless(n: u64) -> QueueRow {
     let mut row = super::support::row(n);
     let text = String::from_utf8(row.data).unwrap();
     let text = text
-        .replace(r#""team_slug": "local""#, r#""team_slug": "acme""#)
         .replace("from_lane", "previous_status")
         .replace("to_lane", "new_status");
     row.data = text.into_bytes();
@@ -125,7 +133,7 @@ fn imported_under_one_account_the_queue_of_another_stays_the_others() {
     let bobs = queue_of(&bench, &server, "bob");
     drop(make_queue(&alices, &[row(1)]));
     drop(make_queue(&bobs, &[row(2)]));
-    drop(make_queue(&bench.path("queue.db"), &[row(3)]));
+    drop(make_queue(&bench.path("queue.db"), &[teamless(3)]));
     assert_eq!(signed_in(&bench, &server, "bob"), 0);
     let known =
         |path: &std::path::Path| bench.import(path).ok()["sources"][0]["account_known"].clone();
@@ -136,6 +144,11 @@ fn imported_under_one_account_the_queue_of_another_stays_the_others() {
     assert_eq!(delivered(&server), [id(2)]);
     assert_eq!(signed_in(&bench, &server, "alice"), 2);
     assert_eq!(delivered(&server), [id(2), id(1), id(3)]);
+    let kept = String::from_utf8(teamless(3).data).unwrap();
+    assert!(
+        bench.stored().contains(&kept),
+        "the team is given in the request only"
+    );
 }
 
 #[test]

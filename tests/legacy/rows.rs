@@ -372,30 +372,3 @@ fn retry_counts_come_along_and_go_back() {
         .collect();
     assert_eq!(back, [0, 4, 31]);
 }
-
-#[test]
-fn a_killed_import_is_finished_by_repeating_it() {
-    let bench = Bench::new();
-    let path = bench.path("queue.db");
-    let rows: Vec<_> = (1..=3000).map(row).collect();
-    drop(make_queue(&path, &rows));
-    for delay_ms in [15, 40, 80, 160, 320] {
-        let mut child = bench.spawn(&["--json", "log", "import", "queue.db"]);
-        std::thread::sleep(std::time::Duration::from_millis(delay_ms));
-        let _ = child.kill();
-        let _ = child.wait();
-        let stored = bench.stored();
-        assert!(stored.len() <= rows.len());
-        if !stored.is_empty() {
-            let next = bench
-                .run(&["--json", "log", "export", "--format", "clock", "clock.json"])
-                .ok();
-            assert!(
-                next["clock"].as_u64().unwrap() > 3000,
-                "the clock goes first"
-            );
-        }
-    }
-    bench.import(&path).ok();
-    assert_eq!(bench.stored(), in_order(rows));
-}

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::process::{Command, Stdio};
 use std::time::SystemTime;
 
 use rusqlite::{Connection, params};
@@ -60,15 +60,6 @@ impl Bench {
             stdout: String::from_utf8(output.stdout).unwrap(),
             stderr: String::from_utf8(output.stderr).unwrap(),
         }
-    }
-
-    /// Starts the program.
-    pub fn spawn(&self, arguments: &[&str]) -> Child {
-        self.command("home", arguments)
-            .stdout(Stdio::null())
-            .stderr(Stdio::null())
-            .spawn()
-            .unwrap()
     }
 
     pub fn command(&self, home: &str, arguments: &[&str]) -> Command {

@@ -13,9 +13,10 @@ use crate::cli::columns::counted;
 use crate::cli::exit::Exit;
 use crate::cli::failure::Failure;
 use crate::cli::output::Output;
+use crate::cli::progress::{Progress, Unit};
 use crate::cli::time::Zone;
 use crate::emitter;
-use crate::event::splice_team;
+use crate::event::{NO_TEAM, splice_team};
 use crate::legacy::{ClockFile, LinesFile, QueueFile};
 use crate::log::ambient::{Ambient, System};
 use crate::log::backward::Backward;
@@ -154,11 +155,18 @@ impl Export<'_> {
         // Events that come while this runs are for the next time.
         let to = newest_seq(&self.dir)?.unwrap_or_default();
         let mut reader = Reader::new(self.dir.clone(), from);
+        let mut progress = match self.sink {
+            Sink::Stdout => None,
+            _ => Some(Progress::new(out, "Exporting", Unit::Events)),
+        };
         while from <= to && self.args.limit.is_none_or(|limit| self.written < limit) {
             match reader.step()? {
                 Step::Frame(item) if item.seq > to => break,
                 Step::Frame(item) => {
                     self.frame(&item, out)?;
+                    if let Some(progress) = &mut progress {
+                        progress.show(self.written, None);
+                    }
                     if item.seq == to {
                         break;
                     }
@@ -166,6 +174,9 @@ impl Export<'_> {
                 Step::Damage(found) => {
                     if found.lost.is_none_or(|lost| lost.to >= from) {
                         self.damaged = true;
+                        if let Some(progress) = &mut progress {
+                            progress.clear();
+                        }
                         out.warn(damage::warning(&self.dir, &found));
                     }
                 }
@@ -252,7 +263,6 @@ fn is_wanted(which: &Which, delivery: &Delivery<'_>) -> bool {
 /// The event as the original queues it: there every event has a team, and
 /// `local` is its word for none.
 fn for_original(entry: &Entry<'_>, line: String) -> String {
-    const NO_TEAM: &str = "local";
     if entry.foreign || entry.header.team.is_some() {
         return line;
     }

@@ -4,9 +4,7 @@
 //! all. What cannot be taken over is named, one line each, kept aside, and ends
 //! with exit 8; everything else is imported all the same.
 
-use std::io::IsTerminal;
 use std::path::{Path, PathBuf};
-use std::time::{Duration, Instant};
 
 use clap::{Args, ValueEnum};
 
@@ -16,6 +14,7 @@ use crate::cli::columns::{counted, grouped};
 use crate::cli::exit::Exit;
 use crate::cli::failure::Failure;
 use crate::cli::output::{Output, visible, visible_line};
+use crate::cli::progress::{Progress as Shown, Unit};
 use crate::cli::signals::Signals;
 use crate::emitter;
 use crate::home::Home;
@@ -96,7 +95,7 @@ pub(super) fn run(args: &ImportArgs, session: &mut Session) -> Result<(), Failur
     } else {
         Purpose::Import
     };
-    let mut meter = Meter::new(&session.out, &signals);
+    let mut meter = Meter::new(&session.out, &signals, None);
     let gathered = legacy::gather(
         &home,
         &log,
@@ -105,6 +104,7 @@ pub(super) fn run(args: &ImportArgs, session: &mut Session) -> Result<(), Failur
         purpose,
         &mut |progress| meter.tell(progress),
     );
+    drop(meter);
     let gathered = gathered.map_err(|error| stopped(error, &signals))?;
     if !session.out.json() {
         for line in plan(&gathered, &sources)? {
@@ -120,7 +120,8 @@ pub(super) fn run(args: &ImportArgs, session: &mut Session) -> Result<(), Failur
             log: &log,
             timeout: emitter::lock_timeout_from_env(),
         };
-        let mut meter = Meter::new(&session.out, &signals);
+        let (waiting, _) = gathered.count()?;
+        let mut meter = Meter::new(&session.out, &signals, Some(waiting));
         legacy::carry_out(&gathered, &sources, &setting, &mut |progress| {
             meter.tell(progress)
         })
@@ -304,40 +305,38 @@ fn tell(
     })
 }
 
-/// Shows how far it is, when it takes long and somebody is there.
+/// Shows how far it is, one line for each phase, and listens for signals.
 struct Meter<'a> {
     out: &'a Output,
     signals: &'a Signals,
-    shown: Instant,
-    is_watched: bool,
+    shown: Option<(Phase, Shown)>,
+    /// How many events there are to append, once that is known.
+    waiting: Option<u64>,
 }
 
-/// How often progress is shown.
-const SHOW_EVERY: Duration = Duration::from_secs(1);
-
 impl<'a> Meter<'a> {
-    fn new(out: &'a Output, signals: &'a Signals) -> Self {
+    fn new(out: &'a Output, signals: &'a Signals, waiting: Option<u64>) -> Self {
         Self {
             out,
             signals,
-            shown: Instant::now(),
-            is_watched: !out.json() && std::io::stderr().is_terminal(),
+            shown: None,
+            waiting,
         }
     }
 
     fn tell(&mut self, progress: Progress) -> bool {
-        if self.shown.elapsed() >= SHOW_EVERY {
-            self.shown = Instant::now();
-            let doing = match progress.phase {
-                Phase::Reading => "read",
-                Phase::Comparing => "compared",
-                Phase::Appending => "imported",
-            };
-            let line = format!("{} events {doing} …", grouped(progress.done));
-            if self.is_watched {
-                self.out.note(line);
-            } else {
-                self.out.detail(line);
+        let Progress { phase, done } = progress;
+        match &mut self.shown {
+            Some((shown, line)) if *shown == phase => line.show(done, self.waiting),
+            other => {
+                let verb = match phase {
+                    Phase::Reading => "Reading",
+                    Phase::Comparing => "Comparing",
+                    Phase::Appending => "Importing",
+                };
+                // The line of the phase before goes first.
+                *other = None;
+                *other = Some((phase, Shown::new(self.out, verb, Unit::Events)));
             }
         }
         self.signals.caught().is_none()

@@ -1,0 +1,162 @@
+//! Private directories for what an import needs for a while.
+//!
+//! Copies of somebody's events must not outlive the import, not even when it is
+//! killed. Each directory therefore holds a lock file for as long as its process
+//! lives; the next import removes the directories whose lock is free, and no
+//! others.
+
+use std::fs::{File, Metadata};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use tempfile::TempDir;
+
+use crate::legacy::LegacyError;
+use crate::platform;
+
+/// What the names of the directories begin with. Nothing else is called so.
+const PREFIX: &str = "spec-kitty-import-";
+
+/// The file that is locked while somebody uses the directory.
+const LOCK: &str = "in-use";
+
+/// A directory is empty for a moment when it is made. After so long nobody is
+/// going to put anything into it.
+const SURELY_LEFT: Duration = Duration::from_secs(60 * 60);
+
+/// A directory that nobody else can enter; gone when dropped.
+#[derive(Debug)]
+pub(super) struct Scratch {
+    // The lock goes first: where a file that is open cannot be removed, the
+    // directory could not be.
+    _in_use: File,
+    dir: TempDir,
+}
+
+impl Scratch {
+    pub(super) fn create() -> Result<Self, LegacyError> {
+        let temp = std::env::temp_dir();
+        let dir = tempfile::Builder::new()
+            .prefix(PREFIX)
+            .tempdir()
+            .map_err(LegacyError::io("create a directory in", &temp))?;
+        platform::close_to_others(dir.path()).map_err(LegacyError::io("close", dir.path()))?;
+        let lock = dir.path().join(LOCK);
+        let mut options = platform::private_options();
+        let in_use = options
+            .create_new(true)
+            .write(true)
+            .open(&lock)
+            .and_then(|file| platform::lock_exclusive(file, Duration::ZERO))
+            .map_err(LegacyError::io("lock", &lock))?;
+        Ok(Self {
+            _in_use: in_use.ok_or(LegacyError::Busy { path: lock })?,
+            dir,
+        })
+    }
+
+    pub(super) fn path(&self) -> &Path {
+        self.dir.path()
+    }
+}
+
+/// Removes the directories of imports that were killed. What cannot be removed
+/// is left: it hinders nobody.
+pub(super) fn sweep() {
+    sweep_in(&std::env::temp_dir());
+}
+
+fn sweep_in(temp: &Path) {
+    let Ok(entries) = std::fs::read_dir(temp) else {
+        return;
+    };
+    let is_ours = |name: &str| name.starts_with(PREFIX);
+    let ours = entries
+        .filter_map(Result::ok)
+        .filter(|entry| entry.file_name().to_str().is_some_and(is_ours));
+    for entry in ours {
+        // Not following links: a link is no directory here.
+        match std::fs::symlink_metadata(entry.path()) {
+            Ok(metadata) if metadata.is_dir() => sweep_one(&entry.path(), &metadata),
+            _ => {}
+        }
+    }
+}
+
+fn sweep_one(dir: &PathBuf, metadata: &Metadata) {
+    let lock = platform::open_regular(&dir.join(LOCK));
+    match lock.and_then(|(file, _)| platform::lock_exclusive(file, Duration::ZERO)) {
+        Ok(Some(free)) => {
+            drop(free);
+            let _ = std::fs::remove_dir_all(dir);
+        }
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
+            let modified = metadata.modified().ok();
+            let age = modified.and_then(|modified| modified.elapsed().ok());
+            if age.is_some_and(|age| age > SURELY_LEFT) {
+                let _ = std::fs::remove_dir(dir);
+            }
+        }
+        Ok(None) | Err(_) => {}
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_in_use_stays_and_what_was_left_goes() {
+        let temp = tempfile::tempdir().unwrap();
+        let make = |name: &str| {
+            let dir = temp.path().join(format!("{PREFIX}{name}"));
+            std::fs::create_dir(&dir).unwrap();
+            std::fs::write(dir.join("copy.db"), "rows").unwrap();
+            dir
+        };
+        let (left, used, unlocked, other) = (
+            make("left"),
+            make("used"),
+            make("unlocked"),
+            temp.path().join("other"),
+        );
+        std::fs::create_dir(&other).unwrap();
+        std::fs::write(left.join(LOCK), "").unwrap();
+        let file = File::create(used.join(LOCK)).unwrap();
+        let held = platform::lock_exclusive(file, Duration::ZERO)
+            .unwrap()
+            .unwrap();
+        sweep_in(temp.path());
+        assert!(!left.exists());
+        assert!(used.join("copy.db").exists() && unlocked.exists() && other.exists());
+        drop(held);
+        sweep_in(temp.path());
+        assert!(!used.exists());
+    }
+
+    #[test]
+    fn a_directory_of_our_own_is_private_and_goes_with_us() {
+        let scratch = Scratch::create().unwrap();
+        let path = scratch.path().to_owned();
+        assert!(!platform::open_to_others(
+            &std::fs::metadata(&path).unwrap()
+        ));
+        sweep();
+        assert!(path.exists(), "we are still there");
+        drop(scratch);
+        assert!(!path.exists());
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_link_is_not_followed() {
+        let temp = tempfile::tempdir().unwrap();
+        let precious = temp.path().join("precious");
+        std::fs::create_dir(&precious).unwrap();
+        std::fs::write(precious.join(LOCK), "").unwrap();
+        let link = temp.path().join(format!("{PREFIX}link"));
+        std::os::unix::fs::symlink(&precious, &link).unwrap();
+        sweep_in(temp.path());
+        assert!(precious.join(LOCK).exists());
+    }
+}
