@@ -130,7 +130,8 @@ fn variable_at_fault(
     let Some(ContextValue::String(option)) = error.get(ContextKind::InvalidArg) else {
         return None;
     };
-    let long = option.split_whitespace().next()?.strip_prefix("--")?;
+    let word = option.split_whitespace().next()?;
+    let long = word.strip_prefix("--")?.trim_end_matches('.');
     let typed = arguments.iter().any(|argument| {
         let argument = argument.to_string_lossy();
         let name = argument.split('=').next().unwrap_or_default();

@@ -10,6 +10,7 @@ use crate::cli::exit::Exit;
 use crate::event::Invalid;
 use crate::home::HomeError;
 
+pub mod codes;
 mod delivery;
 mod demo;
 mod dev_server;

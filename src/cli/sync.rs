@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use super::Session;
 use super::auth::{load_config, load_credentials, named_server};
 use super::exit::Exit;
-use super::failure::Failure;
+use super::failure::{Failure, codes};
 use super::output::visible_line;
 use super::progress::{Progress, Unit};
 use super::signals::Signals;
@@ -185,27 +185,12 @@ fn outcome(report: &Report, signals: &Signals) -> Result<(), Failure> {
 
 /// Codes are fixed words; what a server calls something is not one of them.
 fn code_of(category: &str) -> &'static str {
-    const KNOWN: [&str; 17] = [
-        "dns",
-        "network",
-        "timeout",
-        "tls",
-        "proxy",
-        "throttled",
-        "unauthorized",
-        "forbidden",
-        "not-found",
-        "conflict",
-        "version-mismatch",
-        "too-large",
-        "server-error",
-        "redirect",
-        "unusable-answer",
-        "unconfirmed",
-        "refresh-refused",
-    ];
-    KNOWN
-        .into_iter()
+    codes::ANSWERS
+        .iter()
+        .chain(codes::find("network"))
+        .chain(codes::find("conflict"))
+        .chain(codes::find("not-found"))
+        .map(|code| code.word)
         .find(|known| *known == category)
         .unwrap_or("refused-request")
 }

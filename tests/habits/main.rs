@@ -8,6 +8,11 @@
 )]
 
 mod config;
+mod errors;
+mod matrix;
 mod pages;
+#[path = "../support/project.rs"]
+#[allow(dead_code, unreachable_pub)]
+mod project;
 mod support;
 mod tree;

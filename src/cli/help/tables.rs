@@ -7,6 +7,7 @@ use clap::Command;
 use crate::cli::columns::wrapped;
 use crate::cli::environment::{self, Variable};
 use crate::cli::exit::Exit;
+use crate::cli::failure::codes::CODES;
 
 /// The columns that the topics keep to.
 const COLUMNS: usize = 79;
@@ -50,7 +51,20 @@ pub(super) fn exit_codes() -> String {
     }
     text.push_str(
         "\nAbove all of them: a workflow command never fails, and never waits, because an\n\
-         event could not be recorded or sent.\n",
+         event could not be recorded or sent.\n\n\
+         Error codes: what it was, in a word that does not change\n",
     );
+    for (title, codes) in CODES {
+        let _ = writeln!(text, "\n{title}");
+        for code in *codes {
+            let exits: Vec<_> = code
+                .exits
+                .iter()
+                .map(|exit| exit.code().to_string())
+                .collect();
+            let about = format!("{} (exit {})", code.about, exits.join(" or "));
+            entry(&mut text, code.word, 24, &about);
+        }
+    }
     text
 }
