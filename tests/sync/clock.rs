@@ -3,9 +3,9 @@
 use serde_json::{Value, json};
 
 use crate::commands::{run, spec_kitty};
-use crate::ready;
 use crate::support::Reply;
 use crate::support::bench::{BATCH, Bench, ids_of, server};
+use crate::{ready, settled};
 
 /// The clock of the next event that is recorded in `bench`.
 fn next_clock(bench: &Bench) -> u64 {
@@ -66,4 +66,60 @@ fn a_clock_that_is_not_believed_is_told_and_moves_nothing() {
         assert!(told.contains("too far apart to be believed"), "{told}");
         assert_eq!(next_clock(&bench), 3, "{value}");
     }
+}
+
+/// A server that insists: five refusals, then the event waits for a person, with
+/// the server's reason, as it was recorded. What is recorded next is above the
+/// server's clock and goes through.
+#[test]
+fn an_event_whose_clock_the_server_insists_on_is_parked_with_the_reason() {
+    let (server, stored) = server(move |request, stored| {
+        (request.path == BATCH).then(|| {
+            let body = request.json();
+            let mut results = Vec::new();
+            for event in body["events"].as_array().unwrap() {
+                let id = &event["event_id"];
+                if event["lamport_clock"].as_u64() <= Some(5000) {
+                    results.push(json!({"event_id": id, "status": "rejected",
+                        "error": "clock 1 is behind 5000", "error_category": "clock_behind",
+                        "server_clock": 5000}));
+                    continue;
+                }
+                results.push(json!({"event_id": id, "status": "success"}));
+                stored.lock().unwrap().push(event.clone());
+            }
+            Reply::json(200, &json!({"results": results}))
+        })
+    });
+    let (bench, ids) = ready(&server, 1);
+    for (attempt, expected) in [
+        (1, (8, 1, 0)),
+        (2, (8, 1, 0)),
+        (3, (8, 1, 0)),
+        (4, (8, 1, 0)),
+        (5, (8, 0, 1)),
+    ] {
+        let (code, report, _) = run(&bench, &["sync", "now"]);
+        let count = |key: &str| report[key].as_u64().unwrap();
+        let found = (code, count("rejected"), count("parked"));
+        assert_eq!(found, expected, "attempt {attempt}: {report}");
+    }
+    let (_, listed, _) = run(&bench, &["sync", "failures", "list"]);
+    let failure = &listed["failures"][0];
+    assert_eq!(failure["event_id"], ids[0].as_str(), "{listed}");
+    assert_eq!(
+        (&failure["state"], &failure["attempts"]),
+        (&json!("parked"), &json!(5))
+    );
+    assert!(
+        failure.to_string().contains("clock 1 is behind 5000"),
+        "{listed}"
+    );
+    let (_, shown, _) = run(&bench, &["log", "show", &ids[0]]);
+    assert_eq!(shown["lamport_clock"], 1, "as it was recorded");
+    assert_eq!(next_clock(&bench), 5002);
+    let (code, report, _) = run(&bench, &["sync", "now"]);
+    assert_eq!((code, &report["delivered"]), (0, &json!(1)), "{report}");
+    assert_eq!(stored.lock().unwrap().len(), 1);
+    settled(&bench, (0, 1, 0, 1));
 }

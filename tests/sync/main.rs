@@ -14,16 +14,20 @@ mod clock;
 mod commands;
 mod copies;
 mod daemon;
+mod expiry;
 mod host;
 mod ledger;
 mod on_demand;
 mod recipients;
 mod refused;
 mod scenarios;
+mod secrets;
+mod signals;
 mod soak;
 mod stalls;
 #[path = "../support/mod.rs"]
 mod support;
+mod tls;
 mod words;
 
 use support::FakeServer;
