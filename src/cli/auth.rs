@@ -226,7 +226,7 @@ fn adopt_events(session: &Session, account: &Account) -> Vec<Adopted> {
     for one in &waiting {
         let name = one.slug.as_deref().or(one.project.as_deref());
         session.out.note(visible_line(&format!(
-            "  {:>6} events of {} were recorded while signed out and are now yours",
+            "  {:>6} events of {} had no owner here and are now yours",
             one.events,
             name.unwrap_or("no project")
         )));

@@ -132,7 +132,7 @@ struct Columns {
 
 impl Columns {
     fn of(db: &Connection) -> rusqlite::Result<Option<Self>> {
-        let is_table = "SELECT count(*) FROM sqlite_schema WHERE name='queue' AND type='table' \
+        let is_table = "SELECT count(*) FROM sqlite_schema WHERE name='queue' COLLATE NOCASE AND type='table' \
                         AND sql NOT LIKE 'CREATE VIRTUAL%'";
         if db.query_row(is_table, [], |row| row.get::<_, i64>(0))? == 0 {
             return Ok(None);
@@ -274,7 +274,7 @@ impl<'a> Scan<'a> {
         let there = ask(&format!("SELECT max({}) FROM queue", self.columns.key))
             .ok()
             .flatten();
-        let given = ask("SELECT max(seq) FROM sqlite_sequence WHERE name='queue'")
+        let given = ask("SELECT max(seq) FROM sqlite_sequence WHERE name='queue' COLLATE NOCASE")
             .ok()
             .flatten();
         there.max(given)

@@ -10,6 +10,8 @@
     clippy::cast_sign_loss
 )]
 
+mod busy;
+mod clocks;
 mod damage;
 mod export;
 mod fixtures;
@@ -19,4 +21,5 @@ mod recipients;
 mod rows;
 #[path = "../support/mod.rs"]
 mod shared;
+mod strange;
 mod support;
