@@ -71,6 +71,11 @@ const AFTER: &str = "\
 Topics: help environment, exit-codes, filters, json, offline, files
 First time here?  spec-kitty demo";
 
+/// The JSON Schema of what `--json` prints, as `help json --json` shows it.
+///
+/// It is open: within its version fields may be added.
+pub const SCHEMA: &str = include_str!("../../docs/schema/output-v1.schema.json");
+
 /// Options that every command takes.
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Everywhere")]

@@ -152,7 +152,7 @@ fn named_commands(text: &str) -> Vec<String> {
         let rest = &text[at..];
         let ends = [
             "; ", ", ", "`", ")", "\n", " or ", " and ", " && ", "   ", " | ", " > ", " >> ",
-            " \\", " < ", ": ", "…",
+            " \\", " < ", " makes ", ": ", "…",
         ];
         let command = ends.iter().fold(rest, |command, end| {
             command.split(end).next().unwrap_or(command)

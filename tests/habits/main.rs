@@ -14,5 +14,6 @@ mod pages;
 #[path = "../support/project.rs"]
 #[allow(dead_code, unreachable_pub)]
 mod project;
+mod schema;
 mod support;
 mod tree;

@@ -6,7 +6,7 @@
 //! is run here without being named. Where a made-up value will not do, `TYPED`
 //! says what to type.
 
-use std::io::Read;
+use std::io::{BufRead, BufReader, Read};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
 use std::sync::Mutex;
@@ -14,6 +14,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use crate::project::{FEATURE, Project};
+use crate::schema::Contract;
 use crate::support::{Place, everything, program, run, stderr, stdout, wrong_command};
 use serde_json::Value;
 use spec_kitty::cli::exit::Exit;
@@ -250,13 +251,14 @@ fn no_command_hangs_or_asks_without_a_terminal() {
 #[test]
 fn with_json_every_command_says_nothing_but_json() {
     let room = Room::new();
+    let contract = Contract::new();
     for_each(commands(), |place, wrong| {
         let mut words = words(place);
         words.push("--json".into());
         let output = room.run(&words, &[]);
         for line in stdout(&output).lines() {
             match serde_json::from_str::<Value>(line) {
-                Ok(Value::Object(_)) => {}
+                Ok(value) if value.is_object() => wrong.extend(contract.wrong(&value)),
                 _ => wrong.push(format!("no JSON object on stdout: {line}")),
             }
         }
@@ -385,9 +387,12 @@ fn the_reference_server_ends_when_it_is_told_to() {
         .stderr(Stdio::piped())
         .spawn()
         .unwrap();
-    let mut first = [0_u8; 1];
-    let out = child.stdout.as_mut().unwrap();
-    out.read_exact(&mut first).unwrap();
+    let mut first = String::new();
+    let out = child.stdout.take().unwrap();
+    let mut out = BufReader::new(out);
+    out.read_line(&mut first).unwrap();
+    let ready: Value = serde_json::from_str(&first).unwrap();
+    assert_eq!(Contract::new().wrong(&ready), None);
     let id = child.id().to_string();
     let told = Command::new("kill").args(["-TERM", &id]).status().unwrap();
     assert!(told.success());

@@ -132,6 +132,7 @@ pub(super) fn run(arguments: &Arguments, out: &mut Output) -> Result<(), Failure
     tree.build();
     let text = match arguments.topic.as_slice() {
         [] => tree.render_help().ansi().to_string(),
+        [name] if name == "json" && out.json() => return out.line(super::SCHEMA.trim_end()),
         [name] if names().any(|known| known == name) => topic(name).unwrap_or_default(),
         words => of_command(&tree, words)?,
     };
