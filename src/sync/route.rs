@@ -21,11 +21,11 @@ use crate::sync::control::{Beginning, Control};
 use crate::target::{Target, TargetId};
 
 /// Stands before the project of adopted events in the ledger. A project's own
-/// identifier never begins with a control character.
-const ADOPTED: char = '\u{1}';
-/// Stands before the project of events that belong to somebody else.
+/// identifier has no control character in it.
+const ADOPTED: &str = "\u{1}";
+/// Begins the name of a stream of events that belong to somebody else.
 const COPIED: char = '\u{2}';
-/// Stands before the project of such events that were adopted.
+/// Begins the name of a stream of such events that were adopted.
 const COPIED_ADOPTED: char = '\u{3}';
 
 /// The control frames of a log: what they say about events.
@@ -45,6 +45,8 @@ pub struct Other {
     pub target: Target,
     /// It gets what lies behind this position.
     pub after: Seq,
+    /// The frame that says so.
+    pub since: Seq,
 }
 
 /// Where one event is to go.
@@ -111,7 +113,13 @@ impl Bindings {
                     Beginning::Beginning => Seq(0),
                     Beginning::Now => at,
                 };
-                self.note_other(at, target.id(), Some(Other { target, after }));
+                let since = at;
+                let other = Other {
+                    target,
+                    after,
+                    since,
+                };
+                self.note_other(at, other.target.id(), Some(other));
             }
             Some(Control::RemoveTarget { target }) => self.note_other(at, target, None),
             _ => {}
@@ -156,11 +164,11 @@ impl Bindings {
     /// The owner of the event at `seq` that was recorded for `target`. Signed
     /// out, then an account without a team, then its team: each step is the
     /// next bind frame that speaks of the present owner.
-    fn owner(&self, seq: Seq, target: TargetId) -> (TargetId, Option<&Target>) {
+    fn owner(&self, seq: Seq, target: TargetId) -> (TargetId, Option<(Seq, &Target)>) {
         let later = self.binds.iter().filter(|(at, ..)| *at > seq);
-        later.fold((target, None), |(owner, by), (_, from, to)| {
+        later.fold((target, None), |(owner, by), (at, from, to)| {
             if *from == owner {
-                (to.id(), Some(to))
+                (to.id(), Some((*at, to)))
             } else {
                 (owner, by)
             }
@@ -180,7 +188,8 @@ impl Bindings {
         if target == TargetId::SIGNED_OUT {
             return Route::Unbound;
         }
-        let prefix = (target != header.target).then_some(ADOPTED);
+        let adopted = target != header.target;
+        let prefix = if adopted { ADOPTED } else { "" };
         match header.project.and_then(|p| stream_name(p, prefix)) {
             Some(stream) if self.is_dropped(target, seq, header) => {
                 Route::Dropped { target, stream }
@@ -198,13 +207,11 @@ impl Bindings {
             return Vec::new();
         }
         let (owner, bound) = self.owner(seq, header.target);
-        let adopted = owner != header.target;
         let team = match bound {
-            Some(bound) => bound.team.clone(),
+            Some((_, bound)) => bound.team.clone(),
             None => header.team.map(|team| team.trim().to_lowercase()),
         };
-        let prefix = if adopted { COPIED_ADOPTED } else { COPIED };
-        let Some(stream) = header.project.and_then(|p| stream_name(p, Some(prefix))) else {
+        let Some(project) = header.project else {
             return Vec::new();
         };
         if owner == TargetId::SIGNED_OUT || team.is_none() {
@@ -212,9 +219,12 @@ impl Bindings {
         }
         self.others()
             .filter(|other| other.target.team == team && seq > other.after)
-            .map(|other| other.target.id())
-            .filter(|id| *id != owner && !self.is_dropped(*id, seq, header))
-            .map(|id| (id, stream.clone()))
+            .map(|other| (other.target.id(), other.since))
+            .filter(|(id, _)| *id != owner && !self.is_dropped(*id, seq, header))
+            .filter_map(|(id, since)| {
+                let prefix = copied(since, bound.map(|(at, _)| at));
+                Some((id, stream_name(project, &prefix)?))
+            })
             .collect()
     }
 
@@ -260,16 +270,28 @@ pub fn is_of_others(stream: &Project) -> bool {
 /// The project's own identifier in the name of a stream.
 #[must_use]
 pub fn project_of(stream: &Project) -> &str {
-    stream.as_str().trim_start_matches(char::is_control)
+    let mut parts = stream.as_str().rsplit(char::is_control);
+    parts.next().unwrap_or_default()
+}
+
+/// What stands before the project of events that belong to somebody else. It
+/// names the frame that lets the target have them, and of adopted events the
+/// frame that gave them their owner: each such frame speaks at once of events
+/// that may lie before others which the target has long since, so each has a
+/// cursor of its own.
+fn copied(since: Seq, bound_at: Option<Seq>) -> String {
+    match bound_at {
+        Some(bound_at) => format!("{COPIED_ADOPTED}{since}.{bound_at}{COPIED_ADOPTED}"),
+        None => format!("{COPIED}{since}{COPIED}"),
+    }
 }
 
 /// The name of a stream; `None` when the project has no usable identifier.
-fn stream_name(project: &str, prefix: Option<char>) -> Option<Project> {
-    if project.is_empty() || project.starts_with(char::is_control) {
+fn stream_name(project: &str, prefix: &str) -> Option<Project> {
+    if project.is_empty() || project.contains(char::is_control) {
         return None;
     }
-    let prefix = prefix.map_or_else(String::new, String::from);
-    Project::new(&(prefix + project)).ok()
+    Project::new(&format!("{prefix}{project}")).ok()
 }
 
 #[cfg(test)]

@@ -157,7 +157,20 @@ pub fn add(log: &Log, state: &State, target: Target, from: Beginning) -> Result<
     if let Some(mark) = missing_mark(ledger.ledger(), &target, now_ms) {
         ledger.commit(&mark, COMMIT_DEADLINE)?;
     }
-    append(log, Control::AddTarget { target, from })
+    let id = target.id();
+    append(log, Control::AddTarget { target, from })?;
+    // The frame begins new streams; what earlier ones said speaks of nothing now.
+    let mut over = Commit::new(id, now_ms);
+    let streams = ledger.ledger().target(id).map(|known| known.streams());
+    for (name, _) in streams.into_iter().flatten() {
+        if let Some(name) = name.as_ref().filter(|name| is_of_others(name)) {
+            over.restart(Some(name));
+        }
+    }
+    if !over.is_empty() {
+        ledger.commit(&over, COMMIT_DEADLINE)?;
+    }
+    Ok(())
 }
 
 /// Ends that. What the target has it keeps.

@@ -178,8 +178,9 @@ fn add(args: &Add, account: Option<Target>, session: &mut Session) -> Result<(),
     if account.map(|account| account.id()) == Some(target.id()) {
         return Err(Failure::usage("that is where your events go already"));
     }
-    if there.is_some_and(|one| one.is_added) {
-        return Err(Failure::usage("that target has been added already"));
+    if let Some(one) = there.filter(|one| one.is_added) {
+        let first = format!("spec-kitty sync targets remove {}", name(one));
+        return Err(Failure::usage("that target has been added already").hint(first));
     }
     let from = match args.from {
         From::Beginning => Beginning::Beginning,
@@ -212,7 +213,11 @@ fn add(args: &Add, account: Option<Target>, session: &mut Session) -> Result<(),
         } else {
             "beginning"
         };
-        let command = format!("spec-kitty sync targets add {url} --from {from} --yes");
+        let user = match &args.user {
+            Some(user) => format!(" -u {user}"),
+            None => String::new(),
+        };
+        let command = format!("spec-kitty sync targets add {url} --from {from}{user} --yes");
         if go_ahead(&mut session.out, &command)? == Leave::Refused {
             return session.out.line("Nothing was changed.");
         }
