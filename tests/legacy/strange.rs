@@ -232,7 +232,7 @@ fn links_are_followed_and_pipes_and_locked_files_hold_nothing_up() {
     assert!(made.success());
     let locked = old.join("queues/queue-0000000000000004.db");
     drop(make_queue(&locked, &[row(2)]));
-    std::fs::set_permissions(&locked, std::fs::Permissions::from_mode(0)).unwrap();
+    std::fs::set_permissions(&locked, std::fs::Permissions::from_mode(0o000)).unwrap();
     // Who may read everything reads this, too.
     let readable = std::fs::read(&locked).is_ok();
     let report = bench.import(&old).report();

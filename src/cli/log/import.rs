@@ -294,11 +294,13 @@ fn tell(
         return Ok(());
     }
     let things = counted(refused, "thing was", "things were");
-    let failure = Failure::new(
-        "partly-imported",
-        Exit::Partly,
-        format!("{things} not taken over; the rest is imported"),
-    );
+    let message = if args.dry_run {
+        let things = counted(refused, "thing", "things");
+        format!("{things} cannot be taken over; the rest can")
+    } else {
+        format!("{things} not taken over; the rest is imported")
+    };
+    let failure = Failure::new("partly-imported", Exit::Partly, message);
     Err(match &imported.aside {
         Some(aside) => failure.hint(format!("look at what was kept aside: {}", aside.display())),
         None => failure,
