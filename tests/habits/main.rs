@@ -14,6 +14,7 @@ mod pages;
 #[path = "../support/project.rs"]
 #[allow(dead_code, unreachable_pub)]
 mod project;
+mod reference;
 mod schema;
 mod support;
 mod tree;
