@@ -12,12 +12,14 @@ use std::process::Child;
 use std::thread;
 use std::time::{Duration, Instant};
 
+mod disk;
 mod group;
 mod inherited;
 mod lock;
 mod network;
 mod stamp;
 
+pub use disk::{free_bytes, may_write};
 pub use group::{in_own_group, stop_group};
 pub use inherited::close_inherited;
 pub use lock::{lock_exclusive, try_lock_exclusive, unlock};
@@ -332,6 +334,12 @@ pub fn host_name() -> String {
     {
         std::env::var("COMPUTERNAME").unwrap_or_default()
     }
+}
+
+/// Whether terminals show UTF-8 here without a locale that says so.
+#[must_use]
+pub const fn shows_unicode_untold() -> bool {
+    cfg!(any(windows, target_os = "macos"))
 }
 
 /// The login name, by the same environment variables that Python's `getpass`

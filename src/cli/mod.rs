@@ -16,11 +16,13 @@ mod arguments;
 mod ask;
 mod auth;
 mod background;
+pub mod charset;
 pub mod columns;
 mod completions;
 mod config;
 mod demo;
 mod dev_server;
+mod doctor;
 pub mod emission;
 mod emit;
 pub mod environment;
@@ -156,6 +158,7 @@ enum Command {
     Sync(sync::SyncCommand),
     Demo(demo::Arguments),
     DevServer(dev_server::Arguments),
+    Doctor(doctor::Arguments),
     Emit(emit::Arguments),
     /// See, count and check the local event log
     #[command(subcommand)]
@@ -215,6 +218,7 @@ fn run(cli: Cli, mut out: Output) -> (Result<(), Failure>, Output) {
         Command::Emit(arguments) => emit::run(arguments, &mut session),
         Command::Demo(arguments) => demo::run(&arguments, &mut session.out),
         Command::DevServer(arguments) => dev_server::run(arguments, &mut session.out),
+        Command::Doctor(arguments) => doctor::run(&arguments, &mut session),
         Command::Log(command) => log::run(command, &mut session),
     };
     (result, session.out)

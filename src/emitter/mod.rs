@@ -44,9 +44,10 @@ pub use process::{
     emit_wp_status_changed, generate_causation_id, get_emitter, lock_timeout_from_env,
     start_directory,
 };
-pub use project::{FileFault, ProjectProblem};
+pub use project::{FileFault, Looked, ProjectProblem};
 pub use receipt::{Emission, EmitError, EmitNote, Receipt, Status};
 pub use scope::SyncContext;
+pub use surroundings::look_at_project;
 
 #[cfg(test)]
 mod tests;

@@ -10,7 +10,7 @@ use crate::auth::{Session, Store};
 use crate::emitter::git_fields;
 use crate::emitter::identity;
 use crate::emitter::place::{self, Place};
-use crate::emitter::project::{self, Defaults, ProjectFacts, Wishes};
+use crate::emitter::project::{self, Defaults, Looked, ProjectFacts, ProjectProblem, Wishes};
 use crate::emitter::receipt::EmitNote;
 use crate::emitter::remote;
 use crate::event::Context;
@@ -64,6 +64,16 @@ fn recipient(home: &Home, notes: &mut Vec<EmitNote>) -> (TargetId, Option<String
             let team = account.team.clone().filter(|team| !team.is_empty());
             (account.target().id(), team)
         })
+}
+
+/// The project around `directory`, and what its file says; `None` where there is
+/// none. Changes nothing.
+#[must_use]
+pub fn look_at_project(directory: &Path) -> Option<(PathBuf, Result<Looked, ProjectProblem>)> {
+    let user_home = std::env::home_dir();
+    let root = place::find(directory, user_home.as_deref()).project_root?;
+    let looked = project::look(&root);
+    Some((root, looked))
 }
 
 fn project_facts(home: &Home, place: &Place) -> ProjectFacts {

@@ -176,6 +176,18 @@ impl Bench {
         }
     }
 
+    /// With a log as the program itself would make it, here and now.
+    #[allow(dead_code, reason = "for the tests of doctor")]
+    pub fn of_this_machine() -> Self {
+        let dir = tempfile::tempdir().unwrap();
+        let log = spec_kitty::emitter::log_of(&Home::at(dir.path().join("home")));
+        Self {
+            dir,
+            log,
+            next: Cell::new(0),
+        }
+    }
+
     pub fn home(&self) -> PathBuf {
         self.dir.path().join("home")
     }

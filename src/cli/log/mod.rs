@@ -18,6 +18,8 @@ use crate::log::read::Item;
 use crate::log::segment::LogDir;
 use crate::log::storage::Disk;
 
+pub(super) use verify::{Reading, examine};
+
 use delivery::Deliveries;
 use entry::{Entry, Unreadable};
 

@@ -13,13 +13,18 @@ use crate::cli::columns::counted;
 use crate::cli::exit::Exit;
 use crate::cli::failure::Failure;
 use crate::cli::log::layout::page_of;
+use crate::cli::output::Output;
+use crate::cli::progress::{Progress, Unit};
 use crate::cli::time::{self, Zone};
-use crate::log::read::Damage;
+use crate::home::Home;
+use crate::log::frame::OVERHEAD_BYTES;
+use crate::log::read::{Damage, Item};
 use crate::log::scan::SeqRange;
 use crate::log::segment::LogDir;
 use crate::log::verify::{Verdict, Writers, verify};
-use crate::position::Seq;
+use crate::position::{Lamport, Seq};
 use crate::state::{Ledger, State};
+use crate::sync::pass::log_dir;
 use crate::sync::recount::Recount;
 use crate::sync::route::Bindings;
 use crate::sync::survey::Survey;
@@ -98,33 +103,59 @@ impl Remembered {
     }
 }
 
+/// What a look through the whole log came to, in numbers.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(in crate::cli) struct Soundness {
+    pub(in crate::cli) segments: u64,
+    pub(in crate::cli) events: u64,
+    pub(in crate::cli) torn_bytes: u64,
+    /// Places that are damaged, records that are no events among them.
+    pub(in crate::cli) places: u64,
+    /// Records that are lost for sure.
+    pub(in crate::cli) lost: u64,
+    /// This home's clock at the end.
+    pub(in crate::cli) clock: Lamport,
+}
+
+impl Soundness {
+    pub(in crate::cli) const fn is_sound(&self) -> bool {
+        self.places == 0 && self.lost == 0
+    }
+}
+
+/// Reads the log of `home` as `log verify` does, handing each good frame to `see`.
+///
+/// # Errors
+/// When it cannot be read at all, or a newer version wrote part of it.
+pub(in crate::cli) fn examine(
+    home: &Home,
+    ledger: Option<&Ledger>,
+    see: &mut dyn FnMut(&Item<'_>),
+) -> Result<Soundness, Failure> {
+    let findings = Findings::take(home, ledger, see)?;
+    let damaged = u64::try_from(findings.verdict.damage.len()).unwrap_or(u64::MAX);
+    let records = |lost: SeqRange| lost.to.0.saturating_sub(lost.from.0).saturating_add(1);
+    Ok(Soundness {
+        segments: findings.verdict.segments,
+        events: findings.events(),
+        torn_bytes: findings.verdict.torn_bytes,
+        places: damaged.saturating_add(findings.witness.strange()),
+        lost: findings.lost().map(records).fold(0, u64::saturating_add),
+        clock: findings.verdict.clock,
+    })
+}
+
 pub(super) fn run(session: &mut Session) -> Result<(), Failure> {
     let dir = super::log_dir(session);
     let deliveries = super::deliveries(session, &dir);
-    let state = State::at(session.home.state_dir());
-    let remembered = Remembered {
-        by_sender: deliveries.ledger().and_then(Ledger::highest_seq),
-        by_mark: state.mark(&dir.lock_path()).map(|mark| mark.seq),
-    };
-    let mut witness = Witness::default();
-    let mut recount = Recount::of(&state);
-    let verdict = verify(dir.clone(), Writers::Possible, |item| {
-        witness.see(item);
+    let mut recount = Recount::of(&State::at(session.home.state_dir()));
+    let mut progress = Reading::of(&dir, &session.out);
+    let mut see = |item: &Item<'_>| {
+        progress.passed(item);
         recount.see(item);
-    })?;
-    if let Some(newer) = witness.newer(&dir) {
-        return Err(newer);
-    }
-    let mut findings = Findings {
-        verdict,
-        witness,
-        remembered,
-        evidence: Evidence::default(),
-        account: Store::new(&session.home).load().session.target(),
     };
-    if let Some(ledger) = deliveries.ledger() {
-        findings.weigh(ledger, &dir)?;
-    }
+    let findings = Findings::take(&session.home, deliveries.ledger(), &mut see)?;
+    drop(progress);
     let out = &mut session.out;
     let wrong = recount.wrong(&dir).len();
     if wrong > 0 {
@@ -151,6 +182,67 @@ pub(super) fn run(session: &mut Session) -> Result<(), Failure> {
         Ok(())
     } else {
         Err(Failure::silent(Exit::Damage))
+    }
+}
+
+/// How much of the log went by.
+pub(in crate::cli) struct Reading {
+    progress: Progress,
+    done: u64,
+    total: u64,
+}
+
+impl Reading {
+    pub(in crate::cli) fn of(dir: &LogDir, out: &Output) -> Self {
+        let ordinals = dir.ordinals().unwrap_or_default();
+        let sizes = ordinals.iter().filter_map(|one| dir.size_of(*one).ok());
+        Self {
+            progress: Progress::new(out, "Reading", Unit::Bytes),
+            done: 0,
+            total: sizes.fold(0, u64::saturating_add),
+        }
+    }
+
+    pub(in crate::cli) fn passed(&mut self, item: &Item<'_>) {
+        let bytes = item.body.len().saturating_add(OVERHEAD_BYTES);
+        let bytes = u64::try_from(bytes).unwrap_or(u64::MAX);
+        self.done = self.done.saturating_add(bytes);
+        self.progress.show(self.done, Some(self.total));
+    }
+}
+
+impl Findings {
+    /// Reads the whole log and holds it against what others remember of it.
+    fn take(
+        home: &Home,
+        ledger: Option<&Ledger>,
+        see: &mut dyn FnMut(&Item<'_>),
+    ) -> Result<Self, Failure> {
+        let dir = log_dir(home);
+        let state = State::at(home.state_dir());
+        let remembered = Remembered {
+            by_sender: ledger.and_then(Ledger::highest_seq),
+            by_mark: state.mark(&dir.lock_path()).map(|mark| mark.seq),
+        };
+        let mut witness = Witness::default();
+        let verdict = verify(dir.clone(), Writers::Possible, |item| {
+            witness.see(item);
+            see(item);
+        })?;
+        if let Some(newer) = witness.newer(&dir) {
+            return Err(newer);
+        }
+        let mut findings = Self {
+            verdict,
+            witness,
+            remembered,
+            evidence: Evidence::default(),
+            account: Store::new(home).load().session.target(),
+        };
+        if let Some(ledger) = ledger {
+            findings.weigh(ledger, &dir)?;
+        }
+        Ok(findings)
     }
 }
 

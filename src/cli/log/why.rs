@@ -35,7 +35,7 @@ pub(in crate::cli) struct WhyArgs {
     #[arg(value_name = "ID")]
     id: String,
     /// Show times in UTC
-    #[arg(long, env = "SPEC_KITTY_UTC", value_parser = clap::builder::FalseyValueParser::new())]
+    #[arg(long, env = "SPEC_KITTY_UTC", hide_env_values = true, value_parser = clap::builder::FalseyValueParser::new())]
     utc: bool,
 }
 

@@ -133,6 +133,26 @@ pub(super) fn resolve(root: &Path, defaults: &dyn Defaults) -> ProjectFacts {
     }
 }
 
+/// The project in `root` as its file has it now. Changes nothing.
+pub(super) fn look(root: &Path) -> Result<Looked, ProjectProblem> {
+    let file = ProjectPath::of(root);
+    let (_, parsed) = file.read()?;
+    let section = parsed.section.map_err(|fault| file.fault(fault))?;
+    Ok(Looked {
+        is_known: section.uuid.is_some(),
+        opted_out: parsed.wishes.opted_out,
+    })
+}
+
+/// What a project's file says, as far as anybody but its events needs it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Looked {
+    /// It has an identity.
+    pub is_known: bool,
+    /// Its events stay on this machine.
+    pub opted_out: bool,
+}
+
 /// A project's name as the original makes it up: lower case, with hyphens for
 /// underscores and spaces.
 pub(super) fn slug_from(name: &str) -> String {

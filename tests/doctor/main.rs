@@ -1,0 +1,17 @@
+//! `doctor`: each finding provoked, mended, and told without secrets.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing
+)]
+#![allow(unreachable_pub, missing_docs, dead_code)]
+
+mod bundle;
+mod findings;
+mod fix;
+mod page;
+#[path = "../inspector/support.rs"]
+mod support;
+mod ward;
