@@ -8,8 +8,7 @@
 //! other letter is a question mark, because the bytes of a letter in UTF-8 can be
 //! commands to such a terminal. Pipes and files always get UTF-8.
 
-use unicode_width::UnicodeWidthChar;
-
+use crate::cli::output::columns_of;
 use crate::platform;
 
 /// Whether this process's terminal shows more than ASCII.
@@ -42,7 +41,7 @@ pub fn ascii(text: &str) -> String {
         match stand_in(letter) {
             Some(sign) => shown.push(sign),
             None => {
-                let columns = letter.width().unwrap_or(0);
+                let columns = columns_of(letter);
                 shown.extend(std::iter::repeat_n('?', columns));
             }
         }

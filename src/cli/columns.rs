@@ -4,9 +4,8 @@
 //! two. Texts come in escaped already (see [`crate::cli::output::visible_line`]).
 
 use terminal_size::{Width, terminal_size};
-use unicode_width::UnicodeWidthChar;
 
-use crate::cli::output::{clip, width};
+use crate::cli::output::{clip, columns_of, width};
 
 /// The columns of a terminal that does not say how wide it is.
 const USUAL_COLUMNS: usize = 80;
@@ -59,7 +58,7 @@ pub fn wrapped(text: &str, columns: usize) -> Vec<String> {
             used += 1;
         }
         for letter in word.chars() {
-            let wide = letter.width().unwrap_or(0);
+            let wide = columns_of(letter);
             if used > 0 && used.saturating_add(wide) > columns {
                 lines.push(std::mem::take(&mut line));
                 used = 0;
@@ -147,6 +146,7 @@ pub fn sparkline(values: &[u64]) -> String {
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
+    use unicode_width::UnicodeWidthStr;
 
     use super::*;
 
@@ -192,6 +192,19 @@ mod tests {
             prop_assert!(lines.iter().all(|line| width(line) <= columns));
             let without = |text: &str| text.replace(' ', "");
             prop_assert_eq!(without(&lines.concat()), without(&text));
+        }
+
+        /// A terminal that joins signs, or shows one as a picture, takes no more
+        /// columns than were counted.
+        #[test]
+        fn nothing_is_wider_than_it_was_counted(
+            text in any::<String>(),
+            signs in "[❤☁✔1#🏳👩💻🎉\u{fe0f}\u{200d}\u{20e3}\u{1f3fb}\u{301}\u{1f1e6}日é]{0,20}",
+        ) {
+            for text in [text, signs] {
+                let shown = crate::cli::output::visible_line(&text);
+                prop_assert!(width(&shown) >= UnicodeWidthStr::width(shown.as_str()));
+            }
         }
 
         #[test]

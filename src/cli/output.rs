@@ -9,6 +9,7 @@ use std::io::{self, IsTerminal, Write};
 use serde::Serialize;
 use unicode_width::UnicodeWidthChar;
 
+use crate::cli::charset;
 use crate::cli::failure::Failure;
 use crate::platform;
 
@@ -38,6 +39,8 @@ pub enum Form {
 pub struct Output {
     form: Form,
     verbosity: Verbosity,
+    /// What people read on stdout is given as ASCII.
+    ascii: bool,
     stdout: io::BufWriter<anstream::AutoStream<io::Stdout>>,
 }
 
@@ -50,11 +53,14 @@ impl Output {
             Form::Json => anstream::ColorChoice::AlwaysAnsi,
             Form::Human => anstream::AutoStream::choice(&io::stdout()),
         };
-        Self {
+        let mut output = Self {
             form,
             verbosity,
+            ascii: false,
             stdout: stdout_as(choice),
-        }
+        };
+        output.ascii = form == Form::Human && output.stdout_is_terminal() && !charset::is_unicode();
+        output
     }
 
     /// Whether `--json` was given.
@@ -73,6 +79,7 @@ impl Output {
     /// nothing that looks like a style is taken out. For the first line only.
     pub fn pass_through(&mut self) {
         self.stdout = stdout_as(anstream::ColorChoice::AlwaysAnsi);
+        self.ascii = false;
     }
 
     /// Whether a person is watching stdout: it is a terminal, or what it goes
@@ -95,8 +102,20 @@ impl Output {
     /// # Errors
     /// A quiet failure with exit 0 when the reader has closed the pipe.
     pub fn line(&mut self, text: impl AsRef<str>) -> Result<(), Failure> {
-        self.raw(text.as_ref().as_bytes())?;
+        self.part(text)?;
         self.raw(b"\n")
+    }
+
+    /// Writes part of a line to stdout, as [`Output::line`] does.
+    ///
+    /// # Errors
+    /// As for [`Output::line`].
+    pub fn part(&mut self, text: impl AsRef<str>) -> Result<(), Failure> {
+        if self.ascii {
+            self.raw(charset::ascii(text.as_ref()).as_bytes())
+        } else {
+            self.raw(text.as_ref().as_bytes())
+        }
     }
 
     /// Writes bytes to stdout as they are.
@@ -109,7 +128,8 @@ impl Output {
             .map_err(|error| Failure::from_output(&error))
     }
 
-    /// Writes `value` as one JSON line to stdout.
+    /// Writes `value` as one JSON line to stdout; to a terminal in a form that
+    /// cannot drive it.
     ///
     /// # Errors
     /// As for [`Output::line`].
@@ -121,6 +141,9 @@ impl Output {
                 error.to_string(),
             )
         })?;
+        if self.stdout_is_terminal() {
+            return self.line(visible_json(&text));
+        }
         self.line(text)
     }
 
@@ -138,19 +161,19 @@ impl Output {
     /// shown must not end a command.
     pub fn note(&self, text: impl AsRef<str>) {
         if self.verbosity > Verbosity::Quiet {
-            let _ = writeln!(anstream::stderr(), "{}", text.as_ref());
+            told(text.as_ref());
         }
     }
 
     /// A warning on stderr, shown at every verbosity.
     pub fn warn(&self, text: impl AsRef<str>) {
-        let _ = writeln!(anstream::stderr(), "warning: {}", text.as_ref());
+        told(&format!("warning: {}", visible(text.as_ref())));
     }
 
     /// Detail on stderr for `-v`.
     pub fn detail(&self, text: impl AsRef<str>) {
         if self.verbosity >= Verbosity::Verbose {
-            let _ = writeln!(anstream::stderr(), "{}", text.as_ref());
+            told(text.as_ref());
         }
     }
 
@@ -160,7 +183,6 @@ impl Output {
         if failure.quiet {
             return;
         }
-        let mut stderr = anstream::stderr();
         if self.json() {
             let object = serde_json::json!({"error": {
                 "code": failure.code,
@@ -168,19 +190,55 @@ impl Output {
                 "message": failure.message,
                 "hint": failure.hint,
             }});
-            let _ = writeln!(stderr, "{object}");
+            let line = object.to_string();
+            let is_watched = io::stderr().is_terminal();
+            let line = if is_watched {
+                visible_json(&line)
+            } else {
+                line
+            };
+            let _ = writeln!(anstream::stderr(), "{line}");
             return;
         }
-        let _ = writeln!(
-            stderr,
+        told(&format!(
             "error[{}]: {}",
             failure.code,
             visible(&failure.message)
-        );
+        ));
         if let Some(hint) = &failure.hint {
-            let _ = writeln!(stderr, "  next: {}", visible(hint));
+            told(&format!("  next: {}", visible(hint)));
         }
     }
+}
+
+/// One line on stderr, for people. That it cannot be shown ends nothing.
+fn told(text: &str) {
+    let mut stderr = anstream::stderr();
+    let _ = if io::stderr().is_terminal() && !charset::is_unicode() {
+        writeln!(stderr, "{}", charset::ascii(text))
+    } else {
+        writeln!(stderr, "{text}")
+    };
+}
+
+/// JSON for a terminal: what could drive one, or what it has no letters for,
+/// stands only within texts, where it can be written as an escape.
+#[must_use]
+pub fn visible_json(line: &str) -> String {
+    use std::fmt::Write as _;
+
+    let ascii_only = !charset::is_unicode();
+    let mut shown = String::with_capacity(line.len());
+    for character in line.chars() {
+        if is_hostile(character) || ascii_only && !character.is_ascii() {
+            for unit in character.encode_utf16(&mut [0; 2]) {
+                let _ = write!(shown, "\\u{unit:04x}");
+            }
+        } else {
+            shown.push(character);
+        }
+    }
+    shown
 }
 
 fn stdout_as(choice: anstream::ColorChoice) -> io::BufWriter<anstream::AutoStream<io::Stdout>> {
@@ -254,11 +312,20 @@ fn is_misleading(character: char) -> bool {
 /// own styles not counted.
 #[must_use]
 pub fn width(text: &str) -> usize {
-    anstream::adapter::strip_str(text)
-        .to_string()
-        .chars()
-        .filter_map(UnicodeWidthChar::width)
-        .sum()
+    let plain = anstream::adapter::strip_str(text).to_string();
+    plain.chars().map(columns_of).sum()
+}
+
+/// The columns that a character takes at most, whatever stands beside it. The
+/// selector of the picture form makes a narrow sign before it a wide one.
+#[must_use]
+pub fn columns_of(character: char) -> usize {
+    const PICTURE: char = '\u{fe0f}';
+    if character == PICTURE {
+        1
+    } else {
+        character.width().unwrap_or(0)
+    }
 }
 
 /// `text` cut to at most `columns`, with an ellipsis when something was cut.
@@ -270,7 +337,7 @@ pub fn clip(text: &str, columns: usize) -> String {
     let mut shown = String::new();
     let mut used = 0;
     for character in text.chars() {
-        let wide = character.width().unwrap_or(0);
+        let wide = columns_of(character);
         if used + wide + 1 > columns {
             break;
         }

@@ -458,7 +458,12 @@ fn what_the_python_tool_left_is_a_problem_until_it_is_imported() {
 #[test]
 fn a_second_home_with_a_log_is_a_note() {
     let ward = Ward::healthy();
-    is(&ward.check("environment"), "ok", "nothing is set", None);
+    is(
+        &ward.check("environment"),
+        "ok",
+        "SPEC_KITTY_NO_DAEMON",
+        None,
+    );
     let usual = Bench::new();
     usual.note("elsewhere");
     fs::rename(usual.home(), ward.path("user/.spec-kitty")).unwrap();
@@ -472,5 +477,5 @@ fn what_is_set_in_the_environment_is_named_without_its_value() {
     let mut command = ward.command(&["--json", "doctor"]);
     command.env("SPEC_KITTY_PASSWORD", "hunter2");
     let check = of(&ward.checks_of(command), "environment");
-    assert_eq!(check["detail"], "SPEC_KITTY_PASSWORD");
+    assert_eq!(check["detail"], "SPEC_KITTY_NO_DAEMON, SPEC_KITTY_PASSWORD");
 }

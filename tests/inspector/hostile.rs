@@ -1,7 +1,10 @@
 //! What comes from outside: it can neither drive a terminal nor break a line.
 
-use crate::support::{Bench, NOON_US};
+use crate::support::{Bench, NOON_US, PROJECT, id, ran, rejected};
+use proptest::prelude::*;
 use serde_json::{Value, json};
+use spec_kitty::cli::output::width;
+use spec_kitty::state::Retry;
 
 /// Texts that terminals and readers stumble over.
 const TEXTS: [&str; 8] = [
@@ -157,4 +160,107 @@ fn a_time_beyond_every_calendar_is_its_end() {
         4
     );
     bench.prints(&["log", "stats"]);
+}
+
+/// A home in which everything that others can choose is one of these texts.
+fn chosen_by_others(text: &str, words: &str) -> Bench {
+    let bench = Bench::new();
+    bench.sign_in("alice");
+    bench.note(&format!("x{text}"));
+    let failed =
+        json!({"error_type": "runtime", "error_message": format!("x{words}"), "agent_id": text});
+    bench.caused(&id(0), words);
+    bench.emit("ErrorLogged", &failed.to_string());
+    bench.foreign_with(&format!("x{text}"), words, &failed.to_string(), |header| {
+        header.causation_id = Some("01ARZ3NDEKTSV4RRFFQ69G5FAV");
+    });
+    let refused = rejected(Retry::Never, words);
+    bench.answered(PROJECT, &[(1, id(0), refused)]);
+    bench
+}
+
+/// What may be longer than a line: commands, which are there to be copied.
+fn is_command(line: &str) -> bool {
+    line.contains("spec-kitty ") || line.trim_start().starts_with("fix:")
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig {
+        cases: 6,
+        failure_persistence: None,
+        ..ProptestConfig::default()
+    })]
+
+    /// Of every command for people: no control character but line breaks, nothing
+    /// that reorders or hides, no line that is too wide.
+    #[test]
+    fn no_bytes_in_an_event_or_an_answer_drive_any_command(
+        text in "[\\PC\\x00-\\x1f\\x7f\\u{80}-\\u{9f}\\u{202e}\\u{200d}\\u{fe0f}❤👩🏳日]{1,40}",
+        words in any::<String>(),
+    ) {
+        let words: String = words.chars().take(60).collect();
+        let bench = chosen_by_others(&text, &words);
+        let asked = text.replace('\0', "0");
+        for columns in [80, 40] {
+            for arguments in [
+                &["log", "tail", "-n", "all"][..],
+                &["log", "tail", "-n", "all", "-o", "full"],
+                &["log", "show", "1"],
+                &["log", "why", "1"],
+                &["log", "why", "4"],
+                &["log", "why", &asked],
+                &["log", "tail", "--type", &asked],
+                &["log", "stats"],
+                &["log", "verify"],
+                &["sync", "status"],
+                &["sync", "failures"],
+                &["sync", "failures", "retry", &asked],
+                &["-v", "doctor"],
+            ] {
+                let shown = bench.page(columns, arguments);
+                prop_assert!(shown.code.is_some_and(|code| code != 101), "{:?}", shown);
+                for printed in [&shown.stdout, &shown.stderr] {
+                    let bad = printed.chars().find(|c| *c != '\n' && spec_kitty::cli::output::is_hostile(*c));
+                    prop_assert_eq!(bad, None, "{:?}: {:?}", arguments, printed);
+                }
+                let is_payload = arguments.contains(&"full") || arguments.contains(&"show");
+                let wide = shown.stdout.lines().find(|line| width(line) > columns && !is_command(line));
+                prop_assert!(wide.is_none() || is_payload, "{:?}: {:?}", arguments, wide);
+            }
+        }
+    }
+}
+
+#[test]
+fn a_terminal_without_letters_gets_ascii_of_the_same_width() {
+    let bench = chosen_by_others("日本 é\u{1b}[31m", "→ “no”");
+    for arguments in [
+        &["log", "tail", "-n", "all"][..],
+        &["log", "show", "1"],
+        &["log", "why", "1"],
+        &["log", "stats"],
+        &["-v", "doctor"],
+        &["--json", "log", "why", "1"],
+    ] {
+        let usual = bench.page(80, arguments);
+        let mut plain = bench.command(arguments);
+        plain
+            .env("SPEC_KITTY_FORCE_TTY", "1")
+            .env("COLUMNS", "80")
+            .env("LC_ALL", "C");
+        let plain = ran(&mut plain);
+        assert!(plain.stdout.is_ascii(), "{arguments:?}: {}", plain.stdout);
+        if !arguments.contains(&"--json") && !arguments.contains(&"doctor") {
+            let widths = |text: &str| text.lines().map(width).collect::<Vec<_>>();
+            assert_eq!(
+                widths(&plain.stdout),
+                widths(&usual.stdout),
+                "{arguments:?}"
+            );
+        }
+    }
+    // A pipe has no letters of its own: it gets what was recorded.
+    let mut piped = bench.command(&["log", "tail"]);
+    let piped = ran(piped.env("LC_ALL", "C"));
+    assert!(piped.stdout.contains("日本"), "{}", piped.stdout);
 }

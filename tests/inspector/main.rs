@@ -18,4 +18,6 @@ mod show;
 mod stats;
 mod support;
 mod tail;
+#[cfg(target_os = "linux")]
+mod terminal;
 mod why;

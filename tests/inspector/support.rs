@@ -367,6 +367,16 @@ impl Bench {
         self.json(&all).into_iter().map(text).collect()
     }
 
+    /// What the program lays out for a terminal of so many columns, and what it
+    /// says beside it.
+    pub fn page(&self, columns: usize, arguments: &[&str]) -> Ran {
+        let mut command = self.command(arguments);
+        command
+            .env("SPEC_KITTY_FORCE_TTY", "1")
+            .env("COLUMNS", columns.to_string());
+        ran(&mut command)
+    }
+
     /// What a terminal of so many columns shows, without colours; `None` where
     /// there is no `script` to make a terminal with.
     pub fn screen(&self, columns: u32, arguments: &str) -> Option<(String, i32)> {
@@ -398,7 +408,7 @@ pub fn rejected(retry: Retry, words: &str) -> Answered {
     })
 }
 
-fn clean(command: &mut Command) {
+pub fn clean(command: &mut Command) {
     for (name, _) in std::env::vars_os() {
         let text = name.to_string_lossy();
         let matters = ["SPEC_KITTY_", "SPECIFY_", "CLICOLOR", "COLUMNS", "NO_COLOR"];

@@ -7,7 +7,6 @@
 
 use serde::Serialize;
 
-use crate::cli::output::is_hostile;
 use crate::cli::time;
 
 use super::delivery::Delivery;
@@ -110,24 +109,6 @@ fn one_line(json: &str) -> String {
     json.replace(['\n', '\r'], " ")
 }
 
-/// The same JSON for a terminal: what could drive one stands only within
-/// texts, where it can be written as an escape.
-pub(super) fn for_terminal(line: &str) -> String {
-    use std::fmt::Write as _;
-
-    let mut shown = String::with_capacity(line.len());
-    for character in line.chars() {
-        if is_hostile(character) {
-            for unit in character.encode_utf16(&mut [0; 2]) {
-                let _ = write!(shown, "\\u{unit:04x}");
-            }
-        } else {
-            shown.push(character);
-        }
-    }
-    shown
-}
-
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
@@ -135,6 +116,7 @@ mod tests {
 
     use super::super::entry::tests::entry;
     use super::*;
+    use crate::cli::output::{is_hostile, visible_json};
     use crate::state::DeliveryState;
 
     const LOCAL_PENDING: &str = concat!(
@@ -207,7 +189,7 @@ mod tests {
         #[test]
         fn json_means_the_same_on_a_terminal_and_cannot_drive_it(text in any::<String>()) {
             let line = serde_json::to_string(&text).unwrap();
-            let shown = for_terminal(&line);
+            let shown = visible_json(&line);
             prop_assert!(!shown.chars().any(is_hostile));
             prop_assert_eq!(serde_json::from_str::<String>(&shown).unwrap(), text);
         }

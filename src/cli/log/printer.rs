@@ -2,9 +2,10 @@
 
 use clap::ValueEnum;
 
+use crate::cli::charset;
 use crate::cli::columns::terminal_columns;
 use crate::cli::failure::Failure;
-use crate::cli::output::{Output, visible_line};
+use crate::cli::output::{Output, visible_json, visible_line};
 use crate::cli::time::Zone;
 use crate::log::segment::LogDir;
 
@@ -111,10 +112,10 @@ impl Printer {
             Way::Fields => paragraph(full::fields(entry, delivery), self.printed, out)?,
             Way::Csv => {
                 let line = plain::csv(entry, delivery);
-                out.line(if self.terminal {
-                    visible_line(&line)
-                } else {
-                    line
+                out.line(match (self.terminal, charset::is_unicode()) {
+                    (false, _) => line,
+                    (true, true) => visible_line(&line),
+                    (true, false) => charset::ascii(&visible_line(&line)),
                 })?;
             }
             Way::Raw => self.json(json::recorded(entry), out)?,
@@ -135,7 +136,7 @@ impl Printer {
 
     fn json(&self, line: String, out: &mut Output) -> Result<(), Failure> {
         out.line(if self.terminal {
-            json::for_terminal(&line)
+            visible_json(&line)
         } else {
             line
         })

@@ -26,6 +26,7 @@ use super::printer::{Form, Printer};
 use super::{damage, types, understood, when};
 
 mod follow;
+mod live;
 
 /// How many events are shown when nobody says.
 const USUAL_LINES: u64 = 20;

@@ -159,7 +159,7 @@ fn on_page(one: &Refused, columns: usize, now: Timestamp) -> Vec<String> {
     let when = instant(found.refused_at_ms).map_or_else(String::new, |at| ago(at, now));
     let (id, category) = (found.event.as_str(), found.trouble.category());
     let head = format!("{id}  {state}  {category}, {attempts}, {when}");
-    let mut lines = vec![visible_line(&head)];
+    let mut lines = wrapped(&visible_line(&head), columns);
     let words = visible_line(found.trouble.message());
     let words = wrapped(&words, columns.saturating_sub(2));
     lines.extend(words.into_iter().map(|line| format!("  {line}")));

@@ -18,6 +18,7 @@ use crate::position::Seq;
 use crate::state::State;
 
 use super::Tail;
+use super::live::Live;
 
 const SHORTEST_PAUSE: Duration = Duration::from_millis(25);
 const LONGEST_PAUSE: Duration = Duration::from_millis(200);
@@ -53,9 +54,11 @@ impl Tail<'_> {
         let mut printed_at = Instant::now();
         let mut pause = Pause(SHORTEST_PAUSE);
         let mut reader = Reader::new(self.dir.clone(), from);
+        let mut live = Live::new(self.printer.is_for_people(), out);
         out.flush()?;
         while !self.is_done() {
             if let Some(exit) = signals.caught() {
+                live.erase(out)?;
                 out.flush()?;
                 return Err(Failure::silent(exit));
             }
@@ -65,13 +68,18 @@ impl Tail<'_> {
                         self.deliveries.renew(&state);
                         states_at = Instant::now();
                     }
+                    live.erase(out)?;
                     if self.print(&item, out)? {
                         out.flush()?;
                         printed_at = Instant::now();
                     }
                     pause.reset();
                 }
-                Step::Damage(found) => self.report(&found, from, out),
+                Step::Damage(found) => {
+                    live.erase(out)?;
+                    out.flush()?;
+                    self.report(&found, from, out);
+                }
                 Step::Idle => {
                     let idle = self.args.idle_exit;
                     if idle.is_some_and(|idle| printed_at.elapsed() >= idle) {
@@ -80,10 +88,11 @@ impl Tail<'_> {
                     if out.reader_has_gone() {
                         return Err(Failure::silent(Exit::Done));
                     }
+                    live.draw(self.printer.printed(), out)?;
                     pause.wait();
                 }
             }
         }
-        Ok(())
+        live.erase(out)
     }
 }
