@@ -19,6 +19,7 @@ use ureq::{Agent, Proxy, http};
 
 use crate::server_url::ServerUrl;
 
+pub(crate) mod dial;
 mod trust;
 
 /// How long connecting may take, name resolution and TLS each counted on its own.
@@ -59,6 +60,9 @@ pub enum SetupError {
         /// What is wrong.
         source: io::Error,
     },
+    /// The TLS library cannot be set up.
+    #[error("cannot set up TLS: {0}")]
+    Tls(rustls::Error),
 }
 
 /// An answer, whatever its status.
@@ -169,6 +173,11 @@ pub enum Encoding {
     Gzip,
 }
 
+/// The proxy of the environment; loopback never goes through one.
+fn proxy_for(server: &ServerUrl) -> Option<Proxy> {
+    (!server.is_loopback()).then(Proxy::try_from_env).flatten()
+}
+
 impl Client {
     /// A client for `server` that trusts `ca_file` alone when one is given.
     ///
@@ -179,16 +188,11 @@ impl Client {
         ca_file: Option<&Path>,
         limits: Limits,
     ) -> Result<Self, SetupError> {
-        let proxy = if server.is_loopback() {
-            None
-        } else {
-            Proxy::try_from_env()
-        };
         let mut config = Agent::config_builder()
             .http_status_as_error(false)
             .max_redirects(0)
             .max_redirects_will_error(false)
-            .proxy(proxy)
+            .proxy(proxy_for(server))
             .user_agent(concat!("spec-kitty/", env!("CARGO_PKG_VERSION")))
             .max_response_header_size(MAX_HEADER_BYTES)
             .timeout_resolve(Some(CONNECT_TIMEOUT))

@@ -12,6 +12,7 @@ pub mod client;
 pub mod credentials;
 pub mod http;
 mod recipient;
+pub(crate) mod socket_token;
 mod store;
 mod tokens;
 

@@ -10,6 +10,8 @@ use crate::cli::output::{Output, Verbosity, visible_line};
 use crate::emitter::Emission;
 use crate::home::Home;
 use crate::state::State;
+use crate::sync::status::Connection;
+use crate::sync::{daemon, gate};
 
 /// The one warning that an emission is worth, if any: that events were not
 /// recorded, else the first thing that should be done about the home or the
@@ -54,10 +56,17 @@ pub fn show_connection(home: &Home, out: &Output) {
     }
 }
 
-/// The connection as the delivery ledger knows it. Only a running background
-/// sender holds a live connection; without one, events go in batches.
+/// The connection as the background sender says, where it runs and has or
+/// wants a live one; else as the delivery ledger knows it: events go in batches.
 fn connection(home: &Home) -> Option<&'static str> {
     let target = Store::new(home).load().session.target()?.id();
+    if !gate::sync_is_off() {
+        match daemon::read_live(home, target).map(|live| live.connection) {
+            Some(Connection::Connected) => return Some("Connected"),
+            Some(Connection::Reconnecting) => return Some("Reconnecting"),
+            Some(Connection::OfflineBatchMode | Connection::Offline) | None => {}
+        }
+    }
     let ledger = State::at(home.state_dir()).view().ok()??;
     let target = ledger.target(target)?;
     match (target.last_error(), target.last_contact_at_ms()) {

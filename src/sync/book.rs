@@ -16,7 +16,7 @@ use crate::state::{
     Answer, Commit, Ledger, LedgerStore, Note, Outcome, Project, Refusal, Retry, Shelf, Standing,
     StateError, Trouble,
 };
-use crate::sync::chunk::{Chunk, Parcel};
+use crate::sync::chunk::Parcel;
 use crate::sync::courier::{Carried, Stop};
 use crate::sync::feed::Pick;
 use crate::sync::outcome::{Again, EventAnswer};
@@ -111,21 +111,21 @@ impl<S: Shelf> Book<S> {
         Ok(())
     }
 
-    /// Enters what is known about a chunk. Behind the cursor only an unbroken
+    /// Enters what is known about events of one stream, in log order. Behind the cursor only an unbroken
     /// run of answers counts: the cursor never passes an event without one.
     /// Returns how many events were entered.
     pub(super) fn settle(
         &mut self,
         stream: &Project,
         pick: &Pick,
-        chunk: &Chunk,
+        parcels: &[Parcel],
         carried: &Carried,
         report: &mut Report,
     ) -> usize {
         report.sent = report.sent.saturating_add(carried.sent);
         let fresh = matches!(pick, Pick::After(_));
         let mut entered = 0;
-        for (parcel, answer) in chunk.parcels().iter().zip(&carried.answers) {
+        for (parcel, answer) in parcels.iter().zip(&carried.answers) {
             let Some(answer) = answer else {
                 if fresh {
                     break;

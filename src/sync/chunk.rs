@@ -50,6 +50,18 @@ pub struct Parcel {
     json: Range<usize>,
 }
 
+impl Parcel {
+    /// An event that travels in no chunk.
+    pub(super) fn new(seq: Seq, id: EventKey, attempts: u32) -> Self {
+        Self {
+            seq,
+            id,
+            attempts,
+            json: 0..0,
+        }
+    }
+}
+
 /// Events that may travel in one request.
 #[derive(Clone, Debug, Default)]
 pub struct Chunk {

@@ -122,11 +122,12 @@ impl<'a> Feed<'a> {
     }
 }
 
-struct Found<'a> {
-    id: EventKey,
-    json: &'a [u8],
-    has_team: bool,
-    attempts: u32,
+/// An event that goes to the target of a source.
+pub(super) struct Found<'a> {
+    pub(super) id: EventKey,
+    pub(super) json: &'a [u8],
+    pub(super) has_team: bool,
+    pub(super) attempts: u32,
 }
 
 /// The event of a frame, when it is one that this feed sends.
@@ -136,25 +137,30 @@ fn wanted<'i>(
     pick: &Pick,
     item: &Item<'i>,
 ) -> Option<Found<'i>> {
-    if !matches!(item.kind, Kind::Event | Kind::ForeignEvent) {
-        return None;
-    }
     if matches!(pick, Pick::Only(seqs) if !seqs.contains(&item.seq)) {
         return None;
     }
-    let (header, json) = decode_body(item.body).ok()?;
-    let wanted = (source.target, stream);
-    if !source.bindings.leads_to(item.seq, &header, wanted) {
+    let (of, found) = destined(source, item)?;
+    (of == *stream).then_some(found)
+}
+
+/// The event of a frame and its stream, when it goes to the source's target.
+pub(super) fn destined<'i>(source: &Source<'_>, item: &Item<'i>) -> Option<(Project, Found<'i>)> {
+    if !matches!(item.kind, Kind::Event | Kind::ForeignEvent) {
         return None;
     }
+    let (header, json) = decode_body(item.body).ok()?;
+    let bindings = source.bindings;
+    let stream = bindings.stream_to(item.seq, &header, source.target)?;
     let id = EventKey::new(header.event_id).ok()?;
     // What its owner's server refused says nothing of other servers.
-    let owner = source.bindings.route(item.seq, &header);
+    let owner = bindings.route(item.seq, &header);
     let is_owner = matches!(owner, Route::Stream { target, .. } if target == source.target);
-    Some(Found {
+    let found = Found {
         id,
         json,
         has_team: header.team.is_some(),
         attempts: if is_owner { header.flags.attempts() } else { 0 },
-    })
+    };
+    Some((stream, found))
 }

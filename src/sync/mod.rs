@@ -33,6 +33,7 @@ pub mod daemon;
 pub mod failures;
 pub mod fit;
 pub mod gate;
+pub mod live;
 pub mod obstacle;
 pub mod outcome;
 pub mod pass;

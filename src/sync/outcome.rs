@@ -208,7 +208,7 @@ fn results_of(results: &[Value], ids: &[&str]) -> Vec<Option<EventAnswer>> {
         let Some(id) = result.get("event_id").and_then(Value::as_str) else {
             continue;
         };
-        let answer = event_answer(result);
+        let answer = event_answer(result, Some(200));
         by_id
             .entry(id)
             .and_modify(|earlier| {
@@ -223,19 +223,20 @@ fn results_of(results: &[Value], ids: &[&str]) -> Vec<Option<EventAnswer>> {
         .collect()
 }
 
-/// One entry of `results`. `queued` and `pending` are promises, and unknown
-/// words mean nothing: neither settles an event, it is sent again later.
-fn event_answer(result: &Value) -> Option<EventAnswer> {
+/// One entry of `results`, or a frame of the socket. `queued` and `pending` are
+/// promises, and unknown words mean nothing: neither settles an event, it is
+/// sent again later.
+pub(super) fn event_answer(result: &Value, http_status: Option<u16>) -> Option<EventAnswer> {
     let status = result.get("status")?.as_str()?.trim().to_ascii_lowercase();
     match status.as_str() {
         "success" | "accepted" | "warning" => Some(EventAnswer::Delivered),
         "duplicate" => Some(EventAnswer::Duplicate),
-        "rejected" | "error" => Some(refused(result, 200, None)),
+        "rejected" | "error" => Some(refused(result, http_status, None)),
         _ => None,
     }
 }
 
-fn refused(entry: &Value, http_status: u16, words: Option<&str>) -> EventAnswer {
+fn refused(entry: &Value, http_status: Option<u16>, words: Option<&str>) -> EventAnswer {
     let category = word_of(entry);
     let again = match entry.get("retryable").and_then(Value::as_bool) {
         Some(false) => Again::Never,
@@ -247,7 +248,7 @@ fn refused(entry: &Value, http_status: u16, words: Option<&str>) -> EventAnswer 
     let category = category.unwrap_or("rejected").replace('_', "-");
     EventAnswer::Refused {
         again,
-        trouble: Trouble::new(&category, message, Some(http_status)),
+        trouble: Trouble::new(&category, message, http_status),
     }
 }
 
@@ -275,7 +276,7 @@ fn bad_request(answer: &Answer, body: Option<&Value>, ids: &[&str]) -> Verdict {
                 .and_then(|i| i.try_into().ok()),
         };
         if let Some(slot) = place.and_then(|place: usize| answers.get_mut(place)) {
-            *slot = Some(refused(entry, 400, top));
+            *slot = Some(refused(entry, Some(400), top));
         }
     }
     if answers.iter().any(Option::is_some) {

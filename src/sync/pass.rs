@@ -27,7 +27,7 @@ use crate::sync::courier::{Carried, Courier, Line, Stop, WAIT_BUDGET};
 use crate::sync::feed::{Feed, Source};
 use crate::sync::gate::account_gate;
 use crate::sync::relay::{Flow, carry_stream};
-use crate::sync::report::{Report, Stopped};
+use crate::sync::report::{CaughtUp, Report, Stopped};
 use crate::sync::route::Bindings;
 use crate::sync::send::HttpLine;
 use crate::sync::survey::Survey;
@@ -335,13 +335,14 @@ impl<'a, S: Shelf> Pass<'a, S> {
             let feed = Feed::new(source, stream, pick.clone());
             let mut settle = |chunk: &Chunk, carried: &Carried, wire_bytes| {
                 self.report.bytes = wire_bytes;
+                let parcels = chunk.parcels();
                 let entered = self
                     .book
-                    .settle(stream, pick, chunk, carried, &mut self.report);
+                    .settle(stream, pick, parcels, carried, &mut self.report);
                 let settled = self.report.settled();
                 (self.setting.progress)(Progress { settled, total });
                 // Going on past an event without an answer would lose it.
-                if carried.stop.is_some() || entered < chunk.parcels().len() {
+                if carried.stop.is_some() || entered < parcels.len() {
                     return Ok(Flow::Stop);
                 }
                 self.book.flush_now_and_then()?;
@@ -361,11 +362,22 @@ impl<'a, S: Shelf> Pass<'a, S> {
 
     fn finish(mut self) -> Report {
         self.report.notes = std::mem::take(&mut self.book.notes);
-        let before = self.survey.pending().events;
-        self.report.pending = before.saturating_sub(self.book.pending_settled);
+        let settled = self.book.pending_settled;
+        self.report.pending = self.survey.pending().events.saturating_sub(settled);
+        self.report.sendable = self
+            .survey
+            .sendable(self.book.target)
+            .saturating_sub(settled);
         if self.report.stopped.is_none() && self.report.pending > 0 {
             let held = self.survey.held_gates(&self.credentials.account);
             self.report.stopped = held.into_iter().next().map(Stopped::Gate);
+        }
+        if self.report.sendable == 0
+            && !matches!(self.report.stopped, Some(Stopped::Trouble { .. }))
+        {
+            let ledger = self.book.ledger();
+            let here = CaughtUp::new(ledger, self.book.target, self.end, self.bindings);
+            self.report.caught_up = Some(here);
         }
         self.report
     }

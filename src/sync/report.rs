@@ -5,11 +5,12 @@ use std::collections::BTreeMap;
 use jiff::Timestamp;
 
 use crate::position::{Lamport, Seq};
-use crate::state::{Note, Refusal, Retry, Trouble};
+use crate::state::{Ledger, Note, Project, Refusal, Retry, Stream, Trouble};
 use crate::sync::courier::Stop;
 use crate::sync::gate::{Closed, Gate, wait_reason};
 use crate::sync::outcome;
-use crate::target::Target;
+use crate::sync::route::Bindings;
+use crate::target::{Target, TargetId};
 
 /// What a pass did.
 #[derive(Clone, Debug, Default)]
@@ -28,6 +29,8 @@ pub struct Report {
     pub parked: u64,
     /// Events that are still waiting, whatever for.
     pub pending: u64,
+    /// Those of them that nothing but another pass keeps from the recipient.
+    pub sendable: u64,
     /// Bytes of the requests as sent.
     pub bytes: u64,
     /// The highest clock value that the server told.
@@ -38,6 +41,37 @@ pub struct Report {
     pub refused: Vec<RefusedEvent>,
     /// What the state store put right on the way.
     pub notes: Vec<Note>,
+    /// Where the pass stood when it had sent everything that may be sent.
+    pub(crate) caught_up: Option<CaughtUp>,
+}
+
+/// The place from which a live connection can go on: everything up to here that
+/// the target may get is settled.
+#[derive(Clone, Debug)]
+pub(crate) struct CaughtUp {
+    pub(crate) target: TargetId,
+    /// The last frame that was seen.
+    pub(crate) end: Seq,
+    /// The control frames up to there.
+    pub(crate) bindings: Bindings,
+    /// How far each stream is settled.
+    pub(crate) cursors: BTreeMap<Project, Seq>,
+}
+
+impl CaughtUp {
+    pub(super) fn new(ledger: &Ledger, target: TargetId, end: Seq, bindings: Bindings) -> Self {
+        let streams = ledger.target(target).into_iter();
+        let streams = streams.flat_map(|target| target.streams());
+        let cursor = |(name, stream): (&Option<Project>, &Stream)| {
+            Some((name.clone()?, stream.cursor()?.seq))
+        };
+        Self {
+            target,
+            end,
+            bindings,
+            cursors: streams.filter_map(cursor).collect(),
+        }
+    }
 }
 
 /// Why events are left.

@@ -228,19 +228,21 @@ impl Bindings {
             .collect()
     }
 
-    /// Whether the event at `seq` is one of this stream.
+    /// The stream in which the event at `seq` goes to `target`, if it goes there.
     #[must_use]
-    pub(super) fn leads_to(
+    pub(super) fn stream_to(
         &self,
         seq: Seq,
         header: &EventHeader<'_>,
-        (target, stream): (TargetId, &Project),
-    ) -> bool {
-        let is_it = |to: TargetId, of: &Project| to == target && of == stream;
+        target: TargetId,
+    ) -> Option<Project> {
         match self.route(seq, header) {
-            Route::Stream { target, stream } if is_it(target, &stream) => true,
-            Route::Nameless => false,
-            _ => (self.copies(seq, header).iter()).any(|(target, stream)| is_it(*target, stream)),
+            Route::Stream { target: to, stream } if to == target => Some(stream),
+            Route::Nameless => None,
+            _ => {
+                let mut copies = self.copies(seq, header).into_iter();
+                copies.find_map(|(to, stream)| (to == target).then_some(stream))
+            }
         }
     }
 

@@ -8,11 +8,13 @@
 //! but what it has counted (see [`crate::sync::tallies`]).
 
 use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
 
 use crate::auth::{Account, Recipient};
 use crate::home::Home;
 use crate::position::Seq;
 use crate::state::{FailureCounts, FailuresError, Ledger, State, Stream, TargetLedger, ViewError};
+use crate::sync::daemon;
 use crate::sync::gate::{Closed, Gate, account_gate, wait_reason};
 use crate::sync::outcome;
 use crate::sync::pass::log_dir;
@@ -22,8 +24,13 @@ use crate::target::{Target, TargetId};
 use crate::log::read::ReadError;
 
 /// How this home stands towards the server.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Connection {
+    /// The background sender holds a live connection.
+    Connected,
+    /// The background sender has lost it, or could not make it, and tries again;
+    /// meanwhile events go in batches.
+    Reconnecting,
     /// Signed in: events go in batches.
     OfflineBatchMode,
     /// Events stay here.
@@ -31,15 +38,22 @@ pub enum Connection {
 }
 
 impl Connection {
-    /// The state for a recipient, while no background sender is running:
-    /// `known` is what the last exchanges with it say.
+    /// The state for a recipient: `known` is what the last exchanges with it say,
+    /// `live` what a background sender that is running says.
     #[must_use]
-    pub fn of(recipient: &Recipient, sync_off: bool, known: Option<&TargetLedger>) -> Self {
+    pub fn of(
+        recipient: &Recipient,
+        sync_off: bool,
+        known: Option<&TargetLedger>,
+        live: Option<Self>,
+    ) -> Self {
         let silent = known
             .and_then(TargetLedger::last_error)
             .is_some_and(|(_, trouble)| trouble.http_status().is_none());
-        match recipient {
-            Recipient::Ready(_) if !sync_off && !silent => Self::OfflineBatchMode,
+        match (recipient, live) {
+            (Recipient::Ready(_), _) if sync_off => Self::Offline,
+            (Recipient::Ready(_), Some(live @ (Self::Connected | Self::Reconnecting))) => live,
+            (Recipient::Ready(_), _) if !silent => Self::OfflineBatchMode,
             _ => Self::Offline,
         }
     }
@@ -48,6 +62,8 @@ impl Connection {
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {
+            Self::Connected => "Connected",
+            Self::Reconnecting => "Reconnecting",
             Self::OfflineBatchMode => "OfflineBatchMode",
             Self::Offline => "Offline",
         }
@@ -78,6 +94,8 @@ pub struct Status {
     /// Those of them that wait for nothing but a pass, or for what the last
     /// exchange with the server says.
     pub sendable: u64,
+    /// Those of them that are on the live connection, unconfirmed.
+    pub sent: u64,
     /// Confirmed by the server, or there already.
     pub delivered: u64,
     /// Refused, to be tried again.
@@ -122,14 +140,15 @@ impl Status {
         let of_target = Totals::of(&ledger, target.as_ref().map(Target::id));
         let pending = survey.pending();
         let (counted, disagreements) = compare(&survey, &ledger);
+        let known = target.as_ref().and_then(|t| ledger.target(t.id()));
+        // After the ledger: what was settled since is not on the way any more.
+        let told = target
+            .as_ref()
+            .and_then(|target| daemon::read_live(home, target.id()));
+        let live = told.as_ref().map(|told| told.connection);
         Ok(Self {
-            connection: Connection::of(
-                recipient,
-                sync_off,
-                target
-                    .as_ref()
-                    .and_then(|target| ledger.target(target.id())),
-            ),
+            connection: Connection::of(recipient, sync_off, known, live),
+            sent: told.map_or(0, |told| told.count(known)),
             recorded: survey.events,
             pending: pending.events,
             sendable: match (account_gate(recipient, sync_off), &target) {

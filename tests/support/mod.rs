@@ -18,6 +18,10 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
 
+use tungstenite::WebSocket;
+use tungstenite::handshake::derive_accept_key;
+use tungstenite::protocol::Role;
+
 /// One request as it arrived; a gzip body is unpacked.
 #[derive(Clone, Debug)]
 pub struct Request {
@@ -41,10 +45,24 @@ impl Request {
     }
 }
 
-/// What goes back: raw bytes, then the connection is closed.
+/// What goes back: raw bytes, then the connection is closed, or, after a 101,
+/// given to whoever talks over sockets.
 pub struct Reply(pub Vec<u8>);
 
+/// Talks over a socket, on a thread of its own.
+pub type Talk = Arc<dyn Fn(WebSocket<TcpStream>) + Send + Sync>;
+
 impl Reply {
+    /// The answer that switches to the protocol of sockets.
+    pub fn upgrade(request: &Request) -> Self {
+        let key = request.header("sec-websocket-key").unwrap();
+        let accept = derive_accept_key(key.as_bytes());
+        let head = format!(
+            "HTTP/1.1 101 Switching\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Accept: {accept}\r\n\r\n"
+        );
+        Self(head.into_bytes())
+    }
+
     pub fn json(status: u16, body: &serde_json::Value) -> Self {
         Self::text(status, &body.to_string())
     }
@@ -79,6 +97,8 @@ pub struct FakeServer {
     pub reset_uploads: Arc<AtomicUsize>,
     /// Answers come byte by byte.
     pub drips: Arc<AtomicBool>,
+    /// What happens on an upgraded connection.
+    pub talk: Arc<Mutex<Option<Talk>>>,
     requests: Arc<Mutex<Vec<Request>>>,
     stop: Arc<AtomicBool>,
     thread: Option<JoinHandle<()>>,
@@ -94,7 +114,12 @@ impl FakeServer {
         let answer = Arc::new(Mutex::new(answer));
         let reset_uploads = Arc::new(AtomicUsize::new(0));
         let drips = Arc::new(AtomicBool::new(false));
-        let faults = (Arc::clone(&reset_uploads), Arc::clone(&drips));
+        let talk = Arc::<Mutex<Option<Talk>>>::default();
+        let faults = Faults {
+            reset_uploads: Arc::clone(&reset_uploads),
+            drips: Arc::clone(&drips),
+            talk: Arc::clone(&talk),
+        };
         let thread = {
             let (requests, stop) = (Arc::clone(&requests), Arc::clone(&stop));
             std::thread::spawn(move || {
@@ -111,6 +136,7 @@ impl FakeServer {
             address,
             reset_uploads,
             drips,
+            talk,
             requests,
             stop,
             thread: Some(thread),
@@ -143,14 +169,21 @@ impl Drop for FakeServer {
     }
 }
 
+struct Faults {
+    reset_uploads: Arc<AtomicUsize>,
+    drips: Arc<AtomicBool>,
+    talk: Arc<Mutex<Option<Talk>>>,
+}
+
 fn serve<F: FnMut(&Request) -> Reply>(
     mut stream: TcpStream,
     requests: &Mutex<Vec<Request>>,
     answer: &Mutex<F>,
-    (reset_uploads, drips): &(Arc<AtomicUsize>, Arc<AtomicBool>),
+    faults: &Faults,
 ) -> std::io::Result<()> {
-    let reset =
-        reset_uploads.fetch_update(Ordering::SeqCst, Ordering::SeqCst, |n| n.checked_sub(1));
+    let reset = faults
+        .reset_uploads
+        .fetch_update(Ordering::SeqCst, Ordering::SeqCst, |n| n.checked_sub(1));
     if reset.is_ok() {
         // Closing what was not read to its end resets the connection.
         let mut some = [0; 200];
@@ -163,7 +196,7 @@ fn serve<F: FnMut(&Request) -> Reply>(
     };
     requests.lock().unwrap().push(request.clone());
     let reply = (answer.lock().unwrap())(&request);
-    let step = if drips.load(Ordering::SeqCst) {
+    let step = if faults.drips.load(Ordering::SeqCst) {
         1
     } else {
         usize::MAX
@@ -174,6 +207,10 @@ fn serve<F: FnMut(&Request) -> Reply>(
         if step == 1 {
             std::thread::sleep(std::time::Duration::from_millis(1));
         }
+    }
+    let talk = faults.talk.lock().unwrap().clone();
+    if let (true, Some(talk)) = (reply.0.starts_with(b"HTTP/1.1 101"), talk) {
+        std::thread::spawn(move || talk(WebSocket::from_raw_socket(stream, Role::Server, None)));
     }
     Ok(())
 }

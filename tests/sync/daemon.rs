@@ -7,6 +7,8 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
+use spec_kitty::emitter;
+use spec_kitty::sync::clock;
 use spec_kitty::sync::daemon::{self, DaemonError, Duty, Left};
 
 use crate::commands::run;
@@ -42,17 +44,31 @@ fn follow(bench: &Bench, terms: Terms) -> Result<Left, DaemonError> {
         program: terms.program,
         interrupt: &|| false,
         idle_exit: terms.idle_exit,
-        hear: &mut |_| {},
+        hear: &mut |clock| {
+            let log = emitter::log_of(&bench.home);
+            clock::receive(&log, clock).unwrap();
+        },
     })
 }
 
+/// Asks the background sender to leave.
+struct End<'a>(&'a Bench);
+
+impl Drop for End<'_> {
+    fn drop(&mut self) {
+        daemon::tell_to_stop(&self.0.home).unwrap();
+    }
+}
+
 /// Does `job` while a background sender follows, then asks it to leave.
-fn meanwhile(bench: &Bench, job: impl FnOnce()) {
+pub(crate) fn meanwhile(bench: &Bench, job: impl FnOnce()) {
     thread::scope(|scope| {
         let daemon = scope.spawn(|| follow(bench, ENDLESS));
+        // Also when the job fails: a test must not wait for ever.
+        let end = End(bench);
         wait_until("it comes up", || daemon::read_status(&bench.home).is_some());
         job();
-        daemon::tell_to_stop(&bench.home).unwrap();
+        drop(end);
         assert_eq!(daemon.join().unwrap().unwrap(), Left::Told);
     });
     assert!(!daemon::is_running(&bench.home));

@@ -17,6 +17,7 @@ mod daemon;
 mod expiry;
 mod host;
 mod ledger;
+mod live;
 mod on_demand;
 mod recipients;
 mod refused;

@@ -1,18 +1,20 @@
 //! Where an event is on its way to the server, as far as is known here.
 //!
-//! Only the view that the sender wrote is read: no lock is taken, sled is not
-//! opened. What is not known is not claimed: a cursor counts only when the
+//! Only the view that the sender wrote is read, and what a running background
+//! sender says is on its live connection: sled is not opened. What is not known is not claimed: a cursor counts only when the
 //! event that it names is where it says, as the sender itself would judge.
 
 use std::cell::{Cell, RefCell};
 
 use crate::cli::output::Output;
+use crate::home::Home;
 use crate::log::frame::Kind;
 use crate::log::read::{Item, Step};
 use crate::log::reader::Reader;
 use crate::log::segment::LogDir;
 use crate::position::Seq;
 use crate::state::{Ledger, Project, State, Stream};
+use crate::sync::daemon::{self, LiveTold};
 use crate::sync::fit::Fits;
 use crate::sync::route::{Bindings, Route};
 use crate::target::{Target, TargetId};
@@ -57,12 +59,14 @@ pub(super) struct Deliveries {
     /// Whether every control frame behind the events asked for is known.
     bindings_complete: Cell<bool>,
     fits: Fits,
+    /// What is on a live connection, while a background sender holds one.
+    live: Option<LiveTold>,
 }
 
 impl Deliveries {
     /// Reads the sender's view; when that cannot be read, says so on stderr.
-    pub(super) fn load(state: &State, dir: &LogDir, out: &Output) -> Self {
-        let ledger = match state.view() {
+    pub(super) fn load(home: &Home, dir: &LogDir, out: &Output) -> Self {
+        let ledger = match State::at(home.state_dir()).view() {
             Ok(ledger) => Some(ledger.unwrap_or_default()),
             Err(error) => {
                 out.warn(format!("{error}; delivery states are not known"));
@@ -75,15 +79,19 @@ impl Deliveries {
             bindings: RefCell::default(),
             bindings_complete: Cell::new(false),
             fits: Fits::new(dir.clone()),
+            live: live(home),
         }
     }
 
     /// Reads the view again; what cannot be read leaves everything as it was.
-    pub(super) fn renew(&mut self, state: &State) {
-        if let (Some(known), Ok(Some(ledger))) = (&mut self.ledger, state.view()) {
+    pub(super) fn renew(&mut self, home: &Home) {
+        let view = State::at(home.state_dir()).view();
+        if let (Some(known), Ok(Some(ledger))) = (&mut self.ledger, view) {
             *known = ledger;
             self.fits.renew();
         }
+        // After the ledger: what was settled since is not on the way any more.
+        self.live = live(home);
     }
 
     /// The ledger, where it can be read.
@@ -114,16 +122,24 @@ impl Deliveries {
         let Some(ledger) = &self.ledger else {
             return Delivery::default();
         };
-        if ledger.targets().is_empty() && !entry.header.flags.opted_out() {
+        let nothing_sent = ledger.targets().is_empty() && self.live.is_none();
+        if nothing_sent && !entry.header.flags.opted_out() {
             return pending;
         }
+        let unsettled = |route: &Route| Delivery {
+            state: Some(match self.is_on_the_way(entry.seq, route) {
+                true => DeliveryState::Sent,
+                false => DeliveryState::Pending,
+            }),
+            ..pending
+        };
         match self.whereabouts(entry) {
             Whereabouts::Never(_) => Delivery::default(),
-            Whereabouts::Unknown(_) => pending,
-            Whereabouts::Told { known, .. } => {
+            Whereabouts::Unknown(route) => unsettled(&route),
+            Whereabouts::Told { route, known } => {
                 let exception = known.exceptions().get(&entry.seq);
                 if exception.is_none() && known.state_of(entry.seq) == DeliveryState::Pending {
-                    return pending;
+                    return unsettled(&route);
                 }
                 Delivery {
                     state: Some(known.state_of(entry.seq)),
@@ -131,6 +147,16 @@ impl Deliveries {
                     last_error: exception.map(|exception| exception.trouble.message()),
                 }
             }
+        }
+    }
+
+    /// Whether it is on a live connection to its own target.
+    fn is_on_the_way(&self, seq: Seq, route: &Route) -> bool {
+        match (route, &self.live) {
+            (Route::Stream { target, stream }, Some(live)) => {
+                live.target == target.to_string() && live.has(stream, seq)
+            }
+            _ => false,
         }
     }
 
@@ -191,6 +217,12 @@ impl Deliveries {
             }
         }
     }
+}
+
+/// What a running background sender has on a live connection, if anything.
+fn live(home: &Home) -> Option<LiveTold> {
+    let live = daemon::read_status(home)?.live;
+    live.filter(|live| !live.sent.is_empty())
 }
 
 fn stream_of<'l>(ledger: &'l Ledger, target: TargetId, stream: &Project) -> Option<&'l Stream> {

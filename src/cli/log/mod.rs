@@ -94,8 +94,7 @@ fn log_dir(session: &Session) -> LogDir {
 }
 
 fn deliveries(session: &Session, dir: &LogDir) -> Deliveries {
-    let state = crate::state::State::at(session.home.state_dir());
-    Deliveries::load(&state, dir, &session.out)
+    Deliveries::load(&session.home, dir, &session.out)
 }
 
 /// The event in a frame; `None` for frames that hold something else, and for

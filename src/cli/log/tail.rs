@@ -13,6 +13,7 @@ use crate::cli::Session;
 use crate::cli::failure::Failure;
 use crate::cli::output::Output;
 use crate::cli::time::Zone;
+use crate::home::Home;
 use crate::log::read::{Damage, Item, Step};
 use crate::log::reader::Reader;
 use crate::log::segment::LogDir;
@@ -132,16 +133,16 @@ pub(super) fn run(args: &TailArgs, session: &mut Session) -> Result<(), Failure>
     if let Some(moments) = tail.filter.moments() {
         session.out.detail(moments);
     }
-    tail.run(&session.home.state_dir(), &mut session.out)
+    tail.run(&session.home, &mut session.out)
 }
 
 impl Tail<'_> {
-    fn run(&mut self, state_dir: &std::path::Path, out: &mut Output) -> Result<(), Failure> {
+    fn run(&mut self, home: &Home, out: &mut Output) -> Result<(), Failure> {
         let window = self.window()?;
         self.printer.begin(out)?;
         if self.args.follow {
             self.note_emptiness(window, out);
-            return self.follow(window.from, state_dir, out);
+            return self.follow(window.from, home, out);
         }
         if self.args.reverse {
             self.newest_first(window, out)?;

@@ -20,8 +20,9 @@ use crate::cli::signals::Signals;
 use crate::cli::time::ago;
 use crate::home::Home;
 use crate::platform;
-use crate::sync::daemon::{self, Duty, IDLE_EXIT, Left, Standing, Told};
+use crate::sync::daemon::{self, Duty, IDLE_EXIT, Left, LiveTold, Standing, Told};
 use crate::sync::gate::{account_gate, sync_is_off};
+use crate::sync::status::Connection;
 
 /// How long `start` and `stop` wait to see what they asked for.
 const PATIENCE: Duration = Duration::from_secs(5);
@@ -68,10 +69,13 @@ pub(super) fn in_json(home: &Home) -> Value {
             "running": true, "pid": told.pid, "version": told.version,
             "state": told.state, "why": told.why,
             "started_at": told.started_at.to_string(), "at": told.at.to_string(),
+            "connection": told.live.as_ref().map(|live| live.connection),
+            "not_live_because": told.live.as_ref().and_then(|live| live.why.as_deref()),
         }),
         None => json!({
             "running": daemon::is_running(home), "pid": null, "version": null,
             "state": null, "why": null, "started_at": null, "at": null,
+            "connection": null, "not_live_because": null,
         }),
     }
 }
@@ -84,10 +88,21 @@ pub(super) fn in_words(home: &Home) -> Option<String> {
 
 fn words(told: &Told) -> String {
     match (told.state, &told.why) {
-        (Standing::Following, _) => "following the log".to_owned(),
+        (Standing::Following, _) => format!("following the log{}", by_which_way(told)),
         (Standing::Sending, _) => "sending".to_owned(),
         (Standing::Waiting, Some(why)) => format!("waiting: {why}"),
         (Standing::Waiting, None) => "waiting".to_owned(),
+    }
+}
+
+/// How events leave, where that is known.
+fn by_which_way(told: &Told) -> String {
+    match &told.live {
+        Some(live) if live.connection == Connection::Connected => ", live".to_owned(),
+        Some(LiveTold { why: Some(why), .. }) => {
+            format!(", in batches; no live connection: {why}")
+        }
+        _ => String::new(),
     }
 }
 

@@ -51,7 +51,7 @@ fn status_json(status: &Status, daemon: Value) -> Value {
         "kind": "sync-status", "v": 1,
         "connection": status.connection.as_str(),
         "target": target_json(status.target.as_ref()),
-        "pending": status.pending, "sent": 0, "delivered": status.delivered,
+        "pending": status.pending, "sent": status.sent, "delivered": status.delivered,
         "rejected": status.rejected, "parked": status.parked,
         "oldest_pending_at": time(status.oldest_pending_at),
         "last_contact_at": time(status.last_contact_at),

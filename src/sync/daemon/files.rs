@@ -4,6 +4,7 @@
 //! replaced as a whole and believed only while the lock is held; whoever
 //! creates `daemon/stop` asks it to leave.
 
+use std::collections::BTreeMap;
 use std::fs::File;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -14,9 +15,14 @@ use serde::{Deserialize, Serialize};
 
 use crate::home::Home;
 use crate::platform;
+use crate::position::Seq;
 use crate::private_file;
+use crate::state::{DeliveryState, Project, TargetLedger};
 use crate::sync::daemon::DaemonError;
+use crate::sync::live;
 use crate::sync::report::{Report, Stopped};
+use crate::sync::status::Connection;
+use crate::target::TargetId;
 
 /// The most bytes that a status may have.
 const MAX_STATUS_BYTES: u64 = 64 * 1024;
@@ -55,6 +61,46 @@ pub struct Told {
     pub started_at: Timestamp,
     /// When it said this.
     pub at: Timestamp,
+    /// The live connection; `None` while nobody is signed in.
+    #[serde(default)]
+    pub live: Option<LiveTold>,
+}
+
+/// What it says about the live connection.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LiveTold {
+    /// How it stands.
+    pub connection: Connection,
+    /// Why there is none.
+    pub why: Option<String>,
+    /// The target at its other end, as text.
+    pub target: String,
+    /// The events that were sent and are not confirmed: positions, by the
+    /// stream's name in the ledger.
+    pub sent: BTreeMap<String, Vec<Seq>>,
+}
+
+impl LiveTold {
+    /// How many of the events are not settled in the meantime; `known` is what
+    /// the ledger says of the target.
+    #[must_use]
+    pub fn count(&self, known: Option<&TargetLedger>) -> u64 {
+        let open = self.sent.iter().flat_map(|(stream, seqs)| {
+            let stream = Project::new(stream).ok();
+            let stream = stream.and_then(|name| known?.stream(Some(&name)));
+            seqs.iter().filter(move |seq| {
+                stream.is_none_or(|stream| stream.state_of(**seq) == DeliveryState::Pending)
+            })
+        });
+        u64::try_from(open.count()).unwrap_or(u64::MAX)
+    }
+
+    /// Whether this event of that stream is among them.
+    #[must_use]
+    pub fn has(&self, stream: &Project, seq: Seq) -> bool {
+        let of_stream = self.sent.get(stream.as_str());
+        of_stream.is_some_and(|seqs| seqs.contains(&seq))
+    }
 }
 
 impl Told {
@@ -68,7 +114,26 @@ impl Told {
             why: None,
             started_at: now,
             at: now,
+            live: None,
         }
+    }
+
+    /// Takes in how the live connection stands; whether that is news.
+    pub(super) fn note_live(&mut self, live: live::Told) -> bool {
+        let told = live
+            .connection
+            .zip(live.target)
+            .map(|(connection, target)| LiveTold {
+                connection,
+                why: live
+                    .why
+                    .map(|why| why.chars().take(MAX_WHY_CHARS).collect()),
+                target: target.to_string(),
+                sent: live.sent,
+            });
+        let is_news = told != self.live;
+        self.live = told;
+        is_news
     }
 
     /// Takes in what a pass came to.
@@ -182,6 +247,14 @@ pub fn read_status(home: &Home) -> Option<Told> {
     }
     let file = private_file::read(&status_path(home), MAX_STATUS_BYTES).ok()??;
     serde_json::from_str(&file.text).ok()
+}
+
+/// What it says about the live connection to `target`; `None` when none is
+/// running, or it sends to somebody else.
+#[must_use]
+pub fn read_live(home: &Home, target: TargetId) -> Option<LiveTold> {
+    let live = read_status(home)?.live;
+    live.filter(|live| live.target == target.to_string())
 }
 
 /// Asks the background sender of `home` to leave.

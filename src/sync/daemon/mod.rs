@@ -25,6 +25,7 @@ use crate::log::segment::LogDir;
 use crate::platform;
 use crate::position::{Lamport, Ordinal};
 use crate::sync::gate::{self, Closed, account_gate};
+use crate::sync::live::{Handed, Live};
 use crate::sync::pass::{self, log_dir};
 use crate::sync::report::{Report, Stopped};
 use crate::sync::setting::{Interrupt, Pace, Setting};
@@ -34,7 +35,7 @@ mod host;
 mod rhythm;
 mod start;
 
-pub use files::{Standing, Told, is_running, read_status, tell_to_stop};
+pub use files::{LiveTold, Standing, Told, is_running, read_live, read_status, tell_to_stop};
 pub use host::{EXIT_DEADLINE, Errands, Host};
 pub use rhythm::Rhythm;
 pub use start::Turn;
@@ -109,6 +110,7 @@ pub fn run(mut duty: Duty<'_>) -> Result<Left, DaemonError> {
     let post = Post::take(duty.home)?;
     let mut watch = Watch::new(&duty, post);
     let left = watch.run(&mut duty);
+    watch.live.leave();
     if left != Left::HomeGone {
         watch.post.leave();
     }
@@ -136,6 +138,7 @@ struct Watch {
     dir: LogDir,
     program: Option<(PathBuf, u64)>,
     rhythm: Rhythm,
+    live: Live,
     seen: Mark,
     busy_at: Instant,
     told: Told,
@@ -151,6 +154,7 @@ impl Watch {
             dir: log_dir(duty.home),
             program,
             rhythm: Rhythm::new(Instant::now()),
+            live: Live::new(duty.home, Instant::now()),
             seen: Mark::default(),
             busy_at: Instant::now(),
             told: Told::now(),
@@ -164,11 +168,13 @@ impl Watch {
                 return left;
             }
             let mark = Mark::of(&self.dir);
-            if mark != self.seen {
+            let changed = mark != self.seen;
+            if changed {
                 self.seen = mark;
                 self.busy_at = Instant::now();
                 self.rhythm.news();
             }
+            self.live(duty, changed);
             if self.rhythm.is_due(Instant::now()) {
                 self.pass(duty);
             }
@@ -176,6 +182,21 @@ impl Watch {
                 self.say();
             }
             pause(duty.interrupt);
+        }
+    }
+
+    /// What is new goes over the live connection where there is one.
+    fn live(&mut self, duty: &mut Duty<'_>, changed: bool) {
+        match self.live.turn(duty.resolve, gate::sync_is_off(), changed) {
+            Handed::Nothing => {}
+            Handed::All => self.rhythm.no_news(),
+            Handed::ToBatch => self.rhythm.news(),
+        }
+        if let Some(clock) = self.live.hear() {
+            (duty.hear)(clock);
+        }
+        if self.told.note_live(self.live.told()) {
+            self.say();
         }
     }
 
@@ -212,7 +233,7 @@ impl Watch {
         let post = &self.post;
         let interrupt = duty.interrupt;
         let ends = move || interrupt() || post.is_told_to_stop();
-        let done = pass::run(Setting {
+        let mut done = pass::run(Setting {
             home: duty.home,
             config: &config,
             recipient: &recipient,
@@ -222,15 +243,14 @@ impl Watch {
             pace: Pace::OneBatch,
         });
         let now = Instant::now();
-        match &done {
+        match &mut done {
             Ok(report) => {
+                self.live.passed(report);
                 if report.sent > 0 {
                     self.busy_at = now;
                 }
                 if let Some(clock) = report.heard_clock {
                     (duty.hear)(clock);
-                    // Our own frame is no news.
-                    self.seen = Mark::of(&self.dir);
                 }
                 self.rhythm.passed(now, config.interval, report, chance());
                 self.told.note(report);

@@ -50,6 +50,11 @@ impl Rhythm {
         self.news = true;
     }
 
+    /// What was recorded is dealt with already.
+    pub fn no_news(&mut self) {
+        self.news = false;
+    }
+
     /// Whether something is left to be sent.
     #[must_use]
     pub fn has_more(&self) -> bool {
@@ -80,7 +85,8 @@ impl Rhythm {
             return;
         }
         self.failures = 0;
-        self.more = report.pending > 0 && report.stopped.is_none();
+        // What is held back does not stop what may be sent.
+        self.more = report.sendable > 0 || (report.pending > 0 && report.stopped.is_none());
         self.not_before = now + interval;
         if report.sent == 0 {
             // Nothing went out: what comes next need not wait.

@@ -4,7 +4,6 @@
 //! often while nothing does: at most a quarter of a second passes before an
 //! event is seen, and an idle follower costs four looks a second.
 
-use std::path::Path;
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -12,10 +11,10 @@ use crate::cli::exit::Exit;
 use crate::cli::failure::Failure;
 use crate::cli::output::Output;
 use crate::cli::signals::Signals;
+use crate::home::Home;
 use crate::log::read::Step;
 use crate::log::reader::Reader;
 use crate::position::Seq;
-use crate::state::State;
 
 use super::Tail;
 use super::live::Live;
@@ -44,12 +43,11 @@ impl Tail<'_> {
     pub(super) fn follow(
         &mut self,
         from: Seq,
-        state_dir: &Path,
+        home: &Home,
         out: &mut Output,
     ) -> Result<(), Failure> {
         let signals = Signals::watch()
             .map_err(|error| Failure::new("signals", Exit::Failed, error.to_string()))?;
-        let state = State::at(state_dir);
         let mut states_at = Instant::now();
         let mut printed_at = Instant::now();
         let mut pause = Pause(SHORTEST_PAUSE);
@@ -65,7 +63,7 @@ impl Tail<'_> {
             match reader.step()? {
                 Step::Frame(item) => {
                     if states_at.elapsed() > STATES_AGE {
-                        self.deliveries.renew(&state);
+                        self.deliveries.renew(home);
                         states_at = Instant::now();
                     }
                     live.erase(out)?;

@@ -80,6 +80,11 @@ impl Fate {
         match (self.state, &self.refusal) {
             (Some(DeliveryState::Delivered), _) => format!("Delivered: {server} confirmed it."),
             (Some(DeliveryState::Duplicate), _) => format!("Delivered: {server} had it already."),
+            (Some(DeliveryState::Sent), _) => {
+                format!(
+                    "Sent: it is on the live connection, and {server} has not confirmed it yet."
+                )
+            }
             (_, Some(found)) if found.standing == Standing::Unanswered => {
                 format!(
                     "Not delivered yet: {server} answered about its neighbours and not about it."

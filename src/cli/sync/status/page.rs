@@ -206,6 +206,10 @@ fn absent(status: &Status, auto: bool) -> &'static str {
 /// How events leave this machine, when they may.
 fn sending(status: &Status, by_daemon: bool) -> String {
     match status.connection {
+        Connection::Connected => "live, in the background".to_owned(),
+        Connection::Reconnecting => {
+            "in batches, in the background; the live connection is tried again".to_owned()
+        }
         Connection::OfflineBatchMode if by_daemon => "in batches, in the background".to_owned(),
         Connection::OfflineBatchMode => "in batches, by spec-kitty sync now".to_owned(),
         Connection::Offline => "offline".to_owned(),
@@ -217,6 +221,10 @@ fn delivery(status: &Status) -> String {
         format!("{} waiting", grouped(status.pending)),
         format!("{} delivered", grouped(status.delivered)),
     ];
+    if status.sent > 0 {
+        let sent = format!("{} of them sent, unconfirmed", grouped(status.sent));
+        parts.insert(1, sent);
+    }
     for (count, what) in [(status.rejected, "refused"), (status.parked, "parked")] {
         if count > 0 {
             parts.push(format!("{} {what}", grouped(count)));
