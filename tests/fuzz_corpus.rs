@@ -176,6 +176,24 @@ fn seeds(target: &str) -> Vec<(String, Vec<u8>)> {
                 ("html".to_owned(), answer(503, "120", "<html>later</html>")),
             ]
         }
+        "server_frame" => {
+            let refused = r#"{"type":"error","event_id":"A","status":"rejected","error":"no","error_category":"schema_mismatch","retryable":false}"#;
+            let snapshot =
+                r#"{"type":"snapshot","lamport_clock":4,"work_packages":[{"lamport_clock":9},7]}"#;
+            vec![
+                named("snapshot", &[snapshot.as_bytes()]),
+                named(
+                    "event",
+                    &[br#"{"type":"event","lamport_clock":7,"server_clock":8}"#],
+                ),
+                named("ping", &[br#"{"type":"ping","timestamp":1.50}"#]),
+                named(
+                    "ack",
+                    &[br#"{"type":"ack","event_id":"A","status":"accepted"}"#],
+                ),
+                named("error", &[refused.as_bytes()]),
+            ]
+        }
         "import" => {
             let queue = fs::read(
                 root().join("tests/fixtures/python-home/queues/queue-v1-028-vocabulary.db"),

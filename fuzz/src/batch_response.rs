@@ -74,7 +74,7 @@ fn check(verdict: &Verdict, end: BodyEnd) {
     }
 }
 
-fn check_trouble(trouble: &Trouble) {
+pub(super) fn check_trouble(trouble: &Trouble) {
     assert!(!trouble.category().is_empty() && trouble.category().len() <= 32);
     assert!(trouble.message().len() <= 1024);
 }

@@ -20,6 +20,7 @@ mod memory;
 pub mod reader_dir;
 mod script;
 pub mod segment_scan;
+pub mod server_frame;
 pub mod task_files;
 
 /// The name of a target and its function.
@@ -36,5 +37,6 @@ pub const TARGETS: &[Target] = &[
     ("import", import::run),
     ("reader_dir", reader_dir::run),
     ("segment_scan", segment_scan::run),
+    ("server_frame", server_frame::run),
     ("task_files", task_files::run),
 ];
