@@ -5,13 +5,19 @@
 
 use std::io::IsTerminal;
 
+use jiff::{SignedDuration, Timestamp};
+
 use crate::auth::Store;
 use crate::cli::output::{Output, Verbosity, visible_line};
+use crate::cli::time::ago;
 use crate::emitter::Emission;
 use crate::home::Home;
 use crate::state::State;
 use crate::sync::status::Connection;
 use crate::sync::{daemon, gate};
+
+/// A server that has answered since is not called silent.
+const SILENCE: SignedDuration = SignedDuration::from_hours(24);
 
 /// The one warning that an emission is worth, if any: that events were not
 /// recorded, else the first thing that should be done about the home or the
@@ -52,8 +58,25 @@ pub fn show_connection(home: &Home, out: &Output) {
     }
     if let Some(words) = connection(home) {
         let dim = anstyle::Style::new().dimmed();
-        out.note(format!("{dim}[{words}]{dim:#}"));
+        let silent = match words.starts_with("Offline") {
+            true => silence(home, Timestamp::now()).unwrap_or_default(),
+            false => String::new(),
+        };
+        out.note(format!("{dim}[{words}]{silent}{dim:#}"));
     }
+}
+
+/// How long the server has not answered, once that is a day: events may wait
+/// unnoticed for as long as nobody asks.
+fn silence(home: &Home, now: Timestamp) -> Option<String> {
+    let target = Store::new(home).load().session.target()?.id();
+    let ledger = State::at(home.state_dir()).view().ok()??;
+    let at_ms = i64::try_from(ledger.target(target)?.last_contact_at_ms()?).ok()?;
+    let at = Timestamp::from_millisecond(at_ms).ok()?;
+    (now.duration_since(at) >= SILENCE).then(|| {
+        let since = ago(at, now);
+        format!(" last answer {since}: spec-kitty sync status")
+    })
 }
 
 /// The connection as the background sender says, where it runs and has or

@@ -29,6 +29,7 @@ mod stalls;
 #[path = "../support/mod.rs"]
 mod support;
 mod tls;
+mod twins;
 mod words;
 
 use support::FakeServer;

@@ -2,6 +2,7 @@
 
 use assert_cmd::Command;
 use serde_json::{Value, json};
+use spec_kitty::state::{Answer, Commit, State};
 
 use crate::support::Reply;
 use crate::support::bench::{Bench, ids_of, server};
@@ -150,4 +151,34 @@ fn a_server_of_another_account_is_shown() {
         stdout.starts_with("Signed out of http://127.0.0.1"),
         "{stdout}"
     );
+}
+
+/// Who records day after day sees that nothing has been answered for long.
+#[test]
+fn a_command_that_records_says_how_long_the_server_has_been_silent() {
+    let (server, _) = server(|_, _| None);
+    let (bench, _) = ready(&server, 1);
+    let payload = r#"{"wp_id":"WP01","entry_type":"note","entry_content":"x"}"#;
+    let emit = ["-v", "emit", "HistoryAdded", "--payload", payload];
+    bench.sync();
+    let (_, stderr) = said(&bench, &emit);
+    assert!(stderr.contains("[Offline - Batch Mode]\n"), "{stderr}");
+    let state = State::at(bench.home.state_dir());
+    let patience = std::time::Duration::from_secs(5);
+    std::fs::remove_dir_all(bench.home.state_dir()).unwrap();
+    let sender = state.sender_lock(patience).unwrap().unwrap();
+    let mut ledger = state.open_ledger(sender, patience).unwrap().value;
+    let three_days_ago = jiff::Timestamp::now() - jiff::SignedDuration::from_hours(72);
+    let at_ms = u64::try_from(three_days_ago.as_millisecond()).unwrap();
+    let target = bench.recipient().account().unwrap().target().id();
+    let mut commit = Commit::new(target, at_ms);
+    commit.answer(Answer::Answered {
+        retry_not_before_ms: None,
+        trouble: None,
+    });
+    ledger.commit(&commit, patience).unwrap();
+    drop(ledger);
+    let (_, stderr) = said(&bench, &emit);
+    let expected = "[Offline - Batch Mode] last answer 3 days ago: spec-kitty sync status";
+    assert!(stderr.contains(expected), "{stderr}");
 }
