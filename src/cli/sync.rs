@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 
 use super::Session;
 use super::auth::{load_config, load_credentials, named_server};
+use super::columns::{counted, grouped, size};
 use super::exit::Exit;
 use super::failure::{Failure, codes};
 use super::output::visible_line;
@@ -210,32 +211,22 @@ fn tell(session: &mut Session, report: &Report) -> Result<(), Failure> {
         (report.parked, "parked"),
     ] {
         if count > 0 {
-            parts.push(format!("{count} {what}"));
+            parts.push(format!("{} {what}", grouped(count)));
         }
     }
     if parts.is_empty() {
         parts.push("no answer about any of them".to_owned());
     }
-    let events = if report.sent == 1 { "event" } else { "events" };
-    let (sent, size) = (report.sent, size(report.bytes));
-    session.out.line(format!(
-        "Sent {sent} {events} ({size}): {}.",
-        parts.join(", ")
-    ))?;
+    let (sent, size) = (counted(report.sent, "event", "events"), size(report.bytes));
+    session
+        .out
+        .line(format!("Sent {sent} ({size}): {}.", parts.join(", ")))?;
     for (category, count) in report.categories() {
         session
             .out
             .line(visible_line(&format!("  {category}: {count}")))?;
     }
     Ok(())
-}
-
-fn size(bytes: u64) -> String {
-    if bytes < 1024 {
-        format!("{bytes} B")
-    } else {
-        format!("{} KiB", bytes.div_ceil(1024))
-    }
 }
 
 fn target_json(target: Option<&Target>) -> Value {
