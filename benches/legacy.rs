@@ -166,6 +166,7 @@ fn export(bencher: Bencher<'_, '_>, rows: u32, format: &str) {
             command
                 .args(["--quiet", "log", "export", "--format", format])
                 .arg(out.path().join("out"))
+                .env("SPEC_KITTY_NO_DAEMON", "1")
                 .env("SPEC_KITTY_HOME", &home);
             assert!(command.status().unwrap().success());
         });

@@ -154,6 +154,14 @@ pub struct Loaded {
 
 impl Config {
     /// Loads the settings from `path`. Never fails; see the module's words.
+    ///
+    /// ```
+    /// use spec_kitty::{config::Config, home::Home};
+    /// let dir = tempfile::tempdir()?;
+    /// let loaded = Config::load(&Home::at(dir.path()).config_file());
+    /// assert!(loaded.problems.is_empty() && loaded.config.sync.auto);
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
     #[must_use]
     pub fn load(path: &Path) -> Loaded {
         match private_file::read(path, MAX_FILE_BYTES) {

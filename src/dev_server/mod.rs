@@ -52,6 +52,16 @@ pub use store::StoreError;
 pub use tokens::Lifetimes;
 
 /// The way in.
+///
+/// ```
+/// use spec_kitty::dev_server::{DevServer, Options};
+///
+/// let data = tempfile::tempdir()?;
+/// let server = DevServer::start(Options::new(data.path(), "sesame".into()))?;
+/// assert!(server.url().starts_with("http://127.0.0.1:"));
+/// assert!(std::fs::read_to_string(server.data_file())?.is_empty());
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug)]
 pub struct DevServer;
 

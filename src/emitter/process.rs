@@ -22,6 +22,21 @@ const MAX_LOCK_TIMEOUT: Duration = Duration::from_secs(60);
 
 /// The emitter of this process: the home of the environment, the project of
 /// [`start_directory`]. Built when it is first asked for.
+///
+/// ```no_run
+/// use spec_kitty::emitter::{generate_causation_id, get_emitter};
+/// use spec_kitty::event::{EntryType, HistoryAdded, Lane, WpStatusChanged};
+///
+/// // What belongs together names one cause.
+/// let cause = Some(generate_causation_id());
+/// let moved = WpStatusChanged::new("WP01", Lane::Doing, Lane::ForReview);
+/// get_emitter().emit_payload(moved, cause);
+/// let note = HistoryAdded::new("WP01", EntryType::Note, "ready for review");
+/// let emission = get_emitter().emit_payload(note, cause);
+/// if let Some(error) = emission.receipt().and_then(|receipt| receipt.error.as_ref()) {
+///     eprintln!("the event was not recorded: {error}");
+/// }
+/// ```
 pub fn get_emitter() -> &'static EventEmitter {
     static EMITTER: OnceLock<EventEmitter> = OnceLock::new();
     EMITTER.get_or_init(|| {
@@ -73,6 +88,12 @@ pub fn generate_causation_id() -> Ulid {
 }
 
 /// Records an event given as JSON, through the emitter of this process.
+///
+/// ```no_run
+/// let payload = r#"{"wp_id":"WP01","entry_type":"note","entry_content":"begun"}"#;
+/// let emission = spec_kitty::emitter::emit_event("HistoryAdded", payload, None);
+/// assert!(emission.is_recorded());
+/// ```
 pub fn emit_event(event_type: &str, payload_json: &str, causation_id: Option<EventId>) -> Emission {
     get_emitter().emit_json(event_type, payload_json, causation_id)
 }

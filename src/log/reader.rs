@@ -27,6 +27,24 @@ mod unfinished;
 pub(super) use border::Border;
 
 /// Reads frames in order.
+///
+/// ```
+/// use std::sync::Arc;
+/// use spec_kitty::log::{read::Step, reader::Reader, segment::LogDir, storage::Disk};
+/// use spec_kitty::position::Seq;
+///
+/// let dir = tempfile::tempdir()?;
+/// let log = LogDir::new(dir.path().join("log"), Arc::new(Disk));
+/// let mut reader = Reader::new(log, Seq(1));
+/// loop {
+///     match reader.step()? {
+///         Step::Frame(item) => println!("{} at byte {}", item.seq, item.offset),
+///         Step::Damage(damage) => eprintln!("lost: {damage:?}"),
+///         Step::Idle => break, // the end for now: step again to follow
+///     }
+/// }
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug)]
 pub struct Reader {
     dir: LogDir,

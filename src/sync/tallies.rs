@@ -12,9 +12,9 @@
 //! before or behind all of them. The segments in which one lies between, or in
 //! which single events matter, are read.
 //!
-//! Limits: no more than [`MAX_TALLIES`] tallies are kept, of the oldest
-//! segments, and none of a segment with more than [`MAX_ENTRIES`] of them or with
-//! texts longer than [`MAX_TEXT_BYTES`]: those are read at every look.
+//! Limits: no more than `MAX_TALLIES` tallies are kept, of the oldest
+//! segments, and none of a segment with more than `MAX_ENTRIES` of them or with
+//! texts longer than `MAX_TEXT_BYTES`: those are read at every look.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Instant;

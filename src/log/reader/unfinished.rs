@@ -6,7 +6,7 @@ use crate::log::scan::Region;
 
 impl Reader {
     /// What the bytes behind the last good frame of the newest segment are, as
-    /// far as they were seen. Meaningful after [`Step::Idle`].
+    /// far as they were seen. Meaningful after `Step::Idle`.
     #[must_use]
     pub fn unfinished(&self) -> Option<Unfinished> {
         let place = self.place.as_ref()?;
