@@ -221,7 +221,6 @@ fn wall(clocks: &Clocks) -> Check {
 /// `clock.json` of the Python tool, which still counts up while that is in use.
 fn clock_file(home: &Home, ours: Lamport) -> Option<Check> {
     let path = home.legacy_clock_file();
-    let import = "spec-kitty log import";
     Some(match ClockFile::read(&path) {
         Ok(None) => return None,
         Ok(Some(Ok(_))) if ours == Lamport(0) => Check::ok(
@@ -237,7 +236,10 @@ fn clock_file(home: &Home, ours: Lamport) -> Option<Check> {
                 grouped(ours.0)
             ),
         )
-        .fix(format!("{import} {}", super::files::quoted(&path))),
+        .fix(format!(
+            "spec-kitty log import {}",
+            super::files::quoted(&path)
+        )),
         Ok(Some(Ok(file))) => Check::ok(
             "clock-file",
             format!("clock.json is at {}, behind ours", grouped(file.value.0)),
