@@ -20,4 +20,5 @@ mod support;
 mod tail;
 #[cfg(target_os = "linux")]
 mod terminal;
+mod transcripts;
 mod why;

@@ -1,7 +1,8 @@
 //! `log stats`.
 
-use crate::support::{Bench, MINUTE_US, NODE};
+use crate::support::{Bench, MINUTE_US, NODE, PROJECT, id};
 use serde_json::json;
+use spec_kitty::state::Outcome;
 
 fn bench() -> Bench {
     let bench = Bench::new();
@@ -89,8 +90,9 @@ fn a_person_gets_a_page() {
   Other              1  █
   WPStatusChanged    1  █
 
-  Delivery  pending 5
+  By day    █▃▃  2026-02-03 to 2026-02-05
   By node   b805cd5cee74 4   feedfacecafe 1
+  Delivery  pending 5
   Lamport   1 to 7004
   Size      {} in 1 segment, {} an event
 ",
@@ -104,5 +106,53 @@ fn a_person_gets_a_page() {
             .lines()
             .all(|line| spec_kitty::cli::output::width(line) <= 40),
         "{narrow}"
+    );
+}
+
+/// A week without an event is a week in the picture.
+#[test]
+fn a_picture_of_days_keeps_to_the_calendar() {
+    let bench = Bench::new();
+    let payload = r#"{"wp_id":"WP01","entry_type":"note","entry_content":"x"}"#;
+    for days in [0, 7, 7] {
+        bench.emit_with("HistoryAdded", payload, |context| {
+            context.timestamp_us += days * 24 * 60 * MINUTE_US;
+        });
+    }
+    let shown = bench.page(80, &["log", "stats"]).stdout;
+    assert!(
+        shown.contains("HistoryAdded       3  ▄      █\n"),
+        "{shown}"
+    );
+    assert!(shown.contains("2026-02-03 to 2026-02-10"), "{shown}");
+}
+
+#[test]
+fn what_is_not_known_of_delivery_is_not_made_up_and_what_could_go_is_said() {
+    let bench = Bench::with_segments(1300);
+    let answers: Vec<_> = (1..=12)
+        .map(|seq| {
+            bench.note("old and delivered");
+            (seq, id(seq - 1), Outcome::Delivered)
+        })
+        .collect();
+    bench.answered(PROJECT, &answers);
+    let now = b"[log]\nretention_days = 0\n";
+    spec_kitty::private_file::replace(&bench.home().join("config.toml"), now).unwrap();
+    let shown = bench.page(80, &["log", "stats"]).stdout;
+    assert!(
+        shown.contains("how long each event took is not kept"),
+        "{shown}"
+    );
+    assert!(shown.contains("could go: spec-kitty log prune"), "{shown}");
+    let rows = bench.prints(&["log", "stats"]);
+    assert!(
+        rows.contains("confirmed\tlast\t2026-02-03T12:50:00.000Z\n"),
+        "{rows}"
+    );
+    let plan = &bench.json(&["log", "prune", "--dry-run"])[0]["freed_bytes"];
+    assert!(
+        rows.contains(&format!("prunable\tbytes\t{plan}\n")),
+        "{rows}"
     );
 }

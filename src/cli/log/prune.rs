@@ -70,16 +70,7 @@ struct StopReport {
 }
 
 pub(super) fn run(args: &PruneArgs, session: &mut Session) -> Result<(), Failure> {
-    let config = load_config(session).config.log;
-    let retention = Retention {
-        dir: super::log_dir(session),
-        state: State::at(session.home.state_dir()),
-        rules: Rules {
-            retention: config.retention,
-            now_us: System.now_us(),
-        },
-        limit_bytes: config.max_bytes,
-    };
+    let retention = retention_of(session);
     let mut plan = plan_of(&retention)?;
     let intent = Intent::of(args.dry_run, args.yes);
     if !session.out.json() {
@@ -106,6 +97,27 @@ pub(super) fn run(args: &PruneArgs, session: &mut Session) -> Result<(), Failure
     }
     tell(session, &report(&plan, &pruned, intent))?;
     pruned.failure.map_or(Ok(()), |failure| Err(failure.into()))
+}
+
+/// The segments that may go now, and their bytes; `None` when that cannot be told.
+pub(super) fn prunable(session: &Session) -> Option<(u64, u64)> {
+    let plan = plan_of(&retention_of(session)).ok()?;
+    let bytes = plan.remove.iter().map(|removal| removal.segment.bytes);
+    let count = u64::try_from(plan.remove.len()).unwrap_or(u64::MAX);
+    Some((count, bytes.fold(0, u64::saturating_add)))
+}
+
+fn retention_of(session: &Session) -> Retention {
+    let config = load_config(session).config.log;
+    Retention {
+        dir: super::log_dir(session),
+        state: State::at(session.home.state_dir()),
+        rules: Rules {
+            retention: config.retention,
+            now_us: System.now_us(),
+        },
+        limit_bytes: config.max_bytes,
+    }
 }
 
 fn plan_of(retention: &Retention) -> Result<Plan, Failure> {

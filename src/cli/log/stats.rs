@@ -5,6 +5,7 @@
 use std::collections::BTreeMap;
 
 use clap::Args;
+use jiff::Timestamp;
 use serde::ser::{Serialize, SerializeMap, Serializer};
 
 use crate::cli::Session;
@@ -15,11 +16,12 @@ use crate::log::read::{ReadError, Step};
 use crate::log::reader::Reader;
 use crate::log::segment::LogDir;
 use crate::position::Seq;
+use crate::state::{Ledger, TargetLedger};
 
 use super::delivery::{Delivery, DeliveryState};
 use super::entry::Entry;
 use super::filter::Which;
-use super::{damage, types, understood};
+use super::{damage, prune, types, understood};
 
 mod page;
 
@@ -72,6 +74,24 @@ struct Report {
     days_of_type: BTreeMap<String, Counts>,
 }
 
+/// What people want to know beside what was counted.
+#[derive(Clone, Copy, Debug)]
+struct Beside {
+    /// The segments that may go, and their bytes.
+    prunable: Option<(u64, u64)>,
+    /// When a server last confirmed an event. When it confirmed each of them is
+    /// not kept, so nobody can say how long one took.
+    last_confirmed: Option<Timestamp>,
+}
+
+fn last_confirmed(ledger: &Ledger) -> Option<Timestamp> {
+    let targets = ledger.targets().values();
+    let last_ms = targets
+        .filter_map(TargetLedger::last_delivered_at_ms)
+        .max()?;
+    Timestamp::from_millisecond(i64::try_from(last_ms).ok()?).ok()
+}
+
 pub(super) fn run(args: &StatsArgs, session: &mut Session) -> Result<(), Failure> {
     let json = session.out.json();
     let zone = Zone::chosen(args.utc);
@@ -81,7 +101,11 @@ pub(super) fn run(args: &StatsArgs, session: &mut Session) -> Result<(), Failure
     let deliveries = super::deliveries(session, &dir);
     let mut report = Report::new(&dir)?;
     // Programs get days in UTC, wherever they run.
-    let days = if json { Zone::chosen(true) } else { zone };
+    let days = if json {
+        Zone::chosen(true)
+    } else {
+        zone.clone()
+    };
     let mut reader = Reader::new(dir.clone(), Seq(1));
     loop {
         match reader.step()? {
@@ -97,14 +121,19 @@ pub(super) fn run(args: &StatsArgs, session: &mut Session) -> Result<(), Failure
             }
         }
     }
-    let out = &mut session.out;
     if json {
-        return out.object(&report);
+        return session.out.object(&report);
     }
-    let lines = if out.stdout_is_terminal() {
-        report.page(terminal_columns())
+    let beside = Beside {
+        prunable: prune::prunable(session),
+        last_confirmed: deliveries.ledger().and_then(last_confirmed),
+    };
+    let out = &mut session.out;
+    let is_page = out.stdout_is_terminal();
+    let lines = if is_page {
+        report.page(&beside, &zone, terminal_columns())
     } else {
-        report.rows()
+        report.rows(&beside)
     };
     lines.into_iter().try_for_each(|line| out.line(line))?;
     if report.segments == 0 {

@@ -1,10 +1,13 @@
 //! `log stats` as text: a page for people, rows for programs.
 
+use jiff::civil::Date;
+
 use crate::cli::columns::{counted, grouped, left, right, size, sparkline};
 use crate::cli::output::{clip, visible_line};
 use crate::cli::style::{BOLD, DIM, paint};
+use crate::cli::time::{Zone, utc};
 
-use super::Report;
+use super::{Beside, Report};
 
 /// The most days in a sparkline.
 const MOST_DAYS: usize = 28;
@@ -15,7 +18,7 @@ const NAME_COLUMNS: usize = 18;
 
 impl Report {
     /// For programs that read text: `what TAB name TAB count`.
-    pub(super) fn rows(&self) -> Vec<String> {
+    pub(super) fn rows(&self, beside: &Beside) -> Vec<String> {
         let mut rows: Vec<_> = [
             ("events", self.events),
             ("bytes", self.bytes),
@@ -39,11 +42,18 @@ impl Report {
         for (name, value) in ends {
             rows.extend(value.map(|value| format!("lamport\t{name}\t{value}")));
         }
+        if let Some((segments, bytes)) = beside.prunable {
+            rows.push(format!("prunable\tsegments\t{segments}"));
+            rows.push(format!("prunable\tbytes\t{bytes}"));
+        }
+        if let Some(at) = beside.last_confirmed {
+            rows.push(format!("confirmed\tlast\t{}", utc(at.as_microsecond())));
+        }
         rows
     }
 
     /// For people.
-    pub(super) fn page(&self, columns: usize) -> Vec<String> {
+    pub(super) fn page(&self, beside: &Beside, zone: &Zone, columns: usize) -> Vec<String> {
         let headline = clip(&self.headline(), columns.saturating_sub(2));
         let mut lines = vec![format!("  {}", paint(BOLD, &headline)), String::new()];
         lines.extend(self.type_lines(columns));
@@ -72,11 +82,28 @@ impl Report {
         if let Some(each) = self.bytes.checked_div(self.events) {
             room.push_str(&format!(", {} an event", size(each)));
         }
+        let goes = match beside.prunable {
+            Some((segments, bytes)) if segments > 0 => {
+                let segments = counted(segments, "segment", "segments");
+                format!(
+                    "{segments} ({}) could go: spec-kitty log prune",
+                    size(bytes)
+                )
+            }
+            _ => String::new(),
+        };
+        let confirmed = beside.last_confirmed.map_or_else(String::new, |at| {
+            let last = zone.second(at.as_microsecond());
+            format!("last {last}; how long each event took is not kept")
+        });
         for (label, text) in [
-            ("Delivery", states.join("   ")),
+            ("By day", self.all_days(columns.saturating_sub(12))),
             ("By node", nodes.join("   ")),
+            ("Delivery", states.join("   ")),
+            ("Confirmed", confirmed),
             ("Lamport", lamport),
             ("Size", room),
+            ("Prune", goes),
         ] {
             if !text.is_empty() {
                 let text = clip(&text, columns.saturating_sub(12));
@@ -84,6 +111,42 @@ impl Report {
             }
         }
         lines
+    }
+
+    /// The newest days up to the last with an event, those without one between
+    /// them included, so that a picture of them keeps to the calendar.
+    fn days(&self, most: usize) -> Vec<String> {
+        let dates = self.by_day.0.keys().map(|day| day.parse::<Date>());
+        let mut dates: Vec<_> = dates.filter_map(Result::ok).collect();
+        dates.sort();
+        let (Some(first), Some(last)) = (dates.first(), dates.last()) else {
+            return Vec::new();
+        };
+        let mut days = Vec::new();
+        let mut day = Some(*last);
+        while let Some(date) = day.filter(|date| date >= first && days.len() < most) {
+            days.push(date.to_string());
+            day = date.yesterday().ok();
+        }
+        days.reverse();
+        days
+    }
+
+    /// All events by day, and from when to when that is.
+    fn all_days(&self, room: usize) -> String {
+        const DATES: usize = "  2026-01-01 to 2026-01-28".len();
+        let days = self.days(MOST_DAYS.min(room.saturating_sub(DATES)));
+        let (Some(first), Some(last)) = (days.first(), days.last()) else {
+            return String::new();
+        };
+        let of_day = |day: &String| self.by_day.0.get(day).copied().unwrap_or(0);
+        let values: Vec<_> = days.iter().map(of_day).collect();
+        let span = if first == last {
+            first.clone()
+        } else {
+            format!("{first} to {last}")
+        };
+        format!("{}  {span}", sparkline(&values))
     }
 
     fn headline(&self) -> String {
@@ -104,12 +167,11 @@ impl Report {
         let most = self.by_type.0.values().copied().max().unwrap_or(0);
         let number_columns = grouped(most).len();
         let room = columns.saturating_sub(2 + NAME_COLUMNS + 1 + number_columns + 2);
-        let skip = self.by_day.0.len().saturating_sub(room.min(MOST_DAYS));
-        let days: Vec<_> = self.by_day.0.keys().skip(skip).collect();
+        let days = self.days(room.min(MOST_DAYS));
         let line = |(name, count): (&str, u64)| {
-            let of_day = |day: &&String| {
+            let of_day = |day: &String| {
                 let days = self.days_of_type.get(name)?;
-                days.0.get(*day).copied()
+                days.0.get(day).copied()
             };
             let values: Vec<_> = days.iter().map(|day| of_day(day).unwrap_or(0)).collect();
             let count = right(&grouped(count), number_columns);

@@ -8,7 +8,7 @@ use crate::cli::columns::counted;
 use crate::cli::log::delivery::{Deliveries, DeliveryState, Whereabouts};
 use crate::cli::log::entry::Entry;
 use crate::cli::output::visible_line;
-use crate::cli::time::{ago, utc};
+use crate::cli::time::{Zone, utc};
 use crate::state::{Exception, Ledger, Standing};
 use crate::sync::gate::Closed;
 use crate::sync::obstacle;
@@ -68,7 +68,7 @@ impl Fate {
     }
 
     /// The first line: whether to worry.
-    pub(super) fn headline(&self, now: Timestamp) -> String {
+    pub(super) fn headline(&self, zone: &Zone) -> String {
         let server = self.target.as_ref();
         let server = server.map_or("the server".to_owned(), |t| visible_line(&t.server));
         if let Some(never) = self.never {
@@ -93,9 +93,9 @@ impl Fate {
             (_, Some(found)) => {
                 let status = found.trouble.http_status();
                 let status = status.map_or_else(String::new, |status| format!(" ({status})"));
-                let when = instant(found.refused_at_ms).map_or_else(String::new, |at| ago(at, now));
+                let when = at(found.refused_at_ms, zone);
                 let tries = counted(found.attempts.into(), "try", "tries");
-                format!("Not delivered: {server} refused it{status} {when}, {tries} so far.")
+                format!("Not delivered: {server} refused it{status} on {when}, {tries} so far.")
             }
             _ => match &self.gate {
                 Some(closed) => format!("Not delivered yet: {}.", visible_line(&closed.reason)),
@@ -105,7 +105,7 @@ impl Fate {
     }
 
     /// What comes below the first line; each a paragraph.
-    pub(super) fn explained(&self, now: Timestamp) -> Vec<String> {
+    pub(super) fn explained(&self, zone: &Zone, now: Timestamp) -> Vec<String> {
         let Some(found) = self.refusal.as_ref().filter(|_| self.is_open()) else {
             return Vec::new();
         };
@@ -119,8 +119,10 @@ impl Fate {
                     .to_owned()
             }
             Standing::Rejected { next_try_at_ms } => {
-                let at = instant(next_try_at_ms).filter(|at| *at > now);
-                let when = at.map_or("with the next pass".to_owned(), |at| until(at, now));
+                let later = instant(next_try_at_ms).filter(|at| *at > now);
+                let when = later.map_or("with the next pass".to_owned(), |_| {
+                    format!("after {}", at(next_try_at_ms, zone))
+                });
                 format!("It is tried again {when}. It is kept here, and holds up no other event.")
             }
         });
@@ -196,15 +198,10 @@ fn never(route: &Route) -> Option<&'static str> {
     }
 }
 
-fn until(at: Timestamp, now: Timestamp) -> String {
-    let seconds = u64::try_from(at.duration_since(now).as_secs()).unwrap_or(0);
-    let (count, one, many) = match seconds {
-        ..120 => (seconds.max(1), "second", "seconds"),
-        120..7_200 => (seconds / 60, "minute", "minutes"),
-        7_200..172_800 => (seconds / 3_600, "hour", "hours"),
-        _ => (seconds / 86_400, "day", "days"),
-    };
-    format!("in {}", counted(count, one, many))
+/// A time in milliseconds as people read it.
+fn at(ms: u64, zone: &Zone) -> String {
+    let us = i64::try_from(ms).unwrap_or(i64::MAX).saturating_mul(1000);
+    zone.second(us)
 }
 
 fn instant(ms: u64) -> Option<Timestamp> {

@@ -190,10 +190,10 @@ impl Page<'_> {
     }
 
     fn delivery(&mut self, story: &Story, now: Timestamp) {
-        for line in wrapped(&story.fate.headline(now), self.room(0)) {
+        for line in wrapped(&story.fate.headline(self.zone), self.room(0)) {
             self.push(&paint(BOLD, &line));
         }
-        for text in story.fate.explained(now) {
+        for text in story.fate.explained(self.zone, now) {
             self.paragraph("  ", &text);
         }
         let mut label = "next:";
