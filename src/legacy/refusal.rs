@@ -100,7 +100,7 @@ impl fmt::Display for Why {
             }
             Self::NoQueue => f.write_str("the database has no queue of events"),
             Self::Salvaged { rows: 0, said } => {
-                write!(f, "is damaged ({said}); its pages hold no other events")
+                write!(f, "{said}; no other events were found in its pages")
             }
             Self::Salvaged { rows, said } => {
                 let rows_were = if *rows == 1 { "row was" } else { "rows were" };

@@ -21,5 +21,6 @@ mod recipients;
 mod rows;
 #[path = "../support/mod.rs"]
 mod shared;
+mod shown;
 mod strange;
 mod support;

@@ -14,9 +14,14 @@ impl From<LegacyError> for Failure {
             LegacyError::NotFound { .. } => {
                 Self::new("not-found", Exit::NotFound, message).hint("spec-kitty log import --help")
             }
-            LegacyError::NothingThere { .. } => {
-                Self::new("nothing-to-import", Exit::NotFound, message)
-                    .hint("spec-kitty log import --help")
+            LegacyError::NothingThere { path } => {
+                let inside = path.join(".spec-kitty");
+                let hint = if inside.is_dir() {
+                    format!("did you mean {}?", inside.display())
+                } else {
+                    "spec-kitty log import --help".to_owned()
+                };
+                Self::new("nothing-to-import", Exit::NotFound, message).hint(hint)
             }
             LegacyError::Busy { .. } => Self::new("import-busy", Exit::Busy, message)
                 .hint("wait for the other import to end"),

@@ -10,10 +10,10 @@ use clap::{Args, ValueEnum};
 
 use crate::auth::Store;
 use crate::cli::Session;
-use crate::cli::columns::{counted, grouped};
+use crate::cli::columns::counted;
 use crate::cli::exit::Exit;
 use crate::cli::failure::Failure;
-use crate::cli::output::{Output, visible, visible_line};
+use crate::cli::output::{Output, visible};
 use crate::cli::progress::{Progress as Shown, Unit};
 use crate::cli::signals::Signals;
 use crate::emitter;
@@ -27,8 +27,10 @@ use crate::log::segment::LogDir;
 use crate::sync::route::{Bindings, Route};
 use crate::target::{Target, TargetId};
 
+use plan::plan;
 use report::report;
 
+mod plan;
 mod report;
 
 /// Options of `log import`.
@@ -107,7 +109,7 @@ pub(super) fn run(args: &ImportArgs, session: &mut Session) -> Result<(), Failur
     drop(meter);
     let gathered = gathered.map_err(|error| stopped(error, &signals))?;
     if !session.out.json() {
-        for line in plan(&gathered, &sources)? {
+        for line in plan(&gathered, &sources, &args.path)? {
             session.out.line(line)?;
         }
         session.out.flush()?;
@@ -162,56 +164,12 @@ fn owners_in(dir: &LogDir) -> Result<Box<OwnerOf<'static>>, ReadError> {
     }))
 }
 
-/// What was found, for a person.
-fn plan(gathered: &Gathered, sources: &[Source]) -> Result<Vec<String>, LegacyError> {
-    let mut lines = Vec::new();
-    for (source, found) in sources.iter().zip(&gathered.sources) {
-        let name = visible_line(&source.path.display().to_string());
-        lines.push(format!("{name}  {}", found_in(source, found)));
-    }
-    let (new, present) = gathered.count()?;
-    let there = if present > 0 {
-        format!(", {} here already", grouped(present))
-    } else {
-        String::new()
-    };
-    lines.push(format!(
-        "{} to import{there}.",
-        counted(new, "event", "events")
-    ));
-    if gathered.clock <= gathered.reach && gathered.reach.0 > 0 {
-        let (now, reach) = (gathered.clock, gathered.reach);
-        lines.push(format!("The clock goes from {now} to above {reach}."));
-    }
-    Ok(lines)
-}
-
-fn found_in(source: &Source, found: &SourceReport) -> String {
-    let mut parts = Vec::new();
-    if let Some(clock) = found.clock {
-        parts.push(format!("clock {clock}"));
-    }
-    if found.new + found.present + found.refused > 0 || found.clock.is_none() {
-        parts.push(format!("{} new", grouped(found.new)));
-        parts.push(format!("{} here already", grouped(found.present)));
-    }
-    let recovered = recovered_in(found);
-    if recovered > 0 {
-        parts.push(format!("{} recovered from its pages", grouped(recovered)));
-    }
-    if found.refused > 0 {
-        parts.push(format!("{} refused", grouped(found.refused)));
-    }
-    if let Some(account) = source.account() {
-        parts.push(format!("of {}", visible_line(&account.scope())));
-    } else if source.is_of_unknown_account() {
-        parts.push("of an account that is not known here; waits for its sign-in".to_owned());
-    }
-    if found.bodies > 0 {
-        let bodies = counted(found.bodies, "artifact body", "artifact bodies");
-        parts.push(format!("{bodies} left where they are (no events)"));
-    }
-    parts.join(", ")
+/// A source by its path below what was asked to be imported.
+fn short<'a>(source: &'a Source, root: &Path) -> &'a Path {
+    let below = source.path.strip_prefix(root).ok();
+    below
+        .filter(|rest| !rest.as_os_str().is_empty())
+        .unwrap_or(&source.path)
 }
 
 /// The most runs of recovered rows that are listed.
@@ -265,7 +223,7 @@ fn tell(
         }
         let name_of = |index: usize| {
             let source = sources.get(index);
-            source.map(|source| source.path.display().to_string())
+            source.map(|source| short(source, &args.path).display().to_string())
         };
         for (source, place) in recovered(gathered) {
             let source = name_of(source).unwrap_or_default();
