@@ -88,13 +88,13 @@ fn serve(tcp: TcpStream, config: &Arc<ServerConfig>, plain: SocketAddr) -> std::
 }
 
 /// An authority, and a server's certificate by it.
-struct Papers {
-    authority_pem: String,
-    server: Arc<ServerConfig>,
+pub(crate) struct Papers {
+    pub(crate) authority_pem: String,
+    pub(crate) server: Arc<ServerConfig>,
 }
 
 impl Papers {
-    fn for_host(host: &str) -> Self {
+    pub(crate) fn for_host(host: &str) -> Self {
         Self::issued(host, |_| {})
     }
 
@@ -174,7 +174,7 @@ impl Scene {
     }
 }
 
-fn sign_in_at(bench: &Bench, url: &str) {
+pub(crate) fn sign_in_at(bench: &Bench, url: &str) {
     let file = bench.home.credentials_file();
     let text = std::fs::read_to_string(&file).unwrap();
     let (before, _) = text.split_once("[server]").unwrap();

@@ -143,3 +143,47 @@ impl Found {
         ((self.stream, self.parcel), self.frame)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use super::*;
+    use crate::log::storage::Disk;
+    use crate::state::{Commit, EventKey, Ledger, Outcome};
+    use crate::target::Target;
+
+    /// A ledger in which the stream is settled up to `seq`.
+    fn settled_up_to(target: TargetId, stream: &Project, seq: u64) -> Ledger {
+        let mut ledger = Ledger::default();
+        let mut commit = Commit::new(target, 0);
+        let event = EventKey::new("e").unwrap();
+        commit.settle(Some(stream), Seq(seq), event, Outcome::Delivered);
+        ledger.apply(&commit).unwrap();
+        ledger
+    }
+
+    /// A log or a ledger that was replaced leaves events between where the
+    /// cursor is and what the socket carried: they must not be passed over.
+    #[test]
+    fn a_cursor_that_went_back_is_not_moved() {
+        let target = Target::new("https://a.org", "alice", Some("acme")).id();
+        let stream = Project::new("p").unwrap();
+        let before = settled_up_to(target, &stream, 7);
+        let here = CaughtUp::new(&before, target, Seq(9), Bindings::default());
+        let dir = LogDir::new("nowhere", Arc::new(Disk));
+        let mut follower = Follower::new(&dir, here);
+        let stands = |follower: &Follower, seq| {
+            let ledger = settled_up_to(target, &stream, seq);
+            follower.still_stands(&stream, ledger.target(target))
+        };
+        assert_eq!(stands(&follower, 7), Some(Seq(7)));
+        assert_eq!(stands(&follower, 8), Some(Seq(7)), "another sender went on");
+        assert_eq!(stands(&follower, 6), None);
+        assert_eq!(follower.still_stands(&stream, None), None);
+        follower.settled(&stream, Seq(10));
+        assert_eq!(stands(&follower, 9), None);
+        let new = Project::new("q").unwrap();
+        assert_eq!(follower.still_stands(&new, None), Some(Seq(0)));
+    }
+}

@@ -139,7 +139,8 @@ impl Live {
     /// whatever happens, mostly at once.
     pub(super) fn turn(&mut self, resolve: Resolve<'_>, sync_off: bool, changed: bool) -> Handed {
         let now = Instant::now();
-        if now >= self.resolve_at {
+        let may_dial = self.wanted.is_some() && self.ladder.is_due(now);
+        if now >= self.resolve_at || may_dial {
             self.resolve_at = now + RESOLVE_EVERY;
             let (config, recipient) = resolve();
             self.want(&config, &recipient, sync_off, now);

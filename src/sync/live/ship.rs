@@ -15,6 +15,7 @@ use crate::sync::feed::Pick;
 use crate::sync::gate::account_gate;
 use crate::sync::live::follow::{Found, Looked};
 use crate::sync::live::ladder::Rung;
+use crate::sync::live::open::passing;
 use crate::sync::live::socket::News;
 use crate::sync::live::{Live, Resolve};
 use crate::sync::report::Report;
@@ -152,19 +153,22 @@ impl Live {
             return None;
         }
         self.flight.add(parcels, now);
-        // Frames leave while the right to send is in hand, or the pass that
-        // follows is the one that counts.
-        loop {
-            let left = WRITE_PATIENCE.checked_sub(now.elapsed())?;
-            match socket.news.recv_timeout(left).ok()? {
-                News::Written => return Some(sent),
-                News::Up => {}
-                News::Down(down, with) => {
-                    self.lost(down, &with, now);
-                    return None;
+        // Frames leave while the right to send is in hand. On a connection that
+        // does not take them in time nothing more is sent.
+        let down = loop {
+            let left = WRITE_PATIENCE.saturating_sub(now.elapsed());
+            match socket.news.recv_timeout(left) {
+                Ok(News::Written) => return Some(sent),
+                Ok(News::Up) => {}
+                Ok(News::Down(down, with)) => break (down, with),
+                Err(_) => {
+                    let down = passing("the network did not take what was sent in time");
+                    break (down, Box::new(ready.clone()));
                 }
             }
-        }
+        };
+        self.lost(down.0, &down.1, now);
+        None
     }
 }
 

@@ -164,6 +164,9 @@ impl Ends {
             match self.orders.try_recv() {
                 Ok(frames) => {
                     for frame in frames {
+                        if self.flags.stop.load(Ordering::SeqCst) {
+                            return Ok(());
+                        }
                         say(socket, Message::text(frame))?;
                     }
                     let _ = self.news.send(News::Written);
@@ -233,13 +236,26 @@ fn hear(socket: &mut WebSocket<Wire>) -> Result<Option<Message>, Down> {
     match socket.read() {
         Ok(message) => Ok(Some(message)),
         Err(Error::Io(error)) if is_pause(&error) => Ok(None),
-        Err(error) => Err(passing(format!("the live connection broke: {error}"))),
+        Err(error) => Err(end_of(&error)),
     }
 }
 
 fn say(socket: &mut WebSocket<Wire>, message: Message) -> Result<(), Down> {
     let sent = socket.send(message);
-    sent.map_err(|error| passing(format!("the live connection broke: {error}")))
+    sent.map_err(|error| end_of(&error))
+}
+
+/// Why a connection ended, in words.
+fn end_of(error: &Error) -> Down {
+    use tungstenite::error::ProtocolError::ResetWithoutClosingHandshake;
+    match error {
+        Error::ConnectionClosed
+        | Error::AlreadyClosed
+        | Error::Protocol(ResetWithoutClosingHandshake) => passing("the server hung up"),
+        Error::Capacity(_) => passing("the server sent more at once than is read"),
+        Error::Io(error) => passing(format!("it broke: {error}")),
+        error => passing(format!("what the server sends is not understood: {error}")),
+    }
 }
 
 /// A read that timed out; Unix and Windows have different words for it.

@@ -117,3 +117,49 @@ fn a_server_that_is_away_for_a_while_is_found_again() {
     assert_eq!(stored_ids(&stored).len(), 2);
     settled(&bench, (0, 2, 0, 0));
 }
+
+/// More at once than a socket should carry goes in batches.
+#[test]
+fn a_burst_goes_in_batches() {
+    let (server, stored) = live_server(|channel| {
+        channel.snapshot();
+        channel.serve();
+    });
+    let bench = signed_in(&server);
+    meanwhile(&bench, || {
+        connected(&bench);
+        let ids = bench.emit(&bench.project("widgets"), 400);
+        delivered(&bench, 400);
+        assert_eq!(stored_ids(&stored), ids);
+        assert!(server.count(BATCH) > 0);
+        bench.emit(&bench.project("widgets"), 1);
+        delivered(&bench, 401);
+    });
+    settled(&bench, (0, 401, 0, 0));
+}
+
+/// A server that asked for a pause in a batch is not written to on the socket.
+#[test]
+fn a_wait_that_the_server_asked_for_holds_for_the_socket_too() {
+    let (server, stored) = faulty(
+        |request| {
+            let batch = request.path == BATCH;
+            batch.then(|| Reply::with(429, &[("Retry-After", "3600")], b"{}"))
+        },
+        |channel| {
+            channel.snapshot();
+            channel.serve();
+        },
+    );
+    let bench = signed_in(&server);
+    bench.emit(&bench.project("widgets"), 1);
+    meanwhile(&bench, || {
+        connected(&bench);
+        wait_until("it was asked to wait", || server.count(BATCH) == 1);
+        bench.emit(&bench.project("widgets"), 1);
+        // It looks four times a second: long enough for it to have tried.
+        std::thread::sleep(std::time::Duration::from_secs(1));
+    });
+    assert!(stored_ids(&stored).is_empty());
+    settled(&bench, (2, 0, 0, 0));
+}

@@ -5,6 +5,7 @@ mod broken;
 mod hostile;
 mod opening;
 mod refused;
+mod secure;
 mod truth;
 
 use std::net::TcpStream;
