@@ -9,12 +9,12 @@ use std::ffi::OsString;
 
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::parser::ValueSource;
-use clap::{ArgMatches, Command, CommandFactory, FromArgMatches};
+use clap::{ArgMatches, Args, Command, CommandFactory, FromArgMatches, Subcommand};
 
 use super::failure::Failure;
 use super::help;
 use super::output::Form;
-use super::{Cli, Color};
+use super::{Cli, Color, Global, agent, emit, log, sync};
 
 /// The whole command tree: what completions, manual pages, `help` and the
 /// command reference are made from.
@@ -38,10 +38,11 @@ pub(super) enum Parsed {
 /// Reads the arguments of this process.
 pub(super) fn parse() -> Parsed {
     let arguments: Vec<OsString> = std::env::args_os().collect();
-    let command = without_empty_variables(command());
-    let parsed = command
-        .try_get_matches_from(&arguments)
-        .and_then(|matches| Ok((Cli::from_arg_matches(&matches)?, matches)));
+    // What the branch alone does not understand the whole tree explains.
+    let parsed = match branch(&arguments).map(|tree| parse_by(tree, &arguments)) {
+        Some(Ok(parsed)) => Ok(parsed),
+        _ => parse_by(command(), &arguments),
+    };
     match parsed {
         Ok((mut cli, matches)) => match settle(&mut cli, &matches) {
             Ok(()) => Parsed::Run(Box::new(cli)),
@@ -65,6 +66,29 @@ pub(super) fn parse() -> Parsed {
             Parsed::Wrong(Failure::usage(message).hint(hint), form(&arguments))
         }
     }
+}
+
+/// The tree with that branch only that the first word names; making all of it
+/// would cost a short command more than everything else it does.
+fn branch(arguments: &[OsString]) -> Option<Command> {
+    let name = arguments.get(1)?.to_str()?;
+    let tree = Global::augment_args(Command::new("spec-kitty").disable_help_subcommand(true));
+    let branch = match name {
+        "emit" => emit::Arguments::augment_args(Command::new("emit")),
+        "log" => log::LogCommand::augment_subcommands(Command::new("log")),
+        "sync" => sync::SyncCommand::augment_subcommands(Command::new("sync")),
+        "agent" => agent::AgentCommand::augment_subcommands(Command::new("agent")),
+        _ => return None,
+    };
+    Some(tree.subcommand(branch))
+}
+
+fn parse_by(tree: Command, arguments: &[OsString]) -> Result<(Cli, ArgMatches), clap::Error> {
+    // The process is about to do one thing and end: to take the tree down would
+    // cost as much as to use it.
+    let mut tree = std::mem::ManuallyDrop::new(without_empty_variables(tree));
+    let matches = tree.try_get_matches_from_mut(arguments)?;
+    Ok((Cli::from_arg_matches(&matches)?, matches))
 }
 
 /// `-q` and `-v` exclude each other; where one of them is a variable, the word

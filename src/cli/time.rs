@@ -4,28 +4,44 @@
 //! zone, or UTC when they ask for it. Instants that no calendar reaches are
 //! moved to its nearer end: what an event claims never fails a command.
 
+use std::cell::OnceCell;
+use std::path::Path;
+
 use jiff::tz::TimeZone;
 use jiff::{Timestamp, Zoned};
 
-/// The time zone in which people are answered.
+use crate::platform;
+
+/// The rules of one zone are a few kilobytes.
+const MAX_RULES_BYTES: usize = 64 * 1024;
+
+/// The time zone in which people are answered. It is looked up when the first
+/// instant is shown in it: that costs more than most commands do besides.
 #[derive(Clone, Debug)]
-pub struct Zone(TimeZone);
+pub struct Zone {
+    utc: bool,
+    found: OnceCell<TimeZone>,
+}
 
 impl Zone {
     /// The zone of the system, or UTC when `utc` is asked for.
     #[must_use]
     pub fn chosen(utc: bool) -> Self {
-        Self(if utc {
-            TimeZone::UTC
-        } else {
-            TimeZone::system()
-        })
+        Self {
+            utc,
+            found: OnceCell::new(),
+        }
+    }
+
+    fn time_zone(&self) -> TimeZone {
+        let look_up = || if self.utc { TimeZone::UTC } else { local() };
+        self.found.get_or_init(look_up).clone()
     }
 
     /// The present moment.
     #[must_use]
     pub fn now(&self) -> Zoned {
-        Timestamp::now().to_zoned(self.0.clone())
+        Timestamp::now().to_zoned(self.time_zone())
     }
 
     /// `12:52:10`.
@@ -66,10 +82,20 @@ impl Zone {
 
     fn print(&self, timestamp_us: i64, format: &str) -> String {
         instant(timestamp_us)
-            .to_zoned(self.0.clone())
+            .to_zoned(self.time_zone())
             .strftime(format)
             .to_string()
     }
+}
+
+/// The zone of this system. To find it by its name, the names of all zones would
+/// be read first; mostly its rules lie in a place of their own.
+fn local() -> TimeZone {
+    let is_named = std::env::var_os("TZ").is_some_and(|name| !name.is_empty());
+    let rules = || platform::read_regular(Path::new("/etc/localtime"), MAX_RULES_BYTES).ok();
+    let rules = (!is_named).then(rules).flatten();
+    let zone = rules.and_then(|rules| TimeZone::tzif("Local", &rules).ok());
+    zone.unwrap_or_else(TimeZone::system)
 }
 
 /// `2026-02-03T12:52:10.114Z`: the form for programs.
@@ -127,6 +153,15 @@ mod tests {
         for instant in [i64::MIN, i64::MAX, 0] {
             assert!(!zone.full(instant).is_empty());
             assert!(utc(instant).ends_with('Z'));
+        }
+    }
+
+    #[test]
+    fn the_rules_of_this_system_say_what_its_zone_says() {
+        let (rules, zone) = (local(), TimeZone::system());
+        for seconds in [0, 1_770_123_130, 1_784_000_000] {
+            let at = Timestamp::from_second(seconds).unwrap();
+            assert_eq!(rules.to_offset(at), zone.to_offset(at), "{at}");
         }
     }
 

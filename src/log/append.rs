@@ -135,9 +135,7 @@ impl Log {
     /// Whether no segment exists yet, as far as can be seen.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.dir
-            .ordinals()
-            .is_ok_and(|ordinals| ordinals.is_empty())
+        self.dir.newest().is_ok_and(|newest| newest.is_none())
     }
 
     /// Tells the log how far it had come at some time before this call, in what
@@ -167,7 +165,7 @@ impl Log {
     #[must_use]
     pub fn lease_needed(&self, frames: u64, bytes: u64) -> Option<LeaseFloor> {
         let empty = LeaseFloor::Debris(Lamport(0));
-        let Ok(Some(newest)) = self.dir.ordinals().map(|ordinals| ordinals.last().copied()) else {
+        let Ok(Some(newest)) = self.dir.newest() else {
             return Some(empty);
         };
         let Ok(opened) = self.dir.open(newest, Access::Read) else {

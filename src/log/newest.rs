@@ -43,8 +43,40 @@ pub(super) struct Newest {
     pub(super) clock_floor: Lamport,
 }
 
+/// The end of the log where nothing is the matter with it, which it mostly is:
+/// the newest file is the newest segment, made here, whole, and may be added to.
+fn at_once(log: &Log, lock_identity: u64) -> Option<Newest> {
+    let ordinal = log.dir.newest_known()?;
+    let opened = log.dir.open(ordinal, Access::Append).ok()?;
+    let header = match opened.read {
+        HeaderRead::Sound { header, .. } if opened.naming == Naming::Right => header,
+        _ => return None,
+    };
+    let tail = tail::find(opened.file.as_ref(), &header, opened.size).ok()?;
+    let remembered = log.remembered();
+    let is_well = is_at_home(&header, log.options.node.facts, lock_identity)
+        && tail.ending == Ending::Clean
+        && !remembered.is_beyond(tail.last_seq, tail.last_clock)
+        && !log.gave_up_on(&header);
+    is_well.then(|| {
+        let resting = Resting {
+            header,
+            file: opened.file,
+            tail,
+            made: Made::Here,
+            put_back: false,
+        };
+        let mut newest = Newest::nothing_known(log, ordinal);
+        newest.rest_on(log, resting, Course::Append);
+        newest
+    })
+}
+
 /// Looks at the end of the log. Only under the writer lock.
 pub(super) fn find(log: &Log, lock_identity: u64) -> Result<Newest, AppendError> {
+    if let Some(newest) = at_once(log, lock_identity) {
+        return Ok(newest);
+    }
     let list = || {
         log.dir
             .ordinals()
@@ -52,16 +84,7 @@ pub(super) fn find(log: &Log, lock_identity: u64) -> Result<Newest, AppendError>
     };
     let mut ordinals = list()?;
     let remembered = log.remembered();
-    let mut newest = Newest {
-        open: None,
-        unsettled: None,
-        notes: Vec::new(),
-        top: log.dir.highest(&ordinals),
-        home_id: None,
-        node_id: log.options.node.node_id,
-        predecessor: Predecessor::default(),
-        clock_floor: remembered.clock.min(Lamport::MAX_PLAUSIBLE),
-    };
+    let mut newest = Newest::nothing_known(log, log.dir.highest(&ordinals));
     let mut unreadable = Vec::new();
     let mut strangers = Vec::new();
     let mut resting = None;
@@ -191,6 +214,19 @@ impl Resting {
 }
 
 impl Newest {
+    fn nothing_known(log: &Log, top: Ordinal) -> Self {
+        Self {
+            open: None,
+            unsettled: None,
+            notes: Vec::new(),
+            top,
+            home_id: None,
+            node_id: log.options.node.node_id,
+            predecessor: Predecessor::default(),
+            clock_floor: log.remembered().clock.min(Lamport::MAX_PLAUSIBLE),
+        }
+    }
+
     /// Takes the newest readable segment as the end of the log.
     fn rest_on(&mut self, log: &Log, resting: Resting, course: Course) {
         let Resting {

@@ -320,11 +320,16 @@ impl Reader {
         place.base = place.unread_offset();
         place.used = 0;
         place.fresh = true;
-        self.buffer.clear();
         self.filled = Filled::No;
         let failed = |path| ReadError::io("read", path);
         let path = self.dir.segment_path(place.ordinal);
-        let size = place.file.size().map_err(failed(path.clone()))?;
+        let size = match place.file.size() {
+            Ok(size) => size,
+            Err(error) => {
+                self.buffer.clear();
+                return Err(failed(path)(error));
+            }
+        };
         let end = match place.fate {
             Fate::Open | Fate::Pruned => size,
             Fate::Final { valid_end, .. } => size.min(valid_end.0),

@@ -29,6 +29,8 @@ pub struct LogDir {
     path: PathBuf,
     storage: Arc<dyn Storage>,
     names: Mutex<Names>,
+    /// The highest number that a file had when they were last listed.
+    listed: Mutex<Option<Ordinal>>,
 }
 
 impl Clone for LogDir {
@@ -73,6 +75,7 @@ impl LogDir {
             path: path.into(),
             storage,
             names: Mutex::default(),
+            listed: Mutex::default(),
         }
     }
 
@@ -153,7 +156,30 @@ impl LogDir {
         };
         let mut files: Vec<_> = names.iter().filter_map(|name| ordinal_of(name)).collect();
         files.sort_unstable();
+        *self.listed() = files.last().copied();
         Ok(files)
+    }
+
+    fn listed(&self) -> MutexGuard<'_, Option<Ordinal>> {
+        self.listed.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The highest ordinal that a file has. Listed once; then, as long as no file
+    /// has the next number, it is the same: a successor has the next number, and
+    /// goes after the segment before it.
+    pub(super) fn newest(&self) -> io::Result<Option<Ordinal>> {
+        match self.newest_known() {
+            None => Ok(self.files()?.last().copied()),
+            known => Ok(known),
+        }
+    }
+
+    /// The same, where it is known without listing the directory.
+    pub(super) fn newest_known(&self) -> Option<Ordinal> {
+        let known = (*self.listed())?;
+        let next = self.storage.size_of(&self.path_named(known.next()));
+        let is_last = matches!(next, Err(error) if error.kind() == io::ErrorKind::NotFound);
+        is_last.then_some(known)
     }
 
     /// The highest number that a file has, when these are the segments.

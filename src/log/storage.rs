@@ -276,7 +276,7 @@ pub(super) fn read_range(
     length: usize,
     buffer: &mut Vec<u8>,
 ) -> io::Result<()> {
-    buffer.clear();
+    // What the buffer has is overwritten or cut off, and need not be zeroed.
     buffer.resize(length, 0);
     let mut filled = 0;
     while let Some(rest) = buffer.get_mut(filled..).filter(|rest| !rest.is_empty()) {

@@ -363,9 +363,9 @@ fn start_for(dir: &LogDir, ordinals: &[Ordinal], from: Seq) -> Result<Ordinal, R
     let begins_before = |ordinal| -> Result<bool, ReadError> {
         Ok(header_of(dir, ordinal)?.is_some_and(|header| header.first_seq <= from))
     };
-    // Mostly it is the newest.
-    if let Some(newest) = ordinals.last().copied()
-        && begins_before(newest)?
+    // Mostly it is the newest. One that cannot be read is told of when it comes.
+    if let Some(newest) = ordinals.last().copied().filter(|_| from > Seq(1))
+        && begins_before(newest).unwrap_or(false)
     {
         return Ok(newest);
     }

@@ -8,6 +8,8 @@ use thiserror::Error;
 use uuid::Uuid;
 use yaml_edit::{Document, Mapping, YamlNode};
 
+use super::plain;
+
 /// Values are names: longer ones are not taken over.
 const MAX_VALUE_BYTES: usize = 256;
 
@@ -59,6 +61,11 @@ pub(super) struct Section {
 
 /// Reads the text of the file; an empty text is a file without any section.
 pub(super) fn parse(text: &str) -> ProjectFile {
+    plain::parse(text).unwrap_or_else(|| parse_yaml(text))
+}
+
+/// The same, whatever YAML it is.
+pub(super) fn parse_yaml(text: &str) -> ProjectFile {
     match root_of(text) {
         Ok(None) => ProjectFile {
             wishes: Wishes::default(),
@@ -150,8 +157,35 @@ fn says_yes(value: &YamlNode) -> bool {
     let YamlNode::Scalar(scalar) = value else {
         return false;
     };
-    let text = scalar.as_string().to_ascii_lowercase();
-    scalar.is_null() || matches!(text.as_str(), "true" | "yes" | "on" | "y" | "1")
+    scalar.is_null() || means_yes(&scalar.as_string())
+}
+
+pub(super) fn means_yes(word: &str) -> bool {
+    let yes = ["true", "yes", "on", "y", "1"];
+    yes.iter().any(|yes| word.eq_ignore_ascii_case(yes))
+}
+
+/// The section of which these are the values.
+pub(super) fn section_from(
+    value: impl Fn(&'static str) -> Option<String>,
+) -> Result<Section, FileFault> {
+    let text = |key| value(key).map(|text| usable(text, key)).transpose();
+    let uuid = text("uuid")?;
+    Ok(Section {
+        uuid: uuid.map(|text| uuid_of(&text)).transpose()?,
+        slug: text("slug")?,
+        node_id: text("node_id")?,
+        repo_slug: text("repo_slug")?,
+    })
+}
+
+fn usable(text: String, key: &'static str) -> Result<String, FileFault> {
+    let usable = text.len() <= MAX_VALUE_BYTES
+        && !text.trim().is_empty()
+        && !text.chars().any(char::is_control);
+    usable
+        .then(|| text.trim().to_owned())
+        .ok_or(FileFault::Unusable(key))
 }
 
 pub(super) fn section_of(root: &Mapping) -> Result<Section, FileFault> {
@@ -175,15 +209,7 @@ fn text_of(project: &Mapping, key: &'static str) -> Result<Option<String>, FileF
     match lookup(project, key) {
         Found::Absent => Ok(None),
         Found::Value(YamlNode::Scalar(scalar)) if scalar.is_null() => Ok(None),
-        Found::Value(YamlNode::Scalar(scalar)) => {
-            let text = scalar.as_string();
-            let usable = text.len() <= MAX_VALUE_BYTES
-                && !text.trim().is_empty()
-                && !text.chars().any(char::is_control);
-            usable
-                .then(|| Some(text.trim().to_owned()))
-                .ok_or(FileFault::Unusable(key))
-        }
+        Found::Value(YamlNode::Scalar(scalar)) => usable(scalar.as_string(), key).map(Some),
         Found::Value(_) => Err(FileFault::Unusable(key)),
         Found::Unclear => Err(FileFault::Ambiguous(key)),
     }

@@ -24,6 +24,7 @@ use crate::platform;
 
 mod completion;
 mod file;
+mod plain;
 
 use completion::Values;
 pub use file::FileFault;
