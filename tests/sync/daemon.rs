@@ -13,7 +13,7 @@ use spec_kitty::sync::daemon::{self, DaemonError, Duty, Left};
 
 use crate::commands::run;
 use crate::support::Reply;
-use crate::support::bench::{BATCH, Bench, server, stored_ids};
+use crate::support::bench::{BATCH, Bench, REFRESH, server, stored_ids};
 use crate::{ALICE, ready, settled};
 
 /// Far beyond anything that is measured here; only a hang is shown by it.
@@ -143,6 +143,43 @@ fn it_waits_for_a_sign_in() {
         wait_until("after the sign-in", || stored_ids(&stored).len() == 2);
     });
     settled(&bench, (0, 2, 0, 0));
+}
+
+/// A session that ends under it is waited for too; nothing is lost or blamed.
+#[test]
+fn it_waits_for_a_sign_in_after_the_session_has_ended() {
+    let ended = Arc::new(AtomicBool::new(true));
+    let still = Arc::clone(&ended);
+    let (server, stored) = server(move |request, _| {
+        let refuses = still.load(Ordering::SeqCst) && [BATCH, REFRESH].contains(&&*request.path);
+        refuses.then(|| Reply::json(401, &json!({"code": "token_not_valid"})))
+    });
+    let (bench, ids) = ready(&server, 2);
+    meanwhile(&bench, || {
+        wait_until("it says why it waits", || {
+            let told = daemon::read_status(&bench.home);
+            told.and_then(|told| told.why)
+                .is_some_and(|why| why.contains("has ended"))
+        });
+        assert_eq!(server.count(REFRESH), 1, "the token is spent once");
+        ended.store(false, Ordering::SeqCst);
+        bench.sign_in(&server, ALICE.0, ALICE.1);
+        wait_until("after the sign-in", || stored_ids(&stored).len() == 2);
+    });
+    assert_eq!(stored_ids(&stored), ids);
+    settled(&bench, (0, 2, 0, 0));
+}
+
+/// Whoever signs in starts it again; until then it need not sit there.
+#[test]
+fn it_leaves_when_nobody_may_send_for_long() {
+    let bench = Bench::new();
+    bench.emit(&bench.project("widgets"), 2);
+    let terms = Terms {
+        idle_exit: Duration::from_millis(700),
+        ..ENDLESS
+    };
+    assert_eq!(follow(&bench, terms).unwrap(), Left::Idle);
 }
 
 #[test]
