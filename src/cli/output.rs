@@ -200,11 +200,14 @@ impl Output {
             let _ = writeln!(anstream::stderr(), "{line}");
             return;
         }
-        told(&format!(
-            "error[{}]: {}",
-            failure.code,
-            visible(&failure.message)
-        ));
+        let mut lines = failure.message.lines();
+        let first = visible(lines.next().unwrap_or_default());
+        told(&format!("error[{}]: {first}", failure.code));
+        for line in lines {
+            // What goes on stands under what it goes on from.
+            let margin = if line.starts_with(' ') { "" } else { "  " };
+            told(&format!("{margin}{}", visible(line)));
+        }
         if let Some(hint) = &failure.hint {
             told(&format!("  next: {}", visible(hint)));
         }
