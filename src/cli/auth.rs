@@ -14,6 +14,7 @@ mod status;
 
 use super::Session;
 use super::background::Waker;
+use super::columns::grouped;
 use super::exit::Exit;
 use super::failure::Failure;
 use super::output::visible_line;
@@ -225,10 +226,14 @@ fn adopt_events(session: &Session, account: &Account) -> Vec<Adopted> {
     };
     for one in &waiting {
         let name = one.slug.as_deref().or(one.project.as_deref());
+        let name = name.unwrap_or("no project");
+        let (events, had) = match one.events {
+            1 => ("event ", "had no owner here and is now yours"),
+            _ => ("events", "had no owner here and are now yours"),
+        };
         session.out.note(visible_line(&format!(
-            "  {:>6} events of {} had no owner here and are now yours",
-            one.events,
-            name.unwrap_or("no project")
+            "  {:>6} {events} of {name} {had}",
+            grouped(one.events),
         )));
     }
     adopt::adopt(&log, account).unwrap_or_else(|error| {
