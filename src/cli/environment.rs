@@ -98,7 +98,7 @@ pub const WITHOUT: &[(&str, &str)] = &[
     ("--entry-type", ONE_CALL),
     (
         "--feature",
-        "SPECIFY_FEATURE is read by the workflow commands themselves, after what git says of the place; as a filter it belongs to one look",
+        "the workflow commands read SPECIFY_FEATURE themselves; as a filter it belongs to one look",
     ),
     ("--fix", SAFEGUARD),
     ("--follow", ONE_LOOK),
