@@ -105,7 +105,7 @@ fn backlog(status: &Status) -> Check {
     };
     let since = status.oldest_pending_at;
     let since = since.map_or_else(String::new, |at| {
-        format!(", the oldest since {}", ago(at, Timestamp::now()))
+        format!(", the oldest {}", ago(at, Timestamp::now()))
     });
     match status.closed.first() {
         Some(closed) => Check::note(id, format!("{waiting}{since}: {}", closed.reason))

@@ -2,7 +2,7 @@
 
 use jiff::civil::Date;
 
-use crate::cli::columns::{counted, grouped, left, right, size, sparkline};
+use crate::cli::columns::{counted, grouped, left, right, size, sparkline, wrapped};
 use crate::cli::output::{clip, visible_line};
 use crate::cli::style::{BOLD, DIM, paint};
 use crate::cli::time::{Zone, utc};
@@ -105,9 +105,17 @@ impl Report {
             ("Size", room),
             ("Prune", goes),
         ] {
-            if !text.is_empty() {
-                let text = clip(&text, columns.saturating_sub(12));
-                lines.push(format!("  {} {text}", paint(DIM, &left(label, 9))));
+            let mut label = label;
+            let text = wrapped(&text, columns.saturating_sub(12));
+            for line in text.iter().filter(|line| !line.is_empty()) {
+                // The first may begin with days without an event.
+                let line = if label.is_empty() {
+                    line.trim()
+                } else {
+                    line.trim_end()
+                };
+                lines.push(format!("  {} {line}", paint(DIM, &left(label, 9))));
+                label = "";
             }
         }
         lines
