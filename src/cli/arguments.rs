@@ -41,6 +41,7 @@ pub(super) fn parse() -> Parsed {
     // What the branch alone does not understand the whole tree explains.
     let parsed = match branch(&arguments).map(|tree| parse_by(tree, &arguments)) {
         Some(Ok(parsed)) => Ok(parsed),
+        Some(Err(error)) if error.kind() == ErrorKind::DisplayVersion => Err(error),
         _ => parse_by(command(), &arguments),
     };
     match parsed {
@@ -72,6 +73,9 @@ pub(super) fn parse() -> Parsed {
 /// would cost a short command more than everything else it does.
 fn branch(arguments: &[OsString]) -> Option<Command> {
     let name = arguments.get(1)?.to_str()?;
+    if arguments.len() == 2 && matches!(name, "--version" | "-V") {
+        return Some(Command::new("spec-kitty").version(env!("CARGO_PKG_VERSION")));
+    }
     let tree = Global::augment_args(Command::new("spec-kitty").disable_help_subcommand(true));
     let branch = match name {
         "emit" => emit::Arguments::augment_args(Command::new("emit")),
