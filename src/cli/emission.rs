@@ -58,10 +58,9 @@ pub fn show_connection(home: &Home, out: &Output) {
     }
     if let Some(words) = connection(home) {
         let dim = anstyle::Style::new().dimmed();
-        let silent = match words.starts_with("Offline") {
-            true => silence(home, Timestamp::now()).unwrap_or_default(),
-            false => String::new(),
-        };
+        let offline = words.starts_with("Offline");
+        let silent = offline.then(|| silence(home, Timestamp::now())).flatten();
+        let silent = silent.unwrap_or_default();
         out.note(format!("{dim}[{words}]{silent}{dim:#}"));
     }
 }

@@ -174,24 +174,30 @@ fn the_connection_is_shown_when_asked_for_and_only_what_is_known_of_it() {
     };
     assert_eq!(shown(&world), None, "nothing was ever sent");
     let target = Target::new("https://sync.example.org", "alice", Some("acme")).id();
-    let commit = |answer| {
+    let commit = |answer, at_ms| {
         let deadline = std::time::Duration::from_secs(5);
         let state = State::at(world.home().state_dir());
         let sender = state.sender_lock(deadline).unwrap().unwrap();
         let mut ledger = state.open_ledger(sender, deadline).unwrap().value;
-        let mut commit = Commit::new(target, 1_000);
+        let mut commit = Commit::new(target, at_ms);
         commit.answer(answer);
         ledger.commit(&commit, deadline).unwrap();
     };
-    commit(Answer::Unanswered(Trouble::new(
-        "unreachable",
-        "no address",
-        None,
-    )));
+    let unreachable = Trouble::new("unreachable", "no address", None);
+    commit(Answer::Unanswered(unreachable), 1_000);
     assert_eq!(shown(&world).as_deref(), Some("[Offline]"));
-    commit(Answer::Answered {
+    let answered = || Answer::Answered {
         retry_not_before_ms: None,
         trouble: None,
-    });
+    };
+    commit(answered(), 2_000);
+    let long_ago = shown(&world).unwrap();
+    assert!(
+        long_ago.starts_with("[Offline - Batch Mode] last answer ")
+            && long_ago.ends_with(" days ago: spec-kitty sync status"),
+        "{long_ago}"
+    );
+    let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
+    commit(answered(), now.unwrap().as_millis().try_into().unwrap());
     assert_eq!(shown(&world).as_deref(), Some("[Offline - Batch Mode]"));
 }
