@@ -76,6 +76,17 @@ impl Tallies {
         Ok(take.tallies)
     }
 
+    /// The same, with what was kept in `state`, and nothing kept anew: as is
+    /// fit for a reader.
+    ///
+    /// # Errors
+    /// [`ReadError`] when the log cannot be read.
+    pub fn recall(dir: &LogDir, state: &State, ledger: &Ledger) -> Result<Self, ReadError> {
+        let mut take = Take::new(dir, state.tallies().unwrap_or_default());
+        take.run(&apart(ledger), None)?;
+        Ok(take.tallies)
+    }
+
     /// The same, with what was kept in `state`; what becomes known thereby is
     /// kept for the next look, where that can be done.
     ///

@@ -169,7 +169,7 @@ fn chosen_by_others(text: &str, words: &str) -> Bench {
     bench.note(&format!("x{text}"));
     let failed =
         json!({"error_type": "runtime", "error_message": format!("x{words}"), "agent_id": text});
-    bench.caused(&id(0), words);
+    bench.caused(&id(0), &format!("x{words}"));
     bench.emit("ErrorLogged", &failed.to_string());
     bench.foreign_with(&format!("x{text}"), words, &failed.to_string(), |header| {
         header.causation_id = Some("01ARZ3NDEKTSV4RRFFQ69G5FAV");

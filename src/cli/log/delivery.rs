@@ -1,22 +1,23 @@
 //! Where an event is on its way to the server, as far as is known here.
 //!
 //! Only the view that the sender wrote is read, and what a running background
-//! sender says is on its live connection: sled is not opened. What is not known is not claimed: a cursor counts only when the
-//! event that it names is where it says, as the sender itself would judge.
+//! sender says is on its live connection: sled is not opened. What is not known
+//! is not claimed: a cursor counts only when the event that it names is where it
+//! says, as the sender itself would judge.
 
 use std::cell::{Cell, RefCell};
 
 use crate::cli::output::Output;
 use crate::home::Home;
 use crate::log::frame::Kind;
-use crate::log::read::{Item, Step};
-use crate::log::reader::Reader;
+use crate::log::read::Item;
 use crate::log::segment::LogDir;
 use crate::position::Seq;
 use crate::state::{Ledger, Project, State, Stream};
 use crate::sync::daemon::{self, LiveTold};
 use crate::sync::fit::Fits;
 use crate::sync::route::{Bindings, Route};
+use crate::sync::tallies::Tallies;
 use crate::target::{Target, TargetId};
 
 pub(super) use crate::state::DeliveryState;
@@ -53,6 +54,7 @@ pub(super) enum Whereabouts<'a> {
 #[derive(Debug)]
 pub(super) struct Deliveries {
     dir: LogDir,
+    state: State,
     /// `None` when it cannot be read; empty when nothing was ever sent.
     ledger: Option<Ledger>,
     bindings: RefCell<Bindings>,
@@ -66,7 +68,8 @@ pub(super) struct Deliveries {
 impl Deliveries {
     /// Reads the sender's view; when that cannot be read, says so on stderr.
     pub(super) fn load(home: &Home, dir: &LogDir, out: &Output) -> Self {
-        let ledger = match State::at(home.state_dir()).view() {
+        let state = State::at(home.state_dir());
+        let ledger = match state.view() {
             Ok(ledger) => Some(ledger.unwrap_or_default()),
             Err(error) => {
                 out.warn(format!("{error}; delivery states are not known"));
@@ -75,6 +78,7 @@ impl Deliveries {
         };
         Self {
             dir: dir.clone(),
+            state,
             ledger,
             bindings: RefCell::default(),
             bindings_complete: Cell::new(false),
@@ -85,7 +89,7 @@ impl Deliveries {
 
     /// Reads the view again; what cannot be read leaves everything as it was.
     pub(super) fn renew(&mut self, home: &Home) {
-        let view = State::at(home.state_dir()).view();
+        let view = self.state.view();
         if let (Some(known), Ok(Some(ledger))) = (&mut self.ledger, view) {
             *known = ledger;
             self.fits.renew();
@@ -200,21 +204,16 @@ impl Deliveries {
         if settled || self.bindings_complete.get() {
             return known;
         }
-        self.complete_bindings(entry.seq);
+        self.complete_bindings(ledger);
         self.bindings.borrow().route(entry.seq, &entry.header)
     }
 
-    /// Looks for control frames from `from` to the end of the log. What cannot
-    /// be read binds nothing.
-    fn complete_bindings(&self, from: Seq) {
+    /// Looks for all control frames of the log, without reading what is known
+    /// of final segments. What cannot be read binds nothing.
+    fn complete_bindings(&self, ledger: &Ledger) {
         self.bindings_complete.set(true);
-        let mut reader = Reader::new(self.dir.clone(), from);
-        while let Ok(step) = reader.step() {
-            match step {
-                Step::Frame(item) => self.note(&item),
-                Step::Damage(_) => {}
-                Step::Idle => break,
-            }
+        if let Ok(tallies) = Tallies::recall(&self.dir, &self.state, ledger) {
+            self.bindings.replace(tallies.bindings().clone());
         }
     }
 }
