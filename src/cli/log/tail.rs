@@ -1,8 +1,9 @@
 //! `log tail`: the newest events, and those that come.
 //!
-//! The last few that match are found by reading backward, and only their
-//! number is kept; then everything is printed reading forward from there, by
-//! the same reader that follows. Memory stays small however many are asked for.
+//! The last few that match are found by reading backward. Where they are few and
+//! nothing is missing between, they are printed as they were met; else everything
+//! is printed reading forward from there, by the same reader that follows. Memory
+//! stays small however many are asked for.
 
 use std::str::FromStr;
 use std::time::Duration;
@@ -27,7 +28,10 @@ use super::printer::{Form, Printer};
 use super::{damage, types, understood, when};
 
 mod follow;
+mod kept;
 mod live;
+
+use kept::Kept;
 
 /// How many events are shown when nobody says.
 const USUAL_LINES: u64 = 20;
@@ -97,11 +101,13 @@ impl FromStr for Lines {
 }
 
 /// The part of the log that is looked at.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Debug)]
 struct Window {
     from: Seq,
     /// The newest frame there was at the start; zero when there was none.
     to: Seq,
+    /// All its frames, where they have been met already.
+    kept: Option<Kept>,
 }
 
 /// One run of the command.
@@ -141,15 +147,15 @@ impl Tail<'_> {
         let window = self.window()?;
         self.printer.begin(out)?;
         if self.args.follow {
-            self.note_emptiness(window, out);
+            self.note_emptiness(&window, out);
             return self.follow(window.from, home, out);
         }
-        if self.args.reverse {
-            self.newest_first(window, out)?;
-        } else {
-            self.oldest_first(window, out)?;
+        match &window.kept {
+            Some(kept) => self.already_met(kept, &window, out)?,
+            None if self.args.reverse => self.newest_first(&window, out)?,
+            None => self.oldest_first(&window, out)?,
         }
-        self.note_emptiness(window, out);
+        self.note_emptiness(&window, out);
         Ok(())
     }
 
@@ -160,16 +166,14 @@ impl Tail<'_> {
             Some(name) => find::named(&self.dir, name)?.next(),
             None => Seq(1),
         };
-        let from = match self.lines() {
-            Lines::All => first,
-            Lines::Last(_) if self.args.reverse => first,
-            Lines::Last(0) => to.next(),
-            Lines::Last(count) => self.first_of_last(count, Window { from: first, to })?,
+        let (from, kept) = match self.lines() {
+            Lines::All => (first, None),
+            Lines::Last(_) if self.args.reverse => (first, None),
+            Lines::Last(0) => (to.next(), None),
+            Lines::Last(count) => self.first_of_last(count, first, to)?,
         };
-        Ok(Window {
-            from: from.max(first),
-            to,
-        })
+        let from = from.max(first);
+        Ok(Window { from, to, kept })
     }
 
     fn lines(&self) -> Lines {
@@ -182,18 +186,29 @@ impl Tail<'_> {
         self.args.lines.unwrap_or(usual)
     }
 
-    /// The number of the first of the last `count` events that are wanted.
-    fn first_of_last(&self, count: u64, window: Window) -> Result<Seq, Failure> {
-        let mut first = window.to.next();
+    /// The number of the first of the last `count` events that are wanted
+    /// between these two, and all frames from there on where they are few.
+    fn first_of_last(
+        &self,
+        count: u64,
+        from: Seq,
+        to: Seq,
+    ) -> Result<(Seq, Option<Kept>), Failure> {
+        let mut first = to.next();
         let mut missing = count;
+        let mut kept = (!self.args.follow).then(Kept::default);
         let mut frames = NewestFirst::new(&self.dir)?;
         self.deliveries.reads_backward();
-        while let Some((item, _)) = frames.step()? {
-            if item.seq < window.from {
+        while let Some((item, hole)) = frames.step()? {
+            if item.seq < from {
                 break;
             }
             self.deliveries.note(&item);
-            if item.seq > window.to || !self.wants(&item) {
+            if item.seq > to {
+                continue;
+            }
+            kept = kept.and_then(|kept| kept.with(&item, hole));
+            if !self.wants(&item) {
                 continue;
             }
             first = item.seq;
@@ -202,7 +217,7 @@ impl Tail<'_> {
                 break;
             }
         }
-        Ok(first)
+        Ok((first, kept))
     }
 
     /// Whether the frame is an event that is wanted, without a word about
@@ -212,7 +227,22 @@ impl Tail<'_> {
         entry.is_some_and(|entry| self.filter.accepts(&entry, || self.deliveries.of(&entry)))
     }
 
-    fn oldest_first(&mut self, window: Window, out: &mut Output) -> Result<(), Failure> {
+    fn already_met(
+        &mut self,
+        kept: &Kept,
+        window: &Window,
+        out: &mut Output,
+    ) -> Result<(), Failure> {
+        for item in kept.between(window.from, window.to) {
+            if self.is_done() {
+                break;
+            }
+            self.print(&item, out)?;
+        }
+        Ok(())
+    }
+
+    fn oldest_first(&mut self, window: &Window, out: &mut Output) -> Result<(), Failure> {
         let mut reader = Reader::new(self.dir.clone(), window.from);
         while window.from <= window.to && !self.is_done() {
             match reader.step()? {
@@ -230,7 +260,7 @@ impl Tail<'_> {
         Ok(())
     }
 
-    fn newest_first(&mut self, window: Window, out: &mut Output) -> Result<(), Failure> {
+    fn newest_first(&mut self, window: &Window, out: &mut Output) -> Result<(), Failure> {
         let wanted = match self.lines() {
             Lines::All => u64::MAX,
             Lines::Last(count) => count,
@@ -281,7 +311,7 @@ impl Tail<'_> {
         }
     }
 
-    fn note_emptiness(&self, window: Window, out: &Output) {
+    fn note_emptiness(&self, window: &Window, out: &Output) {
         if self.printer.printed() > 0 || !self.printer.is_for_people() {
             return;
         }
