@@ -19,7 +19,10 @@ use crate::log::storage::{StoredFile, read_range};
 use crate::log::tail;
 use crate::position::{Lamport, Offset, Ordinal, Seq};
 
-/// Bytes read at a time on the way back.
+/// Bytes read at first, enough for a screen of events, and twice as many each
+/// time after.
+const FIRST_STEP_BYTES: u64 = 16 * 1024;
+/// The most bytes read at a time.
 const STEP_BYTES: u64 = 256 * 1024;
 
 /// Reads frames from the newest to the oldest.
@@ -50,6 +53,8 @@ struct Place {
     next_seq: Option<Seq>,
     /// The offset of the buffer's first byte.
     base: u64,
+    /// How many bytes are read next.
+    step_bytes: u64,
     /// Frames found by scanning forward, when steps back do not work.
     scanned: Option<vec::IntoIter<Found>>,
 }
@@ -263,6 +268,7 @@ impl Place {
             end,
             next_seq,
             base: end,
+            step_bytes: FIRST_STEP_BYTES,
             scanned: None,
         })
     }
@@ -278,6 +284,7 @@ impl Place {
             end,
             next_seq: Some(recorded.last_seq.next()),
             base: end,
+            step_bytes: FIRST_STEP_BYTES,
             scanned: None,
         }
     }
@@ -330,7 +337,9 @@ impl Place {
         let buffered =
             start >= self.base && self.end <= self.base.saturating_add(as_u64(buffer.len()));
         if !buffered {
-            self.base = self.end.saturating_sub(STEP_BYTES.max(length)).max(floor);
+            let step_bytes = self.step_bytes.max(length);
+            self.step_bytes = self.step_bytes.saturating_mul(2).min(STEP_BYTES);
+            self.base = self.end.saturating_sub(step_bytes).max(floor);
             let wanted = as_usize(self.end.saturating_sub(self.base));
             read_range(self.file.as_ref(), self.base, wanted, buffer)?;
         }
