@@ -37,6 +37,8 @@ pub struct Backward {
     /// What the segment entered last said of the one before it.
     predecessor: Option<Predecessor>,
     buffer: Vec<u8>,
+    /// Whether reading forward would report nothing of what was met so far.
+    untroubled: bool,
 }
 
 #[derive(Debug)]
@@ -99,7 +101,15 @@ impl Backward {
             place: None,
             predecessor: None,
             buffer: Vec::new(),
+            untroubled: true,
         })
+    }
+
+    /// Whether there was nothing on the way so far, beside missing numbers, that
+    /// reading forward would report.
+    #[must_use]
+    pub fn is_untroubled(&self) -> bool {
+        self.untroubled
     }
 
     /// A reader that begins in the segment which the frame before `seq` lies in,
@@ -135,7 +145,11 @@ impl Backward {
                 continue;
             };
             let failed = ReadError::io("read", self.dir.segment_path(place.ordinal));
-            match place.back(&mut self.buffer).map_err(failed)? {
+            let found = place.back(&mut self.buffer).map_err(failed)?;
+            if place.scanned.is_some() {
+                self.untroubled = false;
+            }
+            match found {
                 Some(found) => break (place.ordinal, found),
                 None => self.place = None,
             }
@@ -174,6 +188,9 @@ impl Backward {
                 }
                 other => other.map_err(ReadError::io("open", path.clone()))?,
             };
+            if opened.naming != Naming::Right || !opened.read.is_whole() {
+                self.untroubled = false;
+            }
             let recorded = self
                 .predecessor
                 .filter(|recorded| recorded.ordinal == ordinal);

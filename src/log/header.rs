@@ -172,6 +172,19 @@ pub enum HeaderRead {
     Unreadable,
 }
 
+impl HeaderRead {
+    /// Whether both copies are sound.
+    pub(super) fn is_whole(&self) -> bool {
+        matches!(
+            self,
+            Self::Sound {
+                damaged_copy: None,
+                ..
+            }
+        )
+    }
+}
+
 impl Header {
     /// Where the checksums of this segment start from.
     #[must_use]

@@ -42,6 +42,23 @@ fn tail_shows_the_rest_and_says_what_is_missing() {
     );
 }
 
+/// Frames that were met on the way back are not read again; what reading
+/// forward says of their segment is told all the same.
+#[test]
+fn the_newest_events_do_not_hide_a_damaged_header() {
+    let bench = Bench::new();
+    for n in 1..=5 {
+        bench.note(&format!("note {n}"));
+    }
+    bench.flip(1, 20);
+    let said = "warning: 0000000001.seg, byte 0: one of two copies of the header is unreadable; \
+                nothing is lost; see: spec-kitty log verify\n";
+    for lines in ["2", "20", "all"] {
+        let ran = bench.run(&["log", "tail", "-n", lines]);
+        assert_eq!((ran.code, ran.stderr.as_str()), (Some(0), said), "{lines}");
+    }
+}
+
 #[test]
 fn verify_names_the_place_and_what_is_lost() {
     let (bench, offset) = bench();

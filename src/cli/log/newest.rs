@@ -30,6 +30,12 @@ impl NewestFirst {
         })
     }
 
+    /// Whether nothing was met so far, beside missing numbers, that reading
+    /// forward would report.
+    pub(super) fn is_untroubled(&self) -> bool {
+        self.reader.is_untroubled()
+    }
+
     /// The frame before, and the numbers that are missing behind it.
     pub(super) fn step(&mut self) -> Result<Option<(Item<'_>, Option<SeqRange>)>, ReadError> {
         let above = self.above;

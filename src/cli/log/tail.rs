@@ -161,18 +161,22 @@ impl Tail<'_> {
 
     /// Where to begin, so that as many events as wanted are found from there.
     fn window(&self) -> Result<Window, Failure> {
-        let to = newest_seq(&self.dir)?.unwrap_or_default();
         let first = match self.args.after.as_deref() {
             Some(name) => find::named(&self.dir, name)?.next(),
             None => Seq(1),
         };
-        let (from, kept) = match self.lines() {
-            Lines::All => (first, None),
-            Lines::Last(_) if self.args.reverse => (first, None),
-            Lines::Last(0) => (to.next(), None),
-            Lines::Last(count) => self.first_of_last(count, first, to)?,
+        let lines = self.lines();
+        if let Lines::Last(count @ 1..) = lines
+            && !self.args.reverse
+        {
+            return self.last(count, first);
+        }
+        let to = newest_seq(&self.dir)?.unwrap_or_default();
+        let from = match lines {
+            Lines::Last(0) => to.next().max(first),
+            _ => first,
         };
-        let from = from.max(first);
+        let kept = None;
         Ok(Window { from, to, kept })
     }
 
@@ -186,38 +190,36 @@ impl Tail<'_> {
         self.args.lines.unwrap_or(usual)
     }
 
-    /// The number of the first of the last `count` events that are wanted
-    /// between these two, and all frames from there on where they are few.
-    fn first_of_last(
-        &self,
-        count: u64,
-        from: Seq,
-        to: Seq,
-    ) -> Result<(Seq, Option<Kept>), Failure> {
-        let mut first = to.next();
+    /// The window of the last `count` events from `first` on that are wanted,
+    /// with its frames where they are few.
+    fn last(&self, count: u64, first: Seq) -> Result<Window, Failure> {
+        let (mut from, mut to) = (None, None);
         let mut missing = count;
         let mut kept = (!self.args.follow).then(Kept::default);
         let mut frames = NewestFirst::new(&self.dir)?;
         self.deliveries.reads_backward();
         while let Some((item, hole)) = frames.step()? {
-            if item.seq < from {
+            to.get_or_insert(item.seq);
+            if item.seq < first {
                 break;
             }
             self.deliveries.note(&item);
-            if item.seq > to {
-                continue;
-            }
             kept = kept.and_then(|kept| kept.with(&item, hole));
             if !self.wants(&item) {
                 continue;
             }
-            first = item.seq;
+            from = Some(item.seq);
             missing -= 1;
             if missing == 0 {
                 break;
             }
         }
-        Ok((first, kept))
+        let to = to.unwrap_or_default();
+        Ok(Window {
+            from: from.unwrap_or(to.next()).max(first),
+            to,
+            kept: kept.filter(|_| frames.is_untroubled()),
+        })
     }
 
     /// Whether the frame is an event that is wanted, without a word about
