@@ -343,7 +343,7 @@ impl Client {
                 host,
                 reason: error.to_string(),
             },
-            ureq::Error::Io(error) => self.connection(host, &error),
+            ureq::Error::Io(error) => NoAnswer::of_io(host, "the connection stood still", &error),
             ureq::Error::ConnectionFailed => NoAnswer::Connection {
                 host,
                 reason: "refused".to_owned(),
@@ -358,25 +358,23 @@ impl Client {
             },
         }
     }
+}
 
+impl NoAnswer {
+    /// What an I/O error means; `step` is what took too long, if it was that.
     /// rustls reports a failed handshake as an I/O error that wraps its own.
-    fn connection(&self, host: String, error: &io::Error) -> NoAnswer {
+    fn of_io(host: String, step: &str, error: &io::Error) -> Self {
         let inner = error.get_ref();
-        if inner.is_some_and(|inner| inner.downcast_ref::<rustls::Error>().is_some()) {
-            return NoAnswer::Tls {
-                host,
-                reason: error.to_string(),
-            };
+        let reason = error.to_string();
+        if inner.is_some_and(|inner| inner.is::<rustls::Error>()) {
+            return Self::Tls { host, reason };
         }
         match error.kind() {
-            io::ErrorKind::TimedOut | io::ErrorKind::WouldBlock => NoAnswer::Timeout {
+            io::ErrorKind::TimedOut | io::ErrorKind::WouldBlock => Self::Timeout {
                 host,
-                step: "the connection stood still".to_owned(),
+                step: step.to_owned(),
             },
-            _ => NoAnswer::Connection {
-                host,
-                reason: error.to_string(),
-            },
+            _ => Self::Connection { host, reason },
         }
     }
 }

@@ -248,16 +248,11 @@ fn the_page_of_errors_is_what_the_code_says() {
             "\n### {title}\n\n| code | exit | means |\n|---|---|---|\n"
         );
         for code in *codes {
-            let exits: Vec<_> = code
-                .exits
-                .iter()
-                .map(|exit| exit.code().to_string())
-                .collect();
             let _ = writeln!(
                 text,
                 "| `{}` | {} | {} |",
                 code.word,
-                exits.join(", "),
+                code.exits_as_text(", "),
                 cell(code.about)
             );
         }

@@ -1,14 +1,14 @@
 //! Tokens that run out in the middle of a drain, with many processes at it.
 
 use std::collections::HashSet;
-use std::process::{Child, Command, Stdio};
+use std::process::Child;
 use std::sync::{Arc, Mutex};
 
 use serde_json::json;
 
 use crate::support::bench::{BATCH, Bench, HEALTH, REFRESH, Stored, honest, stored_ids};
 use crate::support::{FakeServer, Reply, Request};
-use crate::{ALICE, settled};
+use crate::{ALICE, settled, start};
 
 /// An access token is good for so many batches.
 const BATCHES_EACH: usize = 2;
@@ -48,18 +48,6 @@ impl Issuer {
             _ => Reply::text(404, ""),
         }
     }
-}
-
-fn start(bench: &Bench, args: &[&str]) -> Child {
-    Command::new(env!("CARGO_BIN_EXE_spec-kitty"))
-        .args(args)
-        .env("SPEC_KITTY_HOME", bench.home.root())
-        .env("SPEC_KITTY_NO_DAEMON", "1")
-        .stdin(Stdio::null())
-        .stdout(Stdio::null())
-        .stderr(Stdio::null())
-        .spawn()
-        .unwrap()
 }
 
 #[test]

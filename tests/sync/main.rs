@@ -32,6 +32,8 @@ mod tls;
 mod twins;
 mod words;
 
+use std::process::{Child, Command, Stdio};
+
 use support::FakeServer;
 use support::bench::Bench;
 
@@ -43,6 +45,19 @@ fn ready(server: &FakeServer, count: usize) -> (Bench, Vec<String>) {
     bench.sign_in(server, ALICE.0, ALICE.1);
     let ids = bench.emit(&bench.project("widgets"), count);
     (bench, ids)
+}
+
+/// A command that runs beside the test, and says nothing.
+fn start(bench: &Bench, args: &[&str]) -> Child {
+    Command::new(env!("CARGO_BIN_EXE_spec-kitty"))
+        .args(args)
+        .env("SPEC_KITTY_HOME", bench.home.root())
+        .env("SPEC_KITTY_NO_DAEMON", "1")
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap()
 }
 
 /// What must hold at the end of everything: the counts agree, and they are

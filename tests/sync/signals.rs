@@ -1,7 +1,7 @@
 //! Ctrl-C while a request hangs: the command ends, and the ledger is true.
 #![cfg(unix)]
 
-use std::process::{Command, ExitStatus, Stdio};
+use std::process::{Command, ExitStatus};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, mpsc};
 use std::time::{Duration, Instant};
@@ -9,22 +9,14 @@ use std::time::{Duration, Instant};
 use crate::daemon::wait_until;
 use crate::support::Reply;
 use crate::support::bench::{BATCH, Bench, server, stored_ids};
-use crate::{ready, settled};
+use crate::{ready, settled, start};
 
 /// Far below what a request may take, and far above what is measured.
 const GENEROUS: Duration = Duration::from_secs(10);
 
 /// How a command ended that got `signal` while the second request hung.
 fn interrupted(bench: &Bench, args: &[&str], signal: &str, hangs: &AtomicBool) -> ExitStatus {
-    let mut child = Command::new(env!("CARGO_BIN_EXE_spec-kitty"))
-        .args(args)
-        .env("SPEC_KITTY_HOME", bench.home.root())
-        .env("SPEC_KITTY_NO_DAEMON", "1")
-        .stdin(Stdio::null())
-        .stdout(Stdio::null())
-        .stderr(Stdio::null())
-        .spawn()
-        .unwrap();
+    let mut child = start(bench, args);
     wait_until("the second request hangs", || hangs.load(Ordering::SeqCst));
     let pid = child.id().to_string();
     let begun = Instant::now();

@@ -132,13 +132,15 @@ fn order(dir: &LogDir, facts: [u8; 8]) -> Check {
 }
 
 fn fill(dir: &LogDir, config: &LogConfig) -> Check {
-    let ordinals = dir.ordinals().unwrap_or_default();
-    let sizes = ordinals.iter().filter_map(|one| dir.size_of(*one).ok());
-    let fill = Fill {
-        bytes: sizes.fold(0, u64::saturating_add),
-        limit: config.max_bytes,
-    };
-    judge_fill(fill)
+    match dir.bytes() {
+        Ok(bytes) => judge_fill(Fill {
+            bytes,
+            limit: config.max_bytes,
+        }),
+        Err(error) => Check::problem("log-size", error.to_string())
+            .told_as("the files of the log cannot be looked at")
+            .fix("spec-kitty log verify"),
+    }
 }
 
 fn judge_fill(fill: Fill) -> Check {

@@ -17,6 +17,15 @@ pub struct Code {
     pub about: &'static str,
 }
 
+impl Code {
+    /// Its exit codes as text, with `between` them.
+    #[must_use]
+    pub fn exits_as_text(&self, between: &str) -> String {
+        let codes = self.exits.iter().map(|exit| exit.code().to_string());
+        codes.collect::<Vec<_>>().join(between)
+    }
+}
+
 const fn code(word: &'static str, exits: &'static [Exit], about: &'static str) -> Code {
     Code { word, exits, about }
 }

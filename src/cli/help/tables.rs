@@ -57,12 +57,7 @@ pub(super) fn exit_codes() -> String {
     for (title, codes) in CODES {
         let _ = writeln!(text, "\n{title}");
         for code in *codes {
-            let exits: Vec<_> = code
-                .exits
-                .iter()
-                .map(|exit| exit.code().to_string())
-                .collect();
-            let about = format!("{} (exit {})", code.about, exits.join(" or "));
+            let about = format!("{} (exit {})", code.about, code.exits_as_text(" or "));
             entry(&mut text, code.word, 24, &about);
         }
     }

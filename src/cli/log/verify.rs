@@ -194,12 +194,10 @@ pub(in crate::cli) struct Reading {
 
 impl Reading {
     pub(in crate::cli) fn of(dir: &LogDir, out: &Output) -> Self {
-        let ordinals = dir.ordinals().unwrap_or_default();
-        let sizes = ordinals.iter().filter_map(|one| dir.size_of(*one).ok());
         Self {
             progress: Progress::new(out, "Reading", Unit::Bytes),
             done: 0,
-            total: sizes.fold(0, u64::saturating_add),
+            total: dir.bytes().unwrap_or(0),
         }
     }
 

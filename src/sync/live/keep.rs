@@ -4,8 +4,8 @@
 use std::time::Instant;
 
 use crate::auth::client;
-use crate::auth::http::Client;
 use crate::auth::http::dial::Way;
+use crate::auth::http::{Client, SetupError};
 use crate::auth::{Credentials, Recipient};
 use crate::config::SyncConfig;
 use crate::sync::gate::account_gate;
@@ -64,13 +64,10 @@ impl Live {
     fn dial(&self, config: &SyncConfig, credentials: &Credentials) -> Result<Socket, Down> {
         let server = &credentials.account.server;
         let ca_file = config.ca_file.as_deref();
-        let lasting = |error: &dyn std::fmt::Display| Down {
-            failure: Failure::Lasting,
-            why: error.to_string(),
-        };
+        let lasting = |error: SetupError| open::lasting(error.to_string());
         let call = Call {
-            client: Client::new(server, ca_file, client::LIMITS).map_err(|e| lasting(&e))?,
-            way: Way::to(server, ca_file).map_err(|e| lasting(&e))?,
+            client: Client::new(server, ca_file, client::LIMITS).map_err(lasting)?,
+            way: Way::to(server, ca_file).map_err(lasting)?,
             store: self.store.clone(),
             credentials: credentials.clone(),
         };

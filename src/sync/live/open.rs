@@ -61,7 +61,7 @@ pub(super) fn passing(why: impl Into<String>) -> Down {
     }
 }
 
-fn lasting(why: impl Into<String>) -> Down {
+pub(super) fn lasting(why: impl Into<String>) -> Down {
     Down {
         failure: Failure::Lasting,
         why: why.into(),

@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use spec_kitty::sync::status::Connection;
 
 use super::{SOCKET, faulty};
-use super::{connected, connection, delivered, live_server, signed_in, why_not_live};
+use super::{connected, connection, delivered, live_server, serving, signed_in, why_not_live};
 use crate::daemon::{meanwhile, wait_until};
 use crate::settled;
 use crate::support::Reply;
@@ -121,11 +121,7 @@ fn a_server_that_is_away_for_a_while_is_found_again() {
 /// More at once than a socket should carry goes in batches.
 #[test]
 fn a_burst_goes_in_batches() {
-    let (server, stored) = live_server(|channel| {
-        channel.snapshot();
-        channel.serve();
-    });
-    let bench = signed_in(&server);
+    let (server, stored, bench) = serving();
     meanwhile(&bench, || {
         connected(&bench);
         let ids = bench.emit(&bench.project("widgets"), 400);

@@ -39,7 +39,17 @@ pub(super) fn live_server(
     faulty(|_| None, talk)
 }
 
-/// The same; `fault` has its say about each request first.
+/// An honest server, and somebody who is signed in there and has recorded nothing.
+pub(super) fn serving() -> (FakeServer, Stored, Bench) {
+    let (server, stored) = live_server(|channel| {
+        channel.snapshot();
+        channel.serve();
+    });
+    let bench = signed_in(&server);
+    (server, stored, bench)
+}
+
+/// As [`live_server`]; `fault` has its say about each request first.
 pub(super) fn faulty(
     mut fault: impl FnMut(&Request) -> Option<Reply> + Send + 'static,
     talk: impl Fn(&mut Channel) + Send + Sync + 'static,
@@ -256,11 +266,7 @@ fn the_backlog_goes_by_batch_and_what_is_new_over_the_socket() {
 /// Other people's events, and those of projects that opted out, never leave.
 #[test]
 fn only_what_a_pass_would_send_goes_over_the_socket() {
-    let (server, stored) = live_server(|channel| {
-        channel.snapshot();
-        channel.serve();
-    });
-    let bench = signed_in(&server);
+    let (server, stored, bench) = serving();
     let private = bench.project("private");
     let config = private.join(".kittify/config.yaml");
     let text = std::fs::read_to_string(&config).unwrap();

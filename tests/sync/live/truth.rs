@@ -10,7 +10,7 @@ use spec_kitty::state::State;
 use spec_kitty::sync::daemon;
 use tungstenite::Message;
 
-use super::{connected, delivered, live_server, signed_in};
+use super::{connected, delivered, live_server, serving, signed_in};
 use crate::commands::{run, spec_kitty};
 use crate::daemon::{meanwhile, wait_until};
 use crate::settled;
@@ -71,11 +71,7 @@ fn an_event_on_the_socket_is_sent_until_the_server_confirms_it() {
 /// Whoever records sees how things stand, in one dim line.
 #[test]
 fn a_command_that_records_says_that_it_is_connected() {
-    let (server, _) = live_server(|channel| {
-        channel.snapshot();
-        channel.serve();
-    });
-    let bench = signed_in(&server);
+    let (_server, _, bench) = serving();
     let said = || {
         let payload = r#"{"wp_id":"WP01","entry_type":"note","entry_content":"x"}"#;
         let args = ["-v", "emit", "HistoryAdded", "--payload", payload];
@@ -124,11 +120,7 @@ fn a_killed_sender_is_not_connected_and_has_nothing_on_the_way() {
 /// One sender at a time: while another has the right to send no frame leaves.
 #[test]
 fn frames_leave_only_with_the_right_to_send() {
-    let (server, stored) = live_server(|channel| {
-        channel.snapshot();
-        channel.serve();
-    });
-    let bench = signed_in(&server);
+    let (_server, stored, bench) = serving();
     meanwhile(&bench, || {
         connected(&bench);
         let state = State::at(bench.home.state_dir());
@@ -146,11 +138,7 @@ fn frames_leave_only_with_the_right_to_send() {
 /// `sync now` beside a live connection: each event once, and nobody waits for long.
 #[test]
 fn sync_now_gets_its_turn_beside_a_live_connection() {
-    let (server, stored) = live_server(|channel| {
-        channel.snapshot();
-        channel.serve();
-    });
-    let bench = signed_in(&server);
+    let (_server, stored, bench) = serving();
     meanwhile(&bench, || {
         connected(&bench);
         for _ in 0..5 {
