@@ -27,79 +27,115 @@ struct Named<'t> {
 
 /// Reads the text; `None` when only a YAML parser can.
 pub(super) fn parse(text: &str) -> Option<ProjectFile> {
-    let (mut project, mut sync) = (None, None);
-    // The indentations of the mappings that are open, and whether the last line
-    // may have something below it.
-    let (mut open, mut opener) = (Vec::<usize>::new(), Some(0));
-    let mut items_at = None;
-    let mut section = "";
+    let mut nesting = Nesting::default();
+    let mut sections = Sections::default();
     for (indent, line) in lines(text) {
-        let Line::Pair(key, word) = line? else {
-            let below = opener.is_some_and(|above| indent >= above) && !open.is_empty();
-            if !below && items_at != Some(indent) || is_asked_for(section) {
-                return None;
+        match line? {
+            Line::Item => {
+                nesting.item(indent)?;
+                sections.item()?;
             }
-            (items_at, opener) = (Some(indent), None);
-            continue;
-        };
-        open.retain(|other| *other <= indent);
-        if open.last() != Some(&indent) {
-            let begins = if open.is_empty() {
-                indent == 0
-            } else {
-                opener.is_some()
-            };
-            if !begins {
-                return None;
+            Line::Pair(key, word) => {
+                let depth = nesting.pair(indent, word.is_some())?;
+                sections.pair(depth, key, word)?;
             }
-            open.push(indent);
-        }
-        items_at = None;
-        opener = word.is_none().then_some(indent);
-        match open.len() {
-            1 => {
-                section = key;
-                let place = match key {
-                    "project" => &mut project,
-                    "sync" => &mut sync,
-                    _ => continue,
-                };
-                let named = Named {
-                    word,
-                    ..Named::default()
-                };
-                if place.replace(named).is_some() {
-                    return None;
-                }
-            }
-            depth if is_asked_for(section) => {
-                let named = if section == "sync" {
-                    &mut sync
-                } else {
-                    &mut project
-                };
-                let pairs = &mut named.as_mut()?.pairs;
-                if depth > 2 || pairs.iter().any(|(other, _)| *other == key) {
-                    return None;
-                }
-                pairs.push((key, word));
-            }
-            _ => {}
         }
     }
-    let project = project.unwrap_or_default();
+    let project = sections.project.unwrap_or_default();
     if project.word.is_some() {
         return None;
     }
     let value = |key| Named::value(&project, key).map(str::to_owned);
     Some(ProjectFile {
-        wishes: wishes(&sync.unwrap_or_default()),
+        wishes: wishes(&sections.sync.unwrap_or_default()),
         section: section_from(value),
     })
 }
 
-fn is_asked_for(section: &str) -> bool {
-    matches!(section, "project" | "sync")
+/// How deep a line lies, from its indentation and the lines above it. `None`
+/// where YAML sees something else than mappings and lists of words.
+#[derive(Default)]
+struct Nesting {
+    /// The indentations of the mappings that are open.
+    open: Vec<usize>,
+    /// That of the last line, if it may have something below it.
+    opener: Option<usize>,
+    /// That of the list which the last line belongs to.
+    items_at: Option<usize>,
+}
+
+impl Nesting {
+    /// The depth of a pair; 1 at the top.
+    fn pair(&mut self, indent: usize, has_word: bool) -> Option<usize> {
+        self.open.retain(|other| *other <= indent);
+        if self.open.last() != Some(&indent) {
+            let begins = if self.open.is_empty() {
+                indent == 0
+            } else {
+                self.opener.is_some()
+            };
+            if !begins {
+                return None;
+            }
+            self.open.push(indent);
+        }
+        self.items_at = None;
+        self.opener = (!has_word).then_some(indent);
+        Some(self.open.len())
+    }
+
+    fn item(&mut self, indent: usize) -> Option<()> {
+        let begins = self.opener.is_some_and(|above| indent >= above);
+        if !begins && self.items_at != Some(indent) {
+            return None;
+        }
+        (self.items_at, self.opener) = (Some(indent), None);
+        Some(())
+    }
+}
+
+/// The sections of which something is asked.
+#[derive(Default)]
+struct Sections<'t> {
+    /// The one that the last line belongs to.
+    current: &'t str,
+    project: Option<Named<'t>>,
+    sync: Option<Named<'t>>,
+}
+
+impl<'t> Sections<'t> {
+    fn of(&mut self, name: &str) -> Option<&mut Option<Named<'t>>> {
+        match name {
+            "project" => Some(&mut self.project),
+            "sync" => Some(&mut self.sync),
+            _ => None,
+        }
+    }
+
+    /// Takes in a pair; `None` when it is more than a word, or there twice.
+    fn pair(&mut self, depth: usize, key: &'t str, word: Option<&'t str>) -> Option<()> {
+        if depth == 1 {
+            self.current = key;
+        }
+        let current = self.current;
+        let Some(place) = self.of(current) else {
+            return Some(());
+        };
+        if depth == 1 {
+            let pairs = Vec::new();
+            return place.replace(Named { word, pairs }).is_none().then_some(());
+        }
+        let pairs = &mut place.as_mut()?.pairs;
+        let is_new = pairs.iter().all(|(other, _)| *other != key);
+        pairs.push((key, word));
+        (depth == 2 && is_new).then_some(())
+    }
+
+    /// No list is asked for.
+    fn item(&mut self) -> Option<()> {
+        let current = self.current;
+        self.of(current).is_none().then_some(())
+    }
 }
 
 fn wishes(sync: &Named<'_>) -> Wishes {
