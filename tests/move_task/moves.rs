@@ -209,7 +209,7 @@ fn a_home_that_cannot_be_used_costs_no_move() {
     project.move_task(&["WP06", "--to", "doing"]).ok();
     let mut command = project.command(&project.root(), &["WP06", "--to", "planned"]);
     let output = command
-        .env_remove("HOME")
+        .env("HOME", project.home())
         .env("SPEC_KITTY_HOME", "")
         .output()
         .unwrap();
