@@ -57,25 +57,35 @@
 )]
 
 pub mod auth;
-pub mod cli;
 pub mod config;
-pub mod demo;
 pub mod dev_server;
 pub mod emitter;
 pub mod event;
 pub mod home;
-pub mod legacy;
 pub mod log;
-pub mod platform;
 pub mod position;
-pub mod private_file;
-pub mod retention;
 pub mod server_url;
 pub mod state;
-pub mod suggest;
 pub mod sync;
 pub mod target;
+
+// Not the library: public because `src/main.rs`, the tests, the benches and the
+// fuzz targets are crates of their own. They may change with any version.
+#[doc(hidden)]
+pub mod cli;
+#[doc(hidden)]
+pub mod legacy;
+#[doc(hidden)]
+pub mod platform;
+#[doc(hidden)]
+pub mod private_file;
+#[doc(hidden)]
+pub mod retention;
+#[doc(hidden)]
 pub mod workflow;
+
+mod demo;
+mod suggest;
 
 /// Holds the example in the README to the library.
 #[cfg(doctest)]

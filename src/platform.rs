@@ -19,12 +19,14 @@ mod lock;
 mod network;
 mod stamp;
 
-pub use disk::{free_bytes, may_write};
-pub use group::{in_own_group, stop_group};
-pub use inherited::close_inherited;
-pub use lock::{lock_exclusive, try_lock_exclusive, unlock};
-pub use network::network_file_system;
-pub use stamp::{Stamp, path_stamp};
+pub(crate) use disk::{free_bytes, may_write};
+pub(crate) use group::{in_own_group, stop_group};
+pub(crate) use inherited::close_inherited;
+pub use lock::try_lock_exclusive;
+pub(crate) use lock::{lock_exclusive, unlock};
+pub(crate) use network::network_file_system;
+pub use stamp::Stamp;
+pub(crate) use stamp::path_stamp;
 
 /// Creates one private directory (mode 0700 where modes exist).
 ///
@@ -46,7 +48,7 @@ pub fn create_private_dir(path: &Path) -> io::Result<()> {
 ///
 /// # Errors
 /// Any I/O error, `AlreadyExists` when something else is in the way.
-pub fn create_private_tree(path: &Path) -> io::Result<()> {
+pub(crate) fn create_private_tree(path: &Path) -> io::Result<()> {
     if path.is_dir() {
         return Ok(());
     }
@@ -83,7 +85,7 @@ pub fn private_options() -> OpenOptions {
 /// Whether anybody but the owner has any permission on the file. Always false
 /// where there are no such modes.
 #[must_use]
-pub fn open_to_others(metadata: &std::fs::Metadata) -> bool {
+pub(crate) fn open_to_others(metadata: &std::fs::Metadata) -> bool {
     #[cfg(unix)]
     return std::os::unix::fs::PermissionsExt::mode(&metadata.permissions()) & 0o077 != 0;
     #[cfg(windows)]
@@ -98,7 +100,7 @@ pub fn open_to_others(metadata: &std::fs::Metadata) -> bool {
 ///
 /// # Errors
 /// Any I/O error, `NotFound` included.
-pub fn close_to_others(path: &Path) -> io::Result<()> {
+pub(crate) fn close_to_others(path: &Path) -> io::Result<()> {
     #[cfg(unix)]
     {
         use std::os::unix::fs::PermissionsExt;
@@ -115,7 +117,7 @@ pub fn close_to_others(path: &Path) -> io::Result<()> {
 
 /// Makes `options` refuse a path that ends in a symbolic link, where the system
 /// can do that at the time of opening.
-pub fn refuse_links(options: &mut OpenOptions) {
+pub(crate) fn refuse_links(options: &mut OpenOptions) {
     #[cfg(unix)]
     {
         use std::os::unix::fs::OpenOptionsExt;
@@ -131,7 +133,7 @@ pub fn refuse_links(options: &mut OpenOptions) {
 ///
 /// # Errors
 /// Any I/O error of opening, `NotFound` included.
-pub fn open_regular(path: &Path) -> io::Result<(File, Metadata)> {
+pub(crate) fn open_regular(path: &Path) -> io::Result<(File, Metadata)> {
     let mut options = OpenOptions::new();
     options.read(true);
     #[cfg(unix)]
@@ -153,7 +155,7 @@ pub fn open_regular(path: &Path) -> io::Result<(File, Metadata)> {
 ///
 /// # Errors
 /// As for [`open_regular`], and any I/O error of reading.
-pub fn read_regular(path: &Path, max_bytes: usize) -> io::Result<Vec<u8>> {
+pub(crate) fn read_regular(path: &Path, max_bytes: usize) -> io::Result<Vec<u8>> {
     let (file, metadata) = open_regular(path)?;
     let expected = usize::try_from(metadata.len()).unwrap_or(usize::MAX);
     if expected > max_bytes {
@@ -173,7 +175,7 @@ pub fn read_regular(path: &Path, max_bytes: usize) -> io::Result<Vec<u8>> {
 ///
 /// # Errors
 /// Any I/O error of the read.
-pub fn read_at(file: &File, buffer: &mut [u8], offset: u64) -> io::Result<usize> {
+pub(crate) fn read_at(file: &File, buffer: &mut [u8], offset: u64) -> io::Result<usize> {
     #[cfg(unix)]
     return std::os::unix::fs::FileExt::read_at(file, buffer, offset);
     #[cfg(windows)]
@@ -184,7 +186,7 @@ pub fn read_at(file: &File, buffer: &mut [u8], offset: u64) -> io::Result<usize>
 ///
 /// # Errors
 /// Any I/O error of the write.
-pub fn write_at(file: &File, bytes: &[u8], offset: u64) -> io::Result<usize> {
+pub(crate) fn write_at(file: &File, bytes: &[u8], offset: u64) -> io::Result<usize> {
     #[cfg(unix)]
     return std::os::unix::fs::FileExt::write_at(file, bytes, offset);
     #[cfg(windows)]
@@ -196,7 +198,7 @@ pub fn write_at(file: &File, bytes: &[u8], offset: u64) -> io::Result<usize> {
 ///
 /// # Errors
 /// Any I/O error of the look-up.
-pub fn file_identity(file: &File) -> io::Result<u64> {
+pub(crate) fn file_identity(file: &File) -> io::Result<u64> {
     identity_of(&file.metadata()?)
 }
 
@@ -204,7 +206,7 @@ pub fn file_identity(file: &File) -> io::Result<u64> {
 ///
 /// # Errors
 /// Any I/O error of the look-up, `NotFound` included.
-pub fn path_identity(path: &Path) -> io::Result<u64> {
+pub(crate) fn path_identity(path: &Path) -> io::Result<u64> {
     identity_of(&std::fs::metadata(path)?)
 }
 
@@ -233,7 +235,7 @@ fn identity_of(metadata: &std::fs::Metadata) -> io::Result<u64> {
 ///
 /// # Errors
 /// Any I/O error of opening or syncing the directory.
-pub fn sync_dir(path: &Path) -> io::Result<()> {
+pub(crate) fn sync_dir(path: &Path) -> io::Result<()> {
     #[cfg(unix)]
     {
         File::open(path)?.sync_all()
@@ -249,7 +251,7 @@ pub fn sync_dir(path: &Path) -> io::Result<()> {
 ///
 /// # Errors
 /// Any I/O error of the rename.
-pub fn rename_new(from: &Path, to: &Path) -> io::Result<()> {
+pub(crate) fn rename_new(from: &Path, to: &Path) -> io::Result<()> {
     #[cfg(target_os = "linux")]
     {
         use rustix::fs::{CWD, RenameFlags, renameat_with};
@@ -268,7 +270,7 @@ pub fn rename_new(from: &Path, to: &Path) -> io::Result<()> {
 
 /// The path that another program printed; `None` where bytes cannot be one.
 #[must_use]
-pub fn path_from_bytes(bytes: &[u8]) -> Option<PathBuf> {
+pub(crate) fn path_from_bytes(bytes: &[u8]) -> Option<PathBuf> {
     #[cfg(unix)]
     {
         use std::os::unix::ffi::OsStrExt;
@@ -282,7 +284,7 @@ pub fn path_from_bytes(bytes: &[u8]) -> Option<PathBuf> {
 
 /// Ends a child process: asked to end first, where that can be asked, so that it
 /// can remove its lock files; killed when it has not ended after `grace`.
-pub fn stop(child: &mut Child, grace: Duration) {
+pub(crate) fn stop(child: &mut Child, grace: Duration) {
     #[cfg(unix)]
     {
         use rustix::process::{Pid, Signal, kill_process};
@@ -305,7 +307,7 @@ pub fn stop(child: &mut Child, grace: Duration) {
 
 /// The process that started this one, where that can be told.
 #[must_use]
-pub fn parent_process() -> Option<u32> {
+pub(crate) fn parent_process() -> Option<u32> {
     #[cfg(unix)]
     return Some(std::os::unix::process::parent_id());
     #[cfg(windows)]
@@ -315,7 +317,7 @@ pub fn parent_process() -> Option<u32> {
 /// Leaves the terminal that this process was started from: what happens to it
 /// does not happen to this process any more. A no-op where there is no such
 /// thing, and for a process that leads a group already.
-pub fn leave_terminal() {
+pub(crate) fn leave_terminal() {
     #[cfg(unix)]
     let _ = rustix::process::setsid();
 }
@@ -338,7 +340,7 @@ pub fn host_name() -> String {
 
 /// Whether terminals show UTF-8 here without a locale that says so.
 #[must_use]
-pub const fn shows_unicode_untold() -> bool {
+pub(crate) const fn shows_unicode_untold() -> bool {
     cfg!(any(windows, target_os = "macos"))
 }
 
@@ -373,7 +375,7 @@ fn account_name() -> Option<String> {
 /// Whether nobody will ever read what is written from now on: the other end of
 /// the pipe was closed. Known on Unix only; elsewhere the next write tells.
 #[must_use]
-pub fn reader_has_gone(output: &io::Stdout) -> bool {
+pub(crate) fn reader_has_gone(output: &io::Stdout) -> bool {
     #[cfg(unix)]
     {
         use rustix::event::{PollFd, PollFlags, Timespec, poll};

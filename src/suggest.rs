@@ -6,14 +6,8 @@
 
 /// The index of the word nearest to `text`, or none when even that one differs
 /// in more than a third of its letters.
-///
-/// ```
-/// use spec_kitty::suggest::nearest;
-/// assert_eq!(nearest("plannd", &["doing", "planned"]), Some(1));
-/// assert_eq!(nearest("lunch", &["doing", "planned"]), None);
-/// ```
 #[must_use]
-pub fn nearest(text: &str, words: &[&str]) -> Option<usize> {
+pub(crate) fn nearest(text: &str, words: &[&str]) -> Option<usize> {
     const LONGEST: usize = 64;
     if text.len() > LONGEST {
         return None;
@@ -87,5 +81,11 @@ mod tests {
     #[test]
     fn the_nearest_wins() {
         assert_eq!(nearest("WPAssignd", &["WPCreated", "WPAssigned"]), Some(1));
+    }
+
+    #[test]
+    fn a_slip_is_found_and_another_word_is_not() {
+        assert_eq!(nearest("plannd", &["doing", "planned"]), Some(1));
+        assert_eq!(nearest("lunch", &["doing", "planned"]), None);
     }
 }

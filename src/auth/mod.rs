@@ -9,7 +9,9 @@
 //! This room does not send events and does not print.
 
 pub mod client;
-pub mod credentials;
+mod credentials;
+// Not the library: the one HTTP client, public for the tests and a fuzz target.
+#[doc(hidden)]
 pub mod http;
 mod recipient;
 pub(crate) mod socket_token;

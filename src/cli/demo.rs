@@ -126,7 +126,7 @@ fn tell(out: &mut Output, moment: &Moment<'_>) -> Result<(), Failure> {
                 out.line(format!("{cyan}{line}{cyan:#}"))?;
             }
         }
-        Moment::Output { text, .. } => {
+        Moment::Output { text } => {
             let text = visible(text);
             for line in dedented(&text).flat_map(folded) {
                 let margin = if line.is_empty() { "" } else { "    " };

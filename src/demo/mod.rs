@@ -26,11 +26,11 @@ mod proof;
 mod stage;
 mod story;
 
-pub use proof::Proof;
+pub(crate) use proof::Proof;
 
 /// Something that happens, in the order of happening.
 #[derive(Clone, Copy, Debug)]
-pub enum Moment<'a> {
+pub(crate) enum Moment<'a> {
     /// A new part begins.
     Scene {
         /// Counted from 1.
@@ -49,17 +49,15 @@ pub enum Moment<'a> {
     Output {
         /// What it wrote, stdout and stderr as they came.
         text: &'a str,
-        /// Its exit code.
-        exit: i32,
     },
 }
 
 /// Who is told; `Break` ends the demo early.
-pub type Audience<'a> = dyn FnMut(Moment<'_>) -> ControlFlow<()> + 'a;
+pub(crate) type Audience<'a> = dyn FnMut(Moment<'_>) -> ControlFlow<()> + 'a;
 
 /// One command that was run.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct Step {
+pub(crate) struct Step {
     /// The part that it belongs to.
     pub scene: String,
     /// The command as it would be typed.
@@ -72,7 +70,7 @@ pub struct Step {
 
 /// What the demo has shown.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Report {
+pub(crate) struct Report {
     /// Every command, in order.
     pub steps: Vec<Step>,
     /// The comparison at the end.
@@ -161,7 +159,7 @@ impl DemoError {
 /// # Errors
 /// [`DemoError`] when it could not be played to its end. A demo that was, but
 /// whose proof failed, is no error: see [`Proof::holds`].
-pub fn play(
+pub(crate) fn play(
     program: &Path,
     keep: Option<&Path>,
     audience: &mut Audience<'_>,

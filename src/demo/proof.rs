@@ -17,7 +17,7 @@ use crate::position::Seq;
 
 /// How recorded and received events compare.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
-pub struct Proof {
+pub(crate) struct Proof {
     /// Events in the log of this machine.
     pub recorded: usize,
     /// Lines in the server's file.
@@ -40,7 +40,7 @@ impl Proof {
     /// Whether every recorded event arrived exactly once, unaltered and in
     /// order. Nothing recorded proves nothing.
     #[must_use]
-    pub fn holds(&self) -> bool {
+    pub(crate) fn holds(&self) -> bool {
         self.recorded > 0
             && self.recorded == self.received
             && self.in_order

@@ -179,7 +179,7 @@ impl<'a, 'b> Stage<'a, 'b> {
             expected_exit,
         });
         let text = self.shortened(text);
-        self.tell(Moment::Output { text: &text, exit })?;
+        self.tell(Moment::Output { text: &text })?;
         if exit == expected_exit {
             return Ok(());
         }

@@ -47,7 +47,7 @@ pub fn log_of(home: &Home) -> Log {
 /// The node that events of `home` come from: as the newest segment has it, else
 /// as its first one would.
 #[must_use]
-pub fn node_of(home: &Home) -> NodeId {
+pub(crate) fn node_of(home: &Home) -> NodeId {
     let log = log_of(home);
     let newest = log
         .dir()

@@ -37,17 +37,18 @@ mod surroundings;
 
 pub use event_emitter::{DEFAULT_LOCK_TIMEOUT, EventEmitter};
 pub use identity::OriginNote;
-pub use journal::{log_of, node_of};
+pub use journal::log_of;
+pub(crate) use journal::node_of;
 pub use process::{
     emit_dependency_resolved, emit_error_logged, emit_event, emit_feature_completed,
     emit_feature_created, emit_history_added, emit_wp_assigned, emit_wp_created,
-    emit_wp_status_changed, generate_causation_id, get_emitter, lock_timeout_from_env,
-    start_directory,
+    emit_wp_status_changed, generate_causation_id, get_emitter,
 };
-pub use project::{FileFault, Looked, ProjectProblem};
+pub(crate) use process::{lock_timeout_from_env, start_directory};
+pub use project::{FileFault, ProjectProblem};
 pub use receipt::{Emission, EmitError, EmitNote, Receipt, Status};
 pub use scope::SyncContext;
-pub use surroundings::look_at_project;
+pub(crate) use surroundings::look_at_project;
 
 #[cfg(test)]
 mod tests;

@@ -20,8 +20,9 @@ use crate::home::Home;
 /// However it is set, a command waits no longer than this for other writers.
 const MAX_LOCK_TIMEOUT: Duration = Duration::from_secs(60);
 
-/// The emitter of this process: the home of the environment, the project of
-/// [`start_directory`]. Built when it is first asked for.
+/// The emitter of this process: the home of the environment, and the project
+/// that `SPECIFY_REPO_ROOT` names, else that of the current directory. Built
+/// when it is first asked for.
 ///
 /// ```no_run
 /// use spec_kitty::emitter::{generate_causation_id, get_emitter};
@@ -48,7 +49,7 @@ pub fn get_emitter() -> &'static EventEmitter {
 /// Where this process stands: `SPECIFY_REPO_ROOT` when it names a project, else
 /// the current directory.
 #[must_use]
-pub fn start_directory() -> PathBuf {
+pub(crate) fn start_directory() -> PathBuf {
     std::env::var_os("SPECIFY_REPO_ROOT")
         .map(PathBuf::from)
         .filter(|root| root.join(".kittify").is_dir())
@@ -60,7 +61,7 @@ pub fn start_directory() -> PathBuf {
 /// How long to wait for other writers: `SPEC_KITTY_LOCK_TIMEOUT` (seconds, or a
 /// duration such as `500ms`; at most a minute), else five seconds.
 #[must_use]
-pub fn lock_timeout_from_env() -> Duration {
+pub(crate) fn lock_timeout_from_env() -> Duration {
     std::env::var("SPEC_KITTY_LOCK_TIMEOUT")
         .ok()
         .and_then(|text| parse_timeout(&text))

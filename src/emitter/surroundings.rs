@@ -69,7 +69,9 @@ fn recipient(home: &Home, notes: &mut Vec<EmitNote>) -> (TargetId, Option<String
 /// The project around `directory`, and what its file says; `None` where there is
 /// none. Changes nothing.
 #[must_use]
-pub fn look_at_project(directory: &Path) -> Option<(PathBuf, Result<Looked, ProjectProblem>)> {
+pub(crate) fn look_at_project(
+    directory: &Path,
+) -> Option<(PathBuf, Result<Looked, ProjectProblem>)> {
     let user_home = std::env::home_dir();
     let root = place::find(directory, user_home.as_deref()).project_root?;
     let looked = project::look(&root);

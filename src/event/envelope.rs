@@ -159,7 +159,7 @@ fn push_number(out: &mut Vec<u8>, number: u64) {
 }
 
 /// The Python tool's word for no team. An event with it was recorded without one.
-pub const NO_TEAM: &str = "local";
+pub(crate) const NO_TEAM: &str = "local";
 
 const TEAM_KEY: &[u8] = b",\"team_slug\":";
 

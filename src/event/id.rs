@@ -15,7 +15,7 @@ use ulid::{ULID_LEN, Ulid};
 /// How far the last id may lie ahead of the clock and still be continued, in
 /// milliseconds. A clock that once was wildly wrong must not pull all later
 /// ids with it.
-pub const MAX_ID_AHEAD_MS: u64 = 60_000;
+const MAX_ID_AHEAD_MS: u64 = 60_000;
 
 /// The longest id that is not a ULID, in bytes.
 const MAX_TEXT_BYTES: usize = 64;
@@ -101,7 +101,7 @@ pub(super) fn parse_ulid(text: &str) -> Option<Ulid> {
 /// The id to propose for an event recorded at `timestamp_us` (microseconds
 /// since 1970; earlier counts as 1970), with 80 bits of `random`.
 #[must_use]
-pub fn proposed_id(timestamp_us: i64, random: u128) -> Ulid {
+pub(crate) fn proposed_id(timestamp_us: i64, random: u128) -> Ulid {
     Ulid::from_parts(u64::try_from(timestamp_us / 1000).unwrap_or(0), random)
 }
 
@@ -112,7 +112,7 @@ pub fn proposed_id(timestamp_us: i64, random: u128) -> Ulid {
 /// A `last` id that lies [`MAX_ID_AHEAD_MS`] or more ahead of the proposed one
 /// is left alone.
 #[must_use]
-pub fn next_id(last: Option<Ulid>, proposed: Ulid) -> Ulid {
+pub(crate) fn next_id(last: Option<Ulid>, proposed: Ulid) -> Ulid {
     let Some(last) = last else {
         return proposed;
     };

@@ -42,11 +42,8 @@ mod words;
 
 pub use codec::{BodyError, EventHeader, Flags, MAX_HEADER_BYTES, decode_body, encode_body};
 pub use draft::{Draft, MAX_ID_BYTES};
-pub use envelope::{Context, NO_TEAM, encode_event, render, splice_team, spliced_team_len};
-pub use foreign::Foreign;
-pub use id::{EventId, IdBuffer, InvalidId, MAX_ID_AHEAD_MS, next_id, proposed_id};
+pub use id::{EventId, IdBuffer, InvalidId};
 pub use invalid::{Invalid, Reason};
-pub use json::same_data;
 pub use payloads::{
     DependencyResolved, ErrorLogged, FeatureCompleted, FeatureCreated, HistoryAdded, Payload,
     WpAssigned, WpCreated, WpStatusChanged,
@@ -57,11 +54,22 @@ pub use words::{
     AggregateType, EntryType, ErrorKind, EventType, Lane, Phase, Resolution, UnknownWord,
 };
 
+// Not the library: how the emitter, an import and the sender make and change
+// the JSON. Public for the tests, the benches and the fuzz targets.
+#[doc(hidden)]
+pub use envelope::{Context, encode_event, render, splice_team, spliced_team_len};
+#[doc(hidden)]
+pub use foreign::Foreign;
+
+pub(crate) use envelope::NO_TEAM;
+pub(crate) use id::{next_id, proposed_id};
+pub(crate) use json::same_data;
+
 /// The longest JSON of an event of our own, in bytes.
 pub const MAX_OWN_JSON: usize = 512 * 1024;
 
 /// The longest JSON of an imported event, in bytes.
-pub const MAX_IMPORTED_JSON: usize = 1024 * 1024;
+pub(crate) const MAX_IMPORTED_JSON: usize = 1024 * 1024;
 
 /// The JSON schema of the wire form, as it is agreed with the server.
 pub const SCHEMA: &str = include_str!("events.schema.json");

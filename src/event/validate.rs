@@ -20,7 +20,7 @@ use super::{MAX_IMPORTED_JSON, MAX_OWN_JSON};
 /// included. Servers that stop at 128 still read it inside a batch.
 pub const MAX_DEPTH: usize = 64;
 
-/// Checks an event as it goes over the wire: at most [`MAX_IMPORTED_JSON`].
+/// Checks an event as it goes over the wire: at most 1 MiB.
 ///
 /// # Errors
 ///

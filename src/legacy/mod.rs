@@ -4,7 +4,7 @@
 //! JSON file. Both are read here and nowhere else, and both can be written, so
 //! that nobody loses an event by moving over, or by moving back.
 //!
-//! Importing goes in two steps. [`gather`] reads every source into a stage, a
+//! Importing goes in two steps. `gather` reads every source into a stage, a
 //! private temporary file that sorts, finds repetitions, and keeps memory the
 //! same for ten rows and for ten million; nothing in the home is changed.
 //! [`carry_out`] then appends what is new to the log.

@@ -44,20 +44,33 @@ mod writer;
 pub mod ambient;
 pub mod append;
 pub mod backward;
-pub mod disorder;
-pub mod fill;
-pub mod frame;
-pub mod header;
-pub mod horizon;
-pub mod prune;
 pub mod read;
 pub mod reader;
-pub mod scan;
 pub mod segment;
 pub mod storage;
-pub mod tail;
-pub mod tidy;
 pub mod verify;
+
+// Not the library: public for the tests, the benches and the fuzz targets, which
+// look at the bytes and at single decisions.
+#[doc(hidden)]
+pub mod disorder;
+#[doc(hidden)]
+pub mod fill;
+#[doc(hidden)]
+pub mod frame;
+#[doc(hidden)]
+pub mod header;
+#[doc(hidden)]
+pub mod horizon;
+#[doc(hidden)]
+pub mod prune;
+#[doc(hidden)]
+pub mod scan;
+#[doc(hidden)]
+pub mod tail;
+#[doc(hidden)]
+pub mod tidy;
+#[doc(hidden)]
 pub mod walk;
 
 #[cfg(test)]

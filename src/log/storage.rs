@@ -127,7 +127,8 @@ pub trait StoredFile: fmt::Debug + Send {
 
 /// A lock that is held; dropping it gives the lock back.
 pub trait Held: fmt::Debug + Send {
-    /// The identity of the locked file ([`platform::file_identity`]).
+    /// The identity of the locked file inside its file system: another one for
+    /// a file that was made later, also in the same place.
     fn identity(&self) -> u64;
 
     /// Whether the path still names the locked file. When it does not (somebody

@@ -5,7 +5,7 @@ use std::path::Path;
 /// The bytes that this user may still write on the file system that holds
 /// `path`; `None` where that cannot be found out.
 #[must_use]
-pub fn free_bytes(path: &Path) -> Option<u64> {
+pub(crate) fn free_bytes(path: &Path) -> Option<u64> {
     #[cfg(unix)]
     {
         let facts = rustix::fs::statvfs(path).ok()?;
@@ -20,7 +20,7 @@ pub fn free_bytes(path: &Path) -> Option<u64> {
 
 /// Whether this process may write to `path`, as far as the system says so.
 #[must_use]
-pub fn may_write(path: &Path) -> bool {
+pub(crate) fn may_write(path: &Path) -> bool {
     #[cfg(unix)]
     return rustix::fs::access(path, rustix::fs::Access::WRITE_OK).is_ok();
     #[cfg(windows)]

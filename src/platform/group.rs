@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 /// Lets `command` run in a process group of its own, so that a signal to the
 /// terminal does not reach it and [`stop_group`] reaches all of it.
-pub fn in_own_group(command: &mut Command) {
+pub(crate) fn in_own_group(command: &mut Command) {
     #[cfg(unix)]
     std::os::unix::process::CommandExt::process_group(command, 0);
     #[cfg(windows)]
@@ -17,7 +17,7 @@ pub fn in_own_group(command: &mut Command) {
 /// Ends a child that was started with [`in_own_group`], and everything that it
 /// started: asked to end first, killed after `grace`. A child that has ended
 /// already leaves what it started behind, which is ended too.
-pub fn stop_group(child: &mut Child, grace: Duration) {
+pub(crate) fn stop_group(child: &mut Child, grace: Duration) {
     #[cfg(unix)]
     {
         use rustix::process::{Pid, Signal, kill_process_group};

@@ -8,7 +8,7 @@
 /// this program opens is closed at an `exec`, so what is not marked that way was
 /// inherited. To be called before other threads are started. Known on Linux
 /// only, from `/proc`; elsewhere nothing is closed.
-pub fn close_inherited() {
+pub(crate) fn close_inherited() {
     #[cfg(target_os = "linux")]
     for descriptor in inherited() {
         // That one cannot be closed is nothing that could be helped.

@@ -18,7 +18,7 @@ use std::time::Duration;
 ///
 /// # Errors
 /// Any I/O error other than contention.
-pub fn lock_exclusive(file: File, deadline: Duration) -> io::Result<Option<File>> {
+pub(crate) fn lock_exclusive(file: File, deadline: Duration) -> io::Result<Option<File>> {
     match try_lock_exclusive(&file) {
         Ok(true) => return Ok(Some(file)),
         Ok(false) => {}
@@ -60,6 +60,6 @@ pub fn try_lock_exclusive(file: &File) -> io::Result<bool> {
 ///
 /// # Errors
 /// Any I/O error of the call; closing the file gives the lock back as well.
-pub fn unlock(file: &File) -> io::Result<()> {
+pub(crate) fn unlock(file: &File) -> io::Result<()> {
     fs2::FileExt::unlock(file)
 }

@@ -9,7 +9,7 @@ use std::path::Path;
 /// The kind of network file system that `path` lies on; `None` when it is none
 /// that is known, or nothing can be found out.
 #[must_use]
-pub fn network_file_system(path: &Path) -> Option<&'static str> {
+pub(crate) fn network_file_system(path: &Path) -> Option<&'static str> {
     #[cfg(target_os = "linux")]
     {
         let magic = rustix::fs::statfs(path).ok()?.f_type;

@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 /// bytes that rot on the disk do not.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Stamp {
-    /// Which file: see [`super::file_identity`].
+    /// Which file: another one for a file that was made later in its place.
     pub identity: u64,
     /// Its length in bytes.
     pub size: u64,
@@ -24,7 +24,7 @@ pub struct Stamp {
 ///
 /// # Errors
 /// Any I/O error of the look-up, `NotFound` included.
-pub fn path_stamp(path: &Path) -> io::Result<Stamp> {
+pub(crate) fn path_stamp(path: &Path) -> io::Result<Stamp> {
     let metadata = std::fs::metadata(path)?;
     Ok(Stamp {
         identity: super::identity_of(&metadata)?,

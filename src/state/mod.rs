@@ -41,21 +41,33 @@ mod tallies;
 mod text;
 mod view;
 
-pub use clock::LeaseBook;
 pub use failures::{FailureCounts, FailureReason, Failures, FailuresError};
-pub use ground::{Disk, Entry, Files, Shelf, Shelved, SledShelf};
 pub use ledger::{
     Answer, Commit, Cursor, DeliveryState, Exception, Ledger, LedgerFull, Outcome, Refusal, Retry,
     Standing, Stream, TargetLedger, Trouble,
 };
-pub use ledger_store::{Committed, LedgerStore};
-pub use lock::SenderLock;
-pub use mark::Mark;
-pub use note::{Note, Noted};
-pub use ranges::SeqRanges;
-pub use rebuild::{Ailment, Checkup, ClockOfLog, Remains};
+pub use note::Note;
 pub use text::{EventKey, Project, TooLong};
 pub use view::ViewError;
+
+// Not the library: how the store is kept and put right. Public for `doctor` and
+// for the tests, which put a machine of their own under it.
+#[doc(hidden)]
+pub use clock::LeaseBook;
+#[doc(hidden)]
+pub use ground::{Disk, Entry, Files, Shelf, Shelved, SledShelf};
+#[doc(hidden)]
+pub use ledger_store::{Committed, LedgerStore};
+#[doc(hidden)]
+pub use lock::SenderLock;
+#[doc(hidden)]
+pub use mark::Mark;
+#[doc(hidden)]
+pub use note::Noted;
+#[doc(hidden)]
+pub use ranges::SeqRanges;
+#[doc(hidden)]
+pub use rebuild::{Ailment, Checkup, ClockOfLog, Remains};
 
 use store::Store;
 

@@ -25,25 +25,43 @@ mod tally;
 mod todo;
 mod work;
 
-pub mod adopt;
-pub mod chunk;
-pub mod clock;
-pub mod control;
 pub mod daemon;
-pub mod failures;
-pub mod fit;
 pub mod gate;
-pub mod live;
-pub mod obstacle;
-pub mod outcome;
 pub mod pass;
-pub mod probe;
-pub mod recount;
 pub mod report;
-pub mod route;
 pub mod status;
-pub mod survey;
-pub mod tallies;
-pub mod targets;
 
+// Not the library: the single steps of a pass, public for the tests and the
+// fuzz targets, and what only a command of the program asks for.
+#[doc(hidden)]
+pub mod adopt;
+#[doc(hidden)]
+pub mod chunk;
+#[doc(hidden)]
+pub mod clock;
+#[doc(hidden)]
+pub mod control;
+#[doc(hidden)]
+pub mod failures;
+#[doc(hidden)]
+pub mod fit;
+#[doc(hidden)]
+pub mod live;
+#[doc(hidden)]
+pub mod obstacle;
+#[doc(hidden)]
+pub mod outcome;
+#[doc(hidden)]
+pub mod probe;
+#[doc(hidden)]
+pub mod recount;
+#[doc(hidden)]
+pub mod route;
+#[doc(hidden)]
+pub mod survey;
+#[doc(hidden)]
+pub mod tallies;
+#[doc(hidden)]
+pub mod targets;
+#[doc(hidden)]
 pub use courier::Line;

@@ -107,10 +107,11 @@ pub fn run(setting: Setting<'_>) -> Result<Report, PassError> {
 }
 
 /// The same behind the gates, over a line, a log and a ledger of the caller's,
-/// at the caller's time.
+/// at the caller's time. Not the library: for the simulator.
 ///
 /// # Errors
 /// [`PassError`], as with [`run`].
+#[doc(hidden)]
 pub fn run_over<'a, S: Shelf, L: Line>(
     setting: Setting<'a>,
     credentials: &'a Credentials,

@@ -16,7 +16,7 @@ use crate::event::{EntryType, HistoryAdded, Payload};
 
 /// A line that can be added.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct HistoryRequest {
+pub(crate) struct HistoryRequest {
     /// The work package.
     pub wp: WpId,
     /// The line, not empty.
@@ -31,7 +31,7 @@ pub struct HistoryRequest {
 
 /// A line that was added.
 #[derive(Debug)]
-pub struct Added {
+pub(crate) struct Added {
     /// The file.
     pub path: PathBuf,
     /// What became of the commit.
@@ -43,7 +43,7 @@ impl HistoryRequest {
     ///
     /// # Errors
     /// When the id is none, or the note or the agent cannot be written.
-    pub fn parse(
+    pub(crate) fn parse(
         wp: &str,
         text: &str,
         entry_type: EntryType,
@@ -64,7 +64,7 @@ impl HistoryRequest {
 ///
 /// # Errors
 /// When it was not added; nothing was changed.
-pub fn add_history(
+pub(crate) fn add_history(
     request: &HistoryRequest,
     place: &Place,
     audience: &mut dyn Audience,

@@ -12,7 +12,7 @@ use ulid::Ulid;
 use crate::event::{Draft, Invalid};
 
 /// Takes the events and the notes of a command.
-pub trait Audience {
+pub(crate) trait Audience {
     /// Records events, in this order, as one group, and returns the id of the
     /// last one that was recorded. Never fails as far as the command is
     /// concerned.

@@ -8,7 +8,7 @@ use super::scene::{Place, Scene};
 
 /// Whether a change was committed.
 #[derive(Debug)]
-pub enum Committed {
+pub(crate) enum Committed {
     /// It was; the abbreviated id when git told it.
     Yes(Option<String>),
     /// There was nothing to commit.
@@ -31,7 +31,7 @@ pub enum Committed {
 impl Committed {
     /// The abbreviated id of the commit, where there is one.
     #[must_use]
-    pub fn id(&self) -> Option<&str> {
+    pub(crate) fn id(&self) -> Option<&str> {
         match self {
             Self::Yes(id) => id.as_deref(),
             _ => None,
@@ -41,7 +41,7 @@ impl Committed {
 
 /// A change of files, and what became of its commit.
 #[derive(Debug)]
-pub struct Settled {
+pub(crate) struct Settled {
     /// What became of it.
     pub committed: Committed,
     root: PathBuf,
@@ -62,7 +62,7 @@ impl Settled {
 
     /// The command, for a POSIX shell, that commits the files and nothing else.
     #[must_use]
-    pub fn command(&self) -> String {
+    pub(crate) fn command(&self) -> String {
         let paths: Vec<String> = self
             .paths
             .iter()

@@ -48,7 +48,7 @@ impl Written {
 
 /// Why a file cannot be edited safely. It was not touched.
 #[derive(Clone, Debug, Error, PartialEq, Eq)]
-pub enum EditFailure {
+pub(crate) enum EditFailure {
     /// It has no front matter.
     #[error("the work package file cannot be edited: {0}")]
     Split(#[from] SplitError),

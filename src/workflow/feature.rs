@@ -23,20 +23,14 @@ const LISTED: usize = 10;
 
 /// The name of a feature: three digits, a dash, and at least one more character.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Slug(String);
+pub(crate) struct Slug(String);
 
 impl Slug {
     /// Checks a name: the form `NNN-name`, and nothing that could leave the directory.
     ///
     /// # Errors
     /// When it has another form or holds a character that a slug cannot hold.
-    ///
-    /// ```
-    /// use spec_kitty::workflow::feature::Slug;
-    /// assert_eq!(Slug::parse("028-sync").unwrap().number(), "028");
-    /// assert!(Slug::parse("028-../../etc").is_err());
-    /// ```
-    pub fn parse(text: &str) -> Result<Self, FeatureError> {
+    pub(crate) fn parse(text: &str) -> Result<Self, FeatureError> {
         let text = text.trim();
         let forbidden =
             |c: char| c.is_control() || c.is_whitespace() || matches!(c, '/' | '\\' | ':');
@@ -55,13 +49,13 @@ impl Slug {
 
     /// The slug as text.
     #[must_use]
-    pub fn as_str(&self) -> &str {
+    pub(crate) fn as_str(&self) -> &str {
         &self.0
     }
 
     /// The three digits in front.
     #[must_use]
-    pub fn number(&self) -> &str {
+    pub(crate) fn number(&self) -> &str {
         self.0.get(..3).unwrap_or_default()
     }
 }
@@ -74,7 +68,7 @@ impl fmt::Display for Slug {
 
 /// Why no feature could be chosen.
 #[derive(Debug, Error)]
-pub enum FeatureError {
+pub(crate) enum FeatureError {
     /// Not the form `NNN-name`.
     #[error("'{given}' is not a feature slug; slugs look like 028-my-feature")]
     BadSlug {
@@ -123,7 +117,7 @@ fn listed(known: &[Slug]) -> String {
 
 /// How a feature was chosen.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Chosen {
+pub(crate) enum Chosen {
     /// By `--feature`.
     Named,
     /// By `SPECIFY_FEATURE`.
@@ -140,7 +134,7 @@ pub enum Chosen {
 
 /// The feature a command is about.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Feature {
+pub(crate) struct Feature {
     /// Its name.
     pub slug: Slug,
     /// Its directory, which exists.
@@ -152,14 +146,14 @@ pub struct Feature {
 impl Feature {
     /// The directory of its work packages.
     #[must_use]
-    pub fn tasks_dir(&self) -> PathBuf {
+    pub(crate) fn tasks_dir(&self) -> PathBuf {
         self.dir.join("tasks")
     }
 }
 
 /// What a choice is made from.
 #[derive(Clone, Copy, Debug, Default)]
-pub struct Hints<'a> {
+pub(crate) struct Hints<'a> {
     /// The value of `--feature`.
     pub named: Option<&'a str>,
     /// The value of `SPECIFY_FEATURE`.
@@ -172,7 +166,11 @@ pub struct Hints<'a> {
 ///
 /// # Errors
 /// When a name is malformed, the feature does not exist, or none can be chosen.
-pub fn detect(project: &Project, cwd: &Path, hints: Hints<'_>) -> Result<Feature, FeatureError> {
+pub(crate) fn detect(
+    project: &Project,
+    cwd: &Path,
+    hints: Hints<'_>,
+) -> Result<Feature, FeatureError> {
     let environment = hints.environment.filter(|text| !text.trim().is_empty());
     let given = hints
         .named

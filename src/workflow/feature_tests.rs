@@ -161,3 +161,9 @@ fn only_what_lies_in_the_project_says_something_about_it() {
         ("001-a".into(), Chosen::Directory)
     );
 }
+
+#[test]
+fn a_slug_has_a_number_and_no_path_in_it() {
+    assert_eq!(Slug::parse("028-sync").unwrap().number(), "028");
+    assert!(Slug::parse("028-../../etc").is_err());
+}

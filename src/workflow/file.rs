@@ -19,7 +19,7 @@ const TEMP_SUFFIX: &str = ".tmp";
 
 /// Why a file of the project could not be read or replaced.
 #[derive(Debug, Error)]
-pub enum FileError {
+pub(crate) enum FileError {
     /// An I/O error.
     #[error("cannot {action} {}: {source}", path.display())]
     Io {
@@ -77,7 +77,7 @@ impl FileError {
 ///
 /// # Errors
 /// When it is missing, not a regular file (symlinks included), too large, or not UTF-8.
-pub fn read_text(path: &Path, limit_bytes: u64) -> Result<String, FileError> {
+pub(crate) fn read_text(path: &Path, limit_bytes: u64) -> Result<String, FileError> {
     let bytes = read_bytes(path, limit_bytes)?;
     String::from_utf8(bytes).map_err(|error| FileError::NotUtf8 {
         path: path.to_owned(),
@@ -115,7 +115,7 @@ fn read_bytes(path: &Path, limit_bytes: u64) -> Result<Vec<u8>, FileError> {
 ///
 /// # Errors
 /// When it no longer holds `old`, or any step fails; the file is then as it was.
-pub fn replace(path: &Path, old: &str, new: &str) -> Result<(), FileError> {
+pub(crate) fn replace(path: &Path, old: &str, new: &str) -> Result<(), FileError> {
     let dir = path.parent().unwrap_or(Path::new("."));
     let mode = fs::metadata(path)
         .map_err(FileError::io("read", path))?
@@ -151,7 +151,7 @@ pub fn replace(path: &Path, old: &str, new: &str) -> Result<(), FileError> {
 ///
 /// # Errors
 /// When any step fails; the record is then as it was.
-pub fn put(path: &Path, text: &str) -> Result<(), FileError> {
+pub(crate) fn put(path: &Path, text: &str) -> Result<(), FileError> {
     let dir = path.parent().unwrap_or(Path::new("."));
     fs::create_dir_all(dir).map_err(FileError::io("make the directory of", path))?;
     let mut temp = tempfile::Builder::new()
@@ -170,7 +170,7 @@ pub fn put(path: &Path, text: &str) -> Result<(), FileError> {
 
 /// Removes what an interrupted [`replace`] left in `dir`. To be called only
 /// while nobody else can be replacing a file there.
-pub fn sweep(dir: &Path) {
+pub(crate) fn sweep(dir: &Path) {
     let Ok(entries) = fs::read_dir(dir) else {
         return;
     };
@@ -184,7 +184,7 @@ pub fn sweep(dir: &Path) {
 
 /// Whether a file name is one that [`replace`] gives to files in the making.
 #[must_use]
-pub fn is_leftover(name: &str) -> bool {
+pub(crate) fn is_leftover(name: &str) -> bool {
     name.starts_with(TEMP_PREFIX) && name.ends_with(TEMP_SUFFIX)
 }
 

@@ -5,19 +5,12 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::work_package::WpId;
 
 /// What each work package waits for. Ids that are no key are not known.
-pub type Graph = BTreeMap<WpId, Vec<WpId>>;
+pub(crate) type Graph = BTreeMap<WpId, Vec<WpId>>;
 
 /// Every work package that waits for itself, directly or not, as the way back to
 /// it: `[WP01, WP02, WP01]`. Each cycle is given once, from its smallest member.
-///
-/// ```
-/// use spec_kitty::workflow::graph::cycles;
-/// let id = |text: &str| text.parse().unwrap();
-/// let graph = [(id("WP01"), vec![id("WP02")]), (id("WP02"), vec![id("WP01")])].into();
-/// assert_eq!(cycles(&graph), [[id("WP01"), id("WP02"), id("WP01")]]);
-/// ```
 #[must_use]
-pub fn cycles(graph: &Graph) -> Vec<Vec<WpId>> {
+pub(crate) fn cycles(graph: &Graph) -> Vec<Vec<WpId>> {
     let mut found = Vec::new();
     let mut explained = BTreeSet::new();
     for start in graph.keys() {
@@ -59,7 +52,7 @@ fn way_back(graph: &Graph, start: WpId) -> Option<Vec<WpId>> {
 /// All work packages, each after those that it waits for, the smallest id first
 /// where there is a choice. What is in a cycle, or waits for one, comes last.
 #[must_use]
-pub fn order(graph: &Graph) -> Vec<WpId> {
+pub(crate) fn order(graph: &Graph) -> Vec<WpId> {
     let mut done: Vec<WpId> = Vec::new();
     let mut left: BTreeSet<WpId> = graph.keys().copied().collect();
     while let Some(next) = left
@@ -75,7 +68,7 @@ pub fn order(graph: &Graph) -> Vec<WpId> {
 }
 
 /// Whether all that `id` waits for is done. What is not known holds up nobody.
-pub fn is_ready(graph: &Graph, id: WpId, done: impl Fn(WpId) -> bool) -> bool {
+pub(crate) fn is_ready(graph: &Graph, id: WpId, done: impl Fn(WpId) -> bool) -> bool {
     let needs = graph.get(&id).into_iter().flatten();
     needs
         .filter(|other| graph.contains_key(other))
@@ -140,5 +133,16 @@ mod tests {
                 }
             }
         }
+    }
+
+    #[test]
+    fn a_cycle_is_told_once_as_the_way_back() {
+        let id = |text: &str| text.parse().unwrap();
+        let graph = [
+            (id("WP01"), vec![id("WP02")]),
+            (id("WP02"), vec![id("WP01")]),
+        ]
+        .into();
+        assert_eq!(cycles(&graph), [[id("WP01"), id("WP02"), id("WP01")]]);
     }
 }

@@ -12,14 +12,7 @@ use super::edit::EditFailure;
 ///
 /// # Errors
 /// When it is no object, or the result would not read as intended.
-///
-/// ```
-/// use spec_kitty::workflow::json_edit::set;
-/// let text = "{\n  \"x\": 1,\n  \"vcs\": \"svn\"\n}\n";
-/// let text = set(text, &[("vcs", "git".into()), ("y", true.into())]).unwrap();
-/// assert_eq!(text, "{\n  \"x\": 1,\n  \"vcs\": \"git\",\n  \"y\": true\n}\n");
-/// ```
-pub fn set(text: &str, keys: &[(&str, Value)]) -> Result<String, EditFailure> {
+pub(crate) fn set(text: &str, keys: &[(&str, Value)]) -> Result<String, EditFailure> {
     let mut edited = text.to_owned();
     for (key, value) in keys {
         edited = set_one(&edited, key, value).ok_or(EditFailure::Unsafe)?;
@@ -130,5 +123,15 @@ mod tests {
                 prop_assert_eq!(&after[key], &json!(value));
             }
         }
+    }
+
+    #[test]
+    fn a_value_is_replaced_in_place_and_a_new_key_goes_last() {
+        let text = "{\n  \"x\": 1,\n  \"vcs\": \"svn\"\n}\n";
+        let text = set(text, &[("vcs", "git".into()), ("y", true.into())]).unwrap();
+        assert_eq!(
+            text,
+            "{\n  \"x\": 1,\n  \"vcs\": \"git\",\n  \"y\": true\n}\n"
+        );
     }
 }

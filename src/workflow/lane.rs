@@ -24,7 +24,7 @@ const SYNONYMS: [(&str, Lane); 13] = [
 /// A text that names none of the four lanes.
 #[derive(Clone, Debug, Error, PartialEq, Eq)]
 #[error("there is no lane '{given}'; the lanes are {}", Lane::WORDS.join(", "))]
-pub struct UnknownLane {
+pub(crate) struct UnknownLane {
     /// What was given.
     pub given: String,
     /// The lane that was most likely meant.
@@ -35,14 +35,7 @@ pub struct UnknownLane {
 ///
 /// # Errors
 /// When it is none of the four; the error says which one was likely meant.
-///
-/// ```
-/// use spec_kitty::event::Lane;
-/// use spec_kitty::workflow::lane;
-/// assert_eq!(lane::parse(" For_Review "), Ok(Lane::ForReview));
-/// assert_eq!(lane::parse("in-progress").unwrap_err().meant, Some(Lane::Doing));
-/// ```
-pub fn parse(text: &str) -> Result<Lane, UnknownLane> {
+pub(crate) fn parse(text: &str) -> Result<Lane, UnknownLane> {
     let word = text.trim().to_ascii_lowercase();
     word.parse().map_err(|_| UnknownLane {
         given: text.trim().chars().take(40).collect(),
@@ -79,5 +72,11 @@ mod tests {
         assert_eq!(meant("planed"), Some(Lane::Planned));
         assert_eq!(meant("WIP"), Some(Lane::Doing));
         assert_eq!(meant("lunch"), None);
+    }
+
+    #[test]
+    fn a_lane_is_read_loosely_and_a_synonym_is_suggested() {
+        assert_eq!(parse(" For_Review "), Ok(Lane::ForReview));
+        assert_eq!(parse("in-progress").unwrap_err().meant, Some(Lane::Doing));
     }
 }

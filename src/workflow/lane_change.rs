@@ -6,7 +6,7 @@ use crate::event::{Draft, Invalid, Lane, Payload, WpStatusChanged};
 
 /// A move that was made, or is about to be.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct LaneChange {
+pub(crate) struct LaneChange {
     /// The work package.
     pub wp: WpId,
     /// The feature.
@@ -24,7 +24,7 @@ impl LaneChange {
     ///
     /// # Errors
     /// When a value cannot be an event's.
-    pub fn draft(&self) -> Result<Draft, Invalid> {
+    pub(crate) fn draft(&self) -> Result<Draft, Invalid> {
         let mut event = WpStatusChanged::new(self.wp.to_string(), self.old, self.new)
             .feature(self.feature.as_str());
         if let Some(agent) = &self.by {

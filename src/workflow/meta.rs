@@ -17,7 +17,7 @@ const MAX_BYTES: u64 = 1024 * 1024;
 
 /// What `meta.json` says about a feature.
 #[derive(Clone, Debug, Default, Deserialize, PartialEq, Eq)]
-pub struct Meta {
+pub(crate) struct Meta {
     /// The branch that the feature's planning and status are committed to.
     pub target_branch: Option<String>,
     /// The kind of work, `software-dev` when not given.
@@ -35,33 +35,33 @@ pub struct Meta {
 impl Meta {
     /// The branch that the feature's status is committed to, when one is named.
     #[must_use]
-    pub fn target(&self) -> Option<&str> {
+    pub(crate) fn target(&self) -> Option<&str> {
         let target = self.target_branch.as_deref().map(str::trim);
         target.filter(|target| !target.is_empty())
     }
 
     /// When the feature was created, when that is a time.
     #[must_use]
-    pub fn created_at(&self) -> Option<&str> {
+    pub(crate) fn created_at(&self) -> Option<&str> {
         let text = self.created_at.as_str()?;
         text.parse::<jiff::Timestamp>().is_ok().then_some(text)
     }
 
     /// The number of the feature, when one is given as a text.
     #[must_use]
-    pub fn number(&self) -> Option<&str> {
+    pub(crate) fn number(&self) -> Option<&str> {
         self.feature_number.as_str().filter(|text| !text.is_empty())
     }
 
     /// Whether the version control system is named.
     #[must_use]
-    pub fn names_vcs(&self) -> bool {
+    pub(crate) fn names_vcs(&self) -> bool {
         self.vcs.as_str().is_some_and(|text| !text.is_empty())
     }
 
     /// Whether work packages are built in worktrees that can be checked.
     #[must_use]
-    pub fn is_software(&self) -> bool {
+    pub(crate) fn is_software(&self) -> bool {
         matches!(self.mission.as_deref(), None | Some("" | "software-dev"))
     }
 }
@@ -69,7 +69,7 @@ impl Meta {
 /// What a workspace record says about a work package's worktree. Every field of
 /// an old or foreign record may be missing.
 #[derive(Clone, Debug, Default, Deserialize, PartialEq, Eq, Serialize)]
-pub struct Workspace {
+pub(crate) struct Workspace {
     /// The work package.
     #[serde(default)]
     pub wp_id: String,
@@ -103,21 +103,21 @@ pub struct Workspace {
 impl Workspace {
     /// Where the record of the worktree called `name` is.
     #[must_use]
-    pub fn path(root: &Path, name: &str) -> PathBuf {
+    pub(crate) fn path(root: &Path, name: &str) -> PathBuf {
         root.join(".kittify/workspaces")
             .join(format!("{name}.json"))
     }
 
     /// The record as it is written.
     #[must_use]
-    pub fn to_text(&self) -> String {
+    pub(crate) fn to_text(&self) -> String {
         serde_json::to_string_pretty(self).unwrap_or_default() + "\n"
     }
 }
 
 /// A JSON file that cannot be read.
 #[derive(Debug, Error)]
-pub enum MetaError {
+pub(crate) enum MetaError {
     /// The feature has no `meta.json`.
     #[error("the feature has no meta.json ({} is missing)", path.display())]
     Missing {
@@ -141,7 +141,7 @@ pub enum MetaError {
 ///
 /// # Errors
 /// When it is missing, unreadable, or not what it should be.
-pub fn read_meta(feature_dir: &Path) -> Result<Meta, MetaError> {
+pub(crate) fn read_meta(feature_dir: &Path) -> Result<Meta, MetaError> {
     read(&feature_dir.join("meta.json"))
 }
 
@@ -149,7 +149,7 @@ pub fn read_meta(feature_dir: &Path) -> Result<Meta, MetaError> {
 ///
 /// # Errors
 /// When there is one and it cannot be read.
-pub fn read_workspace(root: &Path, name: &str) -> Result<Option<Workspace>, MetaError> {
+pub(crate) fn read_workspace(root: &Path, name: &str) -> Result<Option<Workspace>, MetaError> {
     match read(&Workspace::path(root, name)) {
         Err(MetaError::Missing { .. }) => Ok(None),
         other => other.map(Some),

@@ -15,41 +15,41 @@
 //!   made; no change, no event.
 //!
 //! This room prints nothing and emits nothing: what a command does is told to an
-//! [`audience::Audience`] while it is done.
+//! `audience::Audience` while it is done.
 
-pub mod accept;
+pub(crate) mod accept;
 pub mod activity;
-pub mod add_history;
-pub mod audience;
-pub mod committed;
-pub mod edit;
-pub mod feature;
-pub mod file;
-pub mod finalize;
+pub(crate) mod add_history;
+pub(crate) mod audience;
+pub(crate) mod committed;
+pub(crate) mod edit;
+pub(crate) mod feature;
+pub(crate) mod file;
+pub(crate) mod finalize;
 pub mod frontmatter;
-pub mod git;
-pub mod graph;
-pub mod implement;
-pub mod json_edit;
-pub mod lane;
-pub mod lane_change;
-pub mod mark_status;
+pub(crate) mod git;
+pub(crate) mod graph;
+pub(crate) mod implement;
+pub(crate) mod json_edit;
+pub(crate) mod lane;
+pub(crate) mod lane_change;
+pub(crate) mod mark_status;
 mod markdown;
-pub mod merge;
-pub mod meta;
-pub mod move_task;
-pub mod note;
-pub mod options;
-pub mod orchestrate;
-pub mod plan;
-pub mod project;
+pub(crate) mod merge;
+pub(crate) mod meta;
+pub(crate) mod move_task;
+pub(crate) mod note;
+pub(crate) mod options;
+pub(crate) mod orchestrate;
+pub(crate) mod plan;
+pub(crate) mod project;
 pub mod review;
-pub mod scene;
+pub(crate) mod scene;
 pub mod tasks_md;
 pub mod text;
-pub mod tick;
-pub mod trouble;
-pub mod turn;
+pub(crate) mod tick;
+pub(crate) mod trouble;
+pub(crate) mod turn;
 mod unfinished;
 mod work;
-pub mod work_package;
+pub(crate) mod work_package;

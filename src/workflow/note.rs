@@ -8,7 +8,7 @@ use crate::event::Lane;
 
 /// Something worth telling beside the outcome.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Note {
+pub(crate) enum Note {
     /// The feature was chosen among several.
     FeatureChosen(Slug),
     /// A change that a killed run had made was completed.

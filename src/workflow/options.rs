@@ -11,7 +11,7 @@ const MAX_NOTE_CHARS: usize = 2_000;
 
 /// Whether what is changed is committed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum AutoCommit {
+pub(crate) enum AutoCommit {
     /// It is.
     On,
     /// `--no-auto-commit`.
@@ -21,14 +21,14 @@ pub enum AutoCommit {
 impl AutoCommit {
     /// What `--no-auto-commit` says.
     #[must_use]
-    pub fn unless(no_auto_commit: bool) -> Self {
+    pub(crate) fn unless(no_auto_commit: bool) -> Self {
         if no_auto_commit { Self::Off } else { Self::On }
     }
 }
 
 /// An option whose value cannot be used.
 #[derive(Clone, Debug, Error, PartialEq, Eq)]
-pub enum BadOption {
+pub(crate) enum BadOption {
     /// Longer than any sensible value.
     #[error("the value of {option} is longer than {limit} characters")]
     TooLong {

@@ -14,7 +14,7 @@ use super::work_package::WpId;
 
 /// What a section says.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Stated {
+pub(crate) struct Stated {
     /// The dependencies, sorted, each once.
     pub ids: Vec<WpId>,
     /// Whether it says that there is none, or names some.
@@ -23,16 +23,8 @@ pub struct Stated {
 
 /// What each section of `tasks` says. `all` are the work packages that there
 /// are, for "all previous" and the inside of ranges.
-///
-/// ```
-/// use spec_kitty::workflow::plan::dependencies;
-/// let all = ["WP01", "WP02", "WP03"].map(|id| id.parse().unwrap());
-/// let tasks = "## WP03: Polish\n### Dependencies\n- Depends on all previous WPs (polish)\n";
-/// let found = dependencies(tasks, &all);
-/// assert_eq!(found[&all[2]].ids, all[..2]);
-/// ```
 #[must_use]
-pub fn dependencies(tasks: &str, all: &[WpId]) -> BTreeMap<WpId, Stated> {
+pub(crate) fn dependencies(tasks: &str, all: &[WpId]) -> BTreeMap<WpId, Stated> {
     let found = read(tasks, all, Fences::Respected);
     // Fences that nobody can untangle may hide sections; those are looked for again.
     let mut everything = read(tasks, all, Fences::Ignored);

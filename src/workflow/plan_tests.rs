@@ -161,3 +161,11 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn all_previous_means_all_that_come_before() {
+    let all = ["WP01", "WP02", "WP03"].map(|id| id.parse().unwrap());
+    let tasks = "## WP03: Polish\n### Dependencies\n- Depends on all previous WPs (polish)\n";
+    let found = dependencies(tasks, &all);
+    assert_eq!(found[&all[2]].ids, all[..2]);
+}

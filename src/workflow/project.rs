@@ -11,16 +11,16 @@ use thiserror::Error;
 use crate::platform;
 
 /// The directory that makes a directory a project.
-pub const MARKER: &str = ".kittify";
+pub(crate) const MARKER: &str = ".kittify";
 
 /// No directory above is a project.
 #[derive(Clone, Debug, Error, PartialEq, Eq)]
 #[error("no spec-kitty project here: neither this directory nor one above it holds .kittify/")]
-pub struct NoProject;
+pub(crate) struct NoProject;
 
 /// The root of a project.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Project {
+pub(crate) struct Project {
     /// The root of the main repository, absolute and without symlinks.
     pub root: PathBuf,
 }
@@ -31,7 +31,7 @@ impl Project {
     ///
     /// # Errors
     /// When neither names a project.
-    pub fn locate(cwd: &Path, override_root: Option<&Path>) -> Result<Self, NoProject> {
+    pub(crate) fn locate(cwd: &Path, override_root: Option<&Path>) -> Result<Self, NoProject> {
         override_root
             .filter(|root| is_project(root))
             .map(Path::to_owned)
@@ -43,19 +43,19 @@ impl Project {
 
     /// The directory of all features.
     #[must_use]
-    pub fn specs_dir(&self) -> PathBuf {
+    pub(crate) fn specs_dir(&self) -> PathBuf {
         self.root.join("kitty-specs")
     }
 
     /// Where the worktree of a work package is.
     #[must_use]
-    pub fn worktree(&self, name: &str) -> PathBuf {
+    pub(crate) fn worktree(&self, name: &str) -> PathBuf {
         self.root.join(".worktrees").join(name)
     }
 
     /// `path` as it is named from the root; outside the root, only its file name.
     #[must_use]
-    pub fn relative<'a>(&self, path: &'a Path) -> &'a Path {
+    pub(crate) fn relative<'a>(&self, path: &'a Path) -> &'a Path {
         path.strip_prefix(&self.root)
             .unwrap_or_else(|_| Path::new(path.file_name().unwrap_or(path.as_os_str())))
     }
@@ -64,7 +64,7 @@ impl Project {
 /// Whether a file is one that our own commands write, and that is nobody's work:
 /// the identity of a project, which may lie below the top of its repository.
 #[must_use]
-pub fn is_own_file(path: &str) -> bool {
+pub(crate) fn is_own_file(path: &str) -> bool {
     Path::new(path).ends_with(Path::new(MARKER).join("config.yaml"))
 }
 

@@ -17,7 +17,7 @@ use super::trouble::Trouble;
 
 /// Where and when a command runs.
 #[derive(Clone, Debug)]
-pub struct Place {
+pub(crate) struct Place {
     /// The working directory.
     pub cwd: PathBuf,
     /// `SPECIFY_REPO_ROOT`.
@@ -33,14 +33,14 @@ pub struct Place {
 impl Place {
     /// The time as activity lines have it: `2026-02-04T11:41:17Z`.
     #[must_use]
-    pub fn second(&self) -> String {
+    pub(crate) fn second(&self) -> String {
         self.now.strftime("%Y-%m-%dT%H:%M:%SZ").to_string()
     }
 }
 
 /// How long a command waits for what others hold up.
 #[derive(Clone, Copy, Debug)]
-pub struct Patience {
+pub(crate) struct Patience {
     /// For the turn in this repository.
     pub turn: Duration,
     /// For one question to git.
@@ -64,7 +64,7 @@ impl Default for Patience {
 
 /// What was found out before a command failed.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Known {
+pub(crate) struct Known {
     /// The root of the project.
     pub root: Option<PathBuf>,
     /// The feature.

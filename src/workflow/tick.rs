@@ -12,7 +12,7 @@ use super::tasks_md::{subtask, work_package_heading};
 
 /// What a box says.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Mark {
+pub(crate) enum Mark {
     /// Done.
     Ticked,
     /// Not done.
@@ -21,7 +21,7 @@ pub enum Mark {
 
 /// What marking did.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Marked {
+pub(crate) struct Marked {
     /// The new text.
     pub text: String,
     /// The ids whose box changed, with the work package whose section they are in.
@@ -44,15 +44,7 @@ struct Found {
 ///
 /// # Errors
 /// When the result would not read as intended.
-///
-/// ```
-/// use spec_kitty::workflow::tick::{Mark, mark};
-/// let tasks = "## WP01: A\n- [ ] T001 x\n";
-/// let marked = mark(tasks, &["T001".to_owned()], Mark::Ticked).unwrap();
-/// assert_eq!(marked.text, "## WP01: A\n- [x] T001 x\n");
-/// assert_eq!(marked.changed, [("T001".to_owned(), Some("WP01".to_owned()))]);
-/// ```
-pub fn mark(tasks: &str, ids: &[String], mark: Mark) -> Result<Marked, EditFailure> {
+pub(crate) fn mark(tasks: &str, ids: &[String], mark: Mark) -> Result<Marked, EditFailure> {
     let (boxes, all) = (
         boxes(tasks, Fences::Respected),
         boxes(tasks, Fences::Ignored),
@@ -177,5 +169,16 @@ mod tests {
                 prop_assert_eq!(again.text, marked.text);
             }
         }
+    }
+
+    #[test]
+    fn ticking_changes_one_box_and_says_whose_it_was() {
+        let tasks = "## WP01: A\n- [ ] T001 x\n";
+        let marked = mark(tasks, &["T001".to_owned()], Mark::Ticked).unwrap();
+        assert_eq!(marked.text, "## WP01: A\n- [x] T001 x\n");
+        assert_eq!(
+            marked.changed,
+            [("T001".to_owned(), Some("WP01".to_owned()))]
+        );
     }
 }

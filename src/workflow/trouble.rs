@@ -23,7 +23,7 @@ use crate::event::{Draft, ErrorKind, ErrorLogged, Invalid, Payload};
 
 /// Why a command did nothing, for reasons that no single command owns.
 #[derive(Debug, Error)]
-pub enum Trouble {
+pub(crate) enum Trouble {
     /// The work package id is none.
     #[error(transparent)]
     WpId(#[from] InvalidWpId),
@@ -75,7 +75,7 @@ pub enum Trouble {
 }
 
 /// An error that can be told in an event.
-pub trait Fault: fmt::Display {
+pub(crate) trait Fault: fmt::Display {
     /// The one that it wraps, which then speaks for it.
     fn inner(&self) -> Option<&dyn Fault> {
         None
@@ -123,7 +123,7 @@ impl Fault for Trouble {
 
 /// Whom a failure happened to.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Concerned {
+pub(crate) struct Concerned {
     /// The work package.
     pub wp: Option<WpId>,
     /// The agent.
@@ -131,7 +131,12 @@ pub struct Concerned {
 }
 
 /// Records the failure of a command.
-pub fn report(fault: &dyn Fault, whom: &Concerned, known: &Known, audience: &mut dyn Audience) {
+pub(crate) fn report(
+    fault: &dyn Fault,
+    whom: &Concerned,
+    known: &Known,
+    audience: &mut dyn Audience,
+) {
     let drafts = vec![draft(fault, whom, known)];
     audience.record(caused_by(audience.cause(), drafts));
 }

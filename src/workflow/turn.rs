@@ -16,7 +16,7 @@ use crate::platform;
 
 /// Why the turn did not come.
 #[derive(Debug, Error)]
-pub enum TurnError {
+pub(crate) enum TurnError {
     /// Somebody else kept it.
     #[error(
         "another spec-kitty command has been working in this repository for more than {} s",
@@ -38,7 +38,7 @@ pub enum TurnError {
 
 /// The right to change the workflow files of one repository, given back when dropped.
 #[derive(Debug)]
-pub struct Turn {
+pub(crate) struct Turn {
     _lock: File,
 }
 
@@ -48,7 +48,7 @@ impl Turn {
     ///
     /// # Errors
     /// When somebody else keeps it past `patience`, or the lock file cannot be used.
-    pub fn take(common_dir: &Path, patience: Duration) -> Result<Self, TurnError> {
+    pub(crate) fn take(common_dir: &Path, patience: Duration) -> Result<Self, TurnError> {
         let dir = common_dir.join("spec-kitty");
         let path = dir.join("workflow.lock");
         let failed = |source| TurnError::Io {

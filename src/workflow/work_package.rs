@@ -18,12 +18,12 @@ const MAX_ENTRIES: usize = 10_000;
 
 /// The id of a work package: `WP` and two digits.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct WpId(u8);
+pub(crate) struct WpId(u8);
 
 /// A text that is not a work package id.
 #[derive(Clone, Debug, Error, PartialEq, Eq)]
 #[error("'{given}' is not a work package id; ids are WP and two digits, such as WP01")]
-pub struct InvalidWpId {
+pub(crate) struct InvalidWpId {
     /// What was given, cut to 40 characters.
     pub given: String,
     /// The id that was likely meant.
@@ -78,7 +78,7 @@ impl WpId {
 
 /// Why a work package could not be found or read.
 #[derive(Debug, Error)]
-pub enum WpError {
+pub(crate) enum WpError {
     /// No file for it.
     #[error("there is no work package {id} in {}{}", dir.display(), listed(present))]
     Missing {
@@ -144,7 +144,7 @@ fn listed(present: &[WpId]) -> String {
 
 /// A work package file as it was read.
 #[derive(Clone, Debug)]
-pub struct WorkPackage {
+pub(crate) struct WorkPackage {
     /// Its id, from the file name.
     pub id: WpId,
     /// Its file.
@@ -165,7 +165,7 @@ impl WorkPackage {
     ///
     /// # Errors
     /// When the file cannot be read, has no readable front matter, or its lane is unknown.
-    pub fn read(id: WpId, path: &Path) -> Result<Self, WpError> {
+    pub(crate) fn read(id: WpId, path: &Path) -> Result<Self, WpError> {
         let text = read_text(path, MAX_FILE_BYTES)?;
         let split = Split::of(&text).map_err(|source| WpError::Split { id, source })?;
         let data = Data::parse(split.front).map_err(|source| WpError::Data { id, source })?;
@@ -189,7 +189,7 @@ impl WorkPackage {
     /// The ids that it waits for, as its front matter has them; other words there
     /// are no ids.
     #[must_use]
-    pub fn dependencies(&self) -> Vec<WpId> {
+    pub(crate) fn dependencies(&self) -> Vec<WpId> {
         let mut ids: Vec<WpId> = self
             .data
             .texts("dependencies")
@@ -203,7 +203,7 @@ impl WorkPackage {
 
     /// Its title; its id when it has none.
     #[must_use]
-    pub fn title(&self) -> String {
+    pub(crate) fn title(&self) -> String {
         let keys = ["title", "work_package_title", "subtitle"];
         let title = keys.iter().find_map(|key| self.data.text(key));
         title.map_or_else(|| self.id.to_string(), str::to_owned)
@@ -213,7 +213,7 @@ impl WorkPackage {
     ///
     /// # Errors
     /// When there is none, there are several, or it cannot be read.
-    pub fn find(tasks_dir: &Path, id: WpId) -> Result<Self, WpError> {
+    pub(crate) fn find(tasks_dir: &Path, id: WpId) -> Result<Self, WpError> {
         let files = list(tasks_dir)?;
         let mut own = files.iter().filter(|(other, _)| *other == id);
         match (own.next(), own.next()) {
@@ -253,7 +253,7 @@ fn legacy_lane(path: &Path) -> Option<Lane> {
 ///
 /// # Errors
 /// When the directory cannot be read.
-pub fn list(tasks_dir: &Path) -> Result<Vec<(WpId, String)>, FileError> {
+pub(crate) fn list(tasks_dir: &Path) -> Result<Vec<(WpId, String)>, FileError> {
     let mut found = Vec::new();
     list_into(tasks_dir, "", &mut found)?;
     for lane in Lane::WORDS {

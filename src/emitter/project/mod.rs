@@ -147,7 +147,7 @@ pub(super) fn look(root: &Path) -> Result<Looked, ProjectProblem> {
 
 /// What a project's file says, as far as anybody but its events needs it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Looked {
+pub(crate) struct Looked {
     /// It has an identity.
     pub is_known: bool,
     /// Its events stay on this machine.

@@ -35,9 +35,14 @@ mod host;
 mod rhythm;
 mod start;
 
-pub use files::{LiveTold, Standing, Told, is_running, read_live, read_status, tell_to_stop};
 pub use host::{EXIT_DEADLINE, Errands, Host};
+
+// Not the library: the commands about the process, and its rhythm for the tests.
+#[doc(hidden)]
+pub use files::{LiveTold, Standing, Told, is_running, read_live, read_status, tell_to_stop};
+#[doc(hidden)]
 pub use rhythm::Rhythm;
+#[doc(hidden)]
 pub use start::Turn;
 
 use files::Post;

@@ -7,7 +7,7 @@ use crate::workflow::trouble::{Fault, Trouble};
 
 /// Why a feature was not accepted.
 #[derive(Debug, Error)]
-pub enum AcceptError {
+pub(crate) enum AcceptError {
     /// The checks found something.
     #[error("outstanding acceptance issues: {}", .0.outstanding_keys.join(", "))]
     Outstanding(Box<Summary>),

@@ -13,9 +13,9 @@ mod error;
 mod request;
 mod summary;
 
-pub use error::AcceptError;
-pub use request::{AcceptRequest, Mode, RawAccept, Writing};
-pub use summary::{State, Strictness, Summary};
+pub(crate) use error::AcceptError;
+pub(crate) use request::{AcceptRequest, Mode, RawAccept, Writing};
+pub(crate) use summary::{Strictness, Summary};
 
 use super::audience::Audience;
 use super::committed::Settled;
@@ -57,7 +57,7 @@ const KEPT: usize = 20;
 
 /// A feature that can be accepted, or was.
 #[derive(Debug)]
-pub struct Accepted {
+pub(crate) struct Accepted {
     /// What was found.
     pub summary: Summary,
     /// What was asked for, with `auto` decided.
@@ -78,7 +78,7 @@ pub struct Accepted {
 ///
 /// # Errors
 /// When it cannot be accepted; nothing was changed then.
-pub fn accept(
+pub(crate) fn accept(
     request: &AcceptRequest,
     place: &Place,
     audience: &mut dyn Audience,

@@ -7,7 +7,7 @@ use crate::workflow::trouble::Trouble;
 
 /// What comes after acceptance.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Mode {
+pub(crate) enum Mode {
     /// A pull request when there is a remote, else local.
     Auto,
     /// A pull request.
@@ -21,7 +21,7 @@ pub enum Mode {
 impl Mode {
     /// The word for it.
     #[must_use]
-    pub const fn as_str(self) -> &'static str {
+    pub(crate) const fn as_str(self) -> &'static str {
         match self {
             Self::Auto => "auto",
             Self::Pr => "pr",
@@ -33,7 +33,7 @@ impl Mode {
 
 /// Whether anything is written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Writing {
+pub(crate) enum Writing {
     /// Promotions, and the record.
     Record,
     /// Nothing: `--no-commit`, or a checklist.
@@ -42,7 +42,7 @@ pub enum Writing {
 
 /// The arguments of the command as they were given.
 #[derive(Clone, Debug)]
-pub struct RawAccept {
+pub(crate) struct RawAccept {
     /// `--feature`
     pub feature: Option<String>,
     /// `--mode`
@@ -59,7 +59,7 @@ pub struct RawAccept {
 
 /// An acceptance that can be asked for.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct AcceptRequest {
+pub(crate) struct AcceptRequest {
     /// The feature, unchecked.
     pub feature: Option<String>,
     /// What comes after.
@@ -79,7 +79,7 @@ impl AcceptRequest {
     ///
     /// # Errors
     /// When the actor cannot be written.
-    pub fn parse(raw: RawAccept) -> Result<Self, AcceptError> {
+    pub(crate) fn parse(raw: RawAccept) -> Result<Self, AcceptError> {
         let actor = name("--actor", raw.actor).map_err(Trouble::from)?;
         let writes = raw.mode != Mode::Checklist && !raw.no_commit;
         Ok(Self {

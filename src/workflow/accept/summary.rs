@@ -12,7 +12,7 @@ use crate::workflow::work_package::WorkPackage;
 
 /// How strictly the front matter is looked at.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Strictness {
+pub(crate) enum Strictness {
     /// Agent, assignee and shell_pid must be there.
     Strict,
     /// `--lenient`: they may be missing.
@@ -21,7 +21,7 @@ pub enum Strictness {
 
 /// The state of a feature, with the field names of the original.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
-pub struct Summary {
+pub(crate) struct Summary {
     /// The feature.
     pub feature: String,
     /// The branch that is checked out; none when HEAD is detached.
@@ -68,7 +68,7 @@ pub struct Summary {
 
 /// The state of a work package.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct State {
+pub(crate) struct State {
     /// Its id.
     pub id: String,
     /// Its lane.

@@ -9,7 +9,7 @@ use crate::workflow::work_package::WpId;
 
 /// Why a plan was not finalized. Nothing was changed.
 #[derive(Debug, Error)]
-pub enum FinalizeError {
+pub(crate) enum FinalizeError {
     /// There is nothing to finalize.
     #[error(
         "the feature {slug} has no work packages: its tasks/ holds no file such as WP01-title.md"

@@ -12,7 +12,7 @@ use std::path::{Path, PathBuf};
 mod error;
 mod told;
 
-pub use error::FinalizeError;
+pub(crate) use error::FinalizeError;
 use told::Told;
 
 use super::audience::Audience;
@@ -34,7 +34,7 @@ use super::work_package::{WorkPackage, WpError, WpId, list};
 
 /// A work package as it was announced.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Planned {
+pub(crate) struct Planned {
     /// Its id.
     pub id: WpId,
     /// Its title, or its id.
@@ -45,7 +45,7 @@ pub struct Planned {
 
 /// What finalizing did.
 #[derive(Debug)]
-pub struct Finalized {
+pub(crate) struct Finalized {
     /// The directory of the work packages.
     pub tasks_dir: PathBuf,
     /// The work packages, in the order of their ids.
@@ -62,7 +62,7 @@ pub struct Finalized {
 ///
 /// # Errors
 /// When the plan cannot be read or contradicts itself; nothing was changed.
-pub fn finalize(
+pub(crate) fn finalize(
     feature: Option<&str>,
     place: &Place,
     audience: &mut dyn Audience,

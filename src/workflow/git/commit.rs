@@ -26,7 +26,7 @@ const LITERAL: &str = "--literal-pathspecs";
 
 /// Why nothing was committed. The work tree is as it was.
 #[derive(Debug, Error)]
-pub enum CommitFailure {
+pub(crate) enum CommitFailure {
     /// The index stayed locked.
     #[error("another git process kept the index locked ({} exists)", lock.display())]
     Locked {
@@ -42,7 +42,7 @@ pub enum CommitFailure {
 ///
 /// # Errors
 /// When git cannot be asked.
-pub fn is_ignored(git: &Git<'_>, path: &Path) -> Result<bool, GitError> {
+pub(crate) fn is_ignored(git: &Git<'_>, path: &Path) -> Result<bool, GitError> {
     git.holds(&["check-ignore", "--quiet", "--", &path.to_string_lossy()])
 }
 
@@ -50,7 +50,7 @@ pub fn is_ignored(git: &Git<'_>, path: &Path) -> Result<bool, GitError> {
 ///
 /// # Errors
 /// When git cannot be asked.
-pub fn commit_hash(git: &Git<'_>) -> Result<String, GitError> {
+pub(crate) fn commit_hash(git: &Git<'_>) -> Result<String, GitError> {
     git.ask(&["rev-parse", "--short", "HEAD"])
 }
 
@@ -59,7 +59,7 @@ pub fn commit_hash(git: &Git<'_>) -> Result<String, GitError> {
 ///
 /// # Errors
 /// When git or a hook refuses, or the index stays locked.
-pub fn commit_files(
+pub(crate) fn commit_files(
     git: &Git<'_>,
     repository: &Repository,
     paths: &[&Path],

@@ -4,7 +4,7 @@ use super::{Git, GitError};
 
 /// What came of merging two commits.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Trial {
+pub(crate) enum Trial {
     /// The tree of the merge.
     Clean(String),
     /// The files in conflict.
@@ -16,7 +16,7 @@ pub enum Trial {
 ///
 /// # Errors
 /// When git cannot be asked.
-pub fn commit_of(git: &Git<'_>, name: &str) -> Result<Option<String>, GitError> {
+pub(crate) fn commit_of(git: &Git<'_>, name: &str) -> Result<Option<String>, GitError> {
     let name = format!("{name}^{{commit}}");
     let args = [
         "rev-parse",
@@ -34,7 +34,7 @@ pub fn commit_of(git: &Git<'_>, name: &str) -> Result<Option<String>, GitError> 
 ///
 /// # Errors
 /// When git cannot be asked.
-pub fn tip(git: &Git<'_>, name: &str) -> Result<Option<String>, GitError> {
+pub(crate) fn tip(git: &Git<'_>, name: &str) -> Result<Option<String>, GitError> {
     commit_of(git, &format!("refs/heads/{name}"))
 }
 
@@ -42,7 +42,7 @@ pub fn tip(git: &Git<'_>, name: &str) -> Result<Option<String>, GitError> {
 ///
 /// # Errors
 /// When git cannot be asked, or one of the two is no commit.
-pub fn holds_commit(git: &Git<'_>, commit: &str, holder: &str) -> Result<bool, GitError> {
+pub(crate) fn holds_commit(git: &Git<'_>, commit: &str, holder: &str) -> Result<bool, GitError> {
     git.holds(&["merge-base", "--is-ancestor", commit, holder])
 }
 
@@ -51,7 +51,7 @@ pub fn holds_commit(git: &Git<'_>, commit: &str, holder: &str) -> Result<bool, G
 ///
 /// # Errors
 /// When git cannot be asked, or is older than 2.38.
-pub fn try_merge(git: &Git<'_>, ours: &str, theirs: &str) -> Result<Trial, GitError> {
+pub(crate) fn try_merge(git: &Git<'_>, ours: &str, theirs: &str) -> Result<Trial, GitError> {
     let args = [
         "merge-tree",
         "--write-tree",
@@ -78,7 +78,7 @@ pub fn try_merge(git: &Git<'_>, ours: &str, theirs: &str) -> Result<Trial, GitEr
 ///
 /// # Errors
 /// When git cannot be asked, or does not know who commits.
-pub fn commit_tree(
+pub(crate) fn commit_tree(
     git: &Git<'_>,
     tree: &str,
     parents: &[&str],
@@ -96,7 +96,7 @@ pub fn commit_tree(
 ///
 /// # Errors
 /// When git refuses.
-pub fn set_branch(git: &Git<'_>, name: &str, commit: &str) -> Result<(), GitError> {
+pub(crate) fn set_branch(git: &Git<'_>, name: &str, commit: &str) -> Result<(), GitError> {
     git.ask(&["update-ref", &format!("refs/heads/{name}"), commit])
         .map(drop)
 }
@@ -105,7 +105,11 @@ pub fn set_branch(git: &Git<'_>, name: &str, commit: &str) -> Result<(), GitErro
 ///
 /// # Errors
 /// When git cannot be asked.
-pub fn is_merged_by_subject(git: &Git<'_>, subject: &str, holder: &str) -> Result<bool, GitError> {
+pub(crate) fn is_merged_by_subject(
+    git: &Git<'_>,
+    subject: &str,
+    holder: &str,
+) -> Result<bool, GitError> {
     let grep = format!("--grep={subject}");
     let args = ["log", "--format=%s", "--fixed-strings", &grep, holder, "--"];
     let listed = git.ask(&args)?;

@@ -17,14 +17,14 @@ mod capture;
 mod commit;
 mod history;
 mod status;
-pub mod worktree;
+pub(crate) mod worktree;
 
 use capture::Capture;
-pub use commit::{CommitFailure, commit_files, commit_hash, is_ignored};
-pub use history::{
+pub(crate) use commit::{CommitFailure, commit_files, commit_hash, is_ignored};
+pub(crate) use history::{
     Trial, commit_of, commit_tree, holds_commit, is_merged_by_subject, set_branch, tip, try_merge,
 };
-pub use status::{
+pub(crate) use status::{
     Change, ChangeKind, Head, Operation, Repository, changes, count_commits, has_branch,
     is_unmerged, user_name,
 };
@@ -59,7 +59,7 @@ const BINDING: [&str; 14] = [
 
 /// Why a run of git gave no usable answer.
 #[derive(Debug, Error)]
-pub enum GitError {
+pub(crate) enum GitError {
     /// There is no git program.
     #[error("git is not installed, or not in PATH")]
     Missing,
@@ -114,7 +114,7 @@ fn said(stderr: &str) -> String {
 
 /// Git, as it is run in one directory.
 #[derive(Clone, Copy, Debug)]
-pub struct Git<'a> {
+pub(crate) struct Git<'a> {
     /// The directory it runs in.
     pub dir: &'a Path,
     /// How long one run may take.
@@ -123,7 +123,7 @@ pub struct Git<'a> {
 
 /// What a finished run answered.
 #[derive(Clone, Debug)]
-pub struct Answer {
+pub(crate) struct Answer {
     /// The exit code; `None` when a signal ended it.
     pub code: Option<i32>,
     /// Its standard output.
@@ -137,7 +137,7 @@ impl Git<'_> {
     ///
     /// # Errors
     /// When it cannot be run, takes too long, or does not exit with 0.
-    pub fn ask(&self, args: &[&str]) -> Result<String, GitError> {
+    pub(crate) fn ask(&self, args: &[&str]) -> Result<String, GitError> {
         let answer = self.run(args)?;
         match answer.code {
             Some(0) => {
@@ -152,7 +152,7 @@ impl Git<'_> {
     ///
     /// # Errors
     /// When it cannot be run, takes too long, or exits with neither 0 nor 1.
-    pub fn holds(&self, args: &[&str]) -> Result<bool, GitError> {
+    pub(crate) fn holds(&self, args: &[&str]) -> Result<bool, GitError> {
         let answer = self.run(args)?;
         match answer.code {
             Some(0) => Ok(true),
@@ -165,7 +165,7 @@ impl Git<'_> {
     ///
     /// # Errors
     /// When it cannot be run, takes too long, or prints too much.
-    pub fn run(&self, args: &[&str]) -> Result<Answer, GitError> {
+    pub(crate) fn run(&self, args: &[&str]) -> Result<Answer, GitError> {
         let failed = |source| GitError::Run {
             what: name(args),
             source,

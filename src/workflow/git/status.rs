@@ -7,7 +7,7 @@ use crate::platform;
 
 /// What HEAD is.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Head {
+pub(crate) enum Head {
     /// A branch, by its short name; it may have no commit yet.
     Branch(String),
     /// A commit and no branch.
@@ -16,7 +16,7 @@ pub enum Head {
 
 /// An operation that git is in the middle of.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Operation {
+pub(crate) enum Operation {
     /// A merge.
     Merge,
     /// A rebase, or `git am`.
@@ -39,7 +39,7 @@ impl Operation {
 
     /// The git subcommand that continues or aborts it.
     #[must_use]
-    pub const fn command(self) -> &'static str {
+    pub(crate) const fn command(self) -> &'static str {
         match self {
             Self::Merge => "merge",
             Self::Rebase => "rebase",
@@ -51,7 +51,7 @@ impl Operation {
 
 /// Where a work tree keeps its git data.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Repository {
+pub(crate) struct Repository {
     /// The work tree's own git directory: HEAD, index.
     pub git_dir: PathBuf,
     /// The git directory shared by all work trees.
@@ -66,7 +66,7 @@ impl Repository {
     ///
     /// # Errors
     /// When there is none, or git cannot be asked.
-    pub fn find(git: &Git<'_>) -> Result<Self, GitError> {
+    pub(crate) fn find(git: &Git<'_>) -> Result<Self, GitError> {
         let args = [
             "rev-parse",
             "--path-format=absolute",
@@ -91,7 +91,7 @@ impl Repository {
 
     /// The operation that this work tree is in the middle of.
     #[must_use]
-    pub fn operation(&self) -> Option<Operation> {
+    pub(crate) fn operation(&self) -> Option<Operation> {
         Operation::SIGNS
             .iter()
             .find_map(|(sign, operation)| self.git_dir.join(sign).exists().then_some(*operation))
@@ -99,7 +99,7 @@ impl Repository {
 
     /// The file by which git locks the index.
     #[must_use]
-    pub fn index_lock(&self) -> PathBuf {
+    pub(crate) fn index_lock(&self) -> PathBuf {
         self.git_dir.join("index.lock")
     }
 }
@@ -109,7 +109,7 @@ impl Head {
     ///
     /// # Errors
     /// When git cannot be asked.
-    pub fn of(git: &Git<'_>) -> Result<Self, GitError> {
+    pub(crate) fn of(git: &Git<'_>) -> Result<Self, GitError> {
         let args = ["symbolic-ref", "--quiet", "--short", "HEAD"];
         let answer = git.run(&args)?;
         let name = String::from_utf8_lossy(&answer.stdout).trim().to_owned();
@@ -122,7 +122,7 @@ impl Head {
 
     /// The branch, if HEAD is one.
     #[must_use]
-    pub fn branch(&self) -> Option<&str> {
+    pub(crate) fn branch(&self) -> Option<&str> {
         match self {
             Self::Branch(name) => Some(name),
             Self::Detached => None,
@@ -132,7 +132,7 @@ impl Head {
 
 /// How a file differs from the last commit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum ChangeKind {
+pub(crate) enum ChangeKind {
     /// It is in the index.
     Staged,
     /// It is in the work tree.
@@ -143,7 +143,7 @@ pub enum ChangeKind {
 
 /// A file that differs from the last commit.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Change {
+pub(crate) struct Change {
     /// Its path from the top of the work tree; bytes that are not UTF-8 are replaced.
     pub path: String,
     /// How it differs.
@@ -154,7 +154,7 @@ pub struct Change {
 ///
 /// # Errors
 /// When git cannot be asked.
-pub fn changes(git: &Git<'_>, path: Option<&Path>) -> Result<Vec<Change>, GitError> {
+pub(crate) fn changes(git: &Git<'_>, path: Option<&Path>) -> Result<Vec<Change>, GitError> {
     let path = path.map(|path| path.to_string_lossy().into_owned());
     let mut args = vec![
         "--literal-pathspecs",
@@ -202,7 +202,7 @@ fn parse(bytes: &[u8]) -> Vec<Change> {
 ///
 /// # Errors
 /// When git cannot be asked.
-pub fn is_unmerged(git: &Git<'_>, path: &Path) -> Result<bool, GitError> {
+pub(crate) fn is_unmerged(git: &Git<'_>, path: &Path) -> Result<bool, GitError> {
     let path = path.to_string_lossy();
     let args = ["--literal-pathspecs", "ls-files", "--unmerged", "--", &path];
     git.ask(&args).map(|listed| !listed.is_empty())
@@ -212,7 +212,7 @@ pub fn is_unmerged(git: &Git<'_>, path: &Path) -> Result<bool, GitError> {
 ///
 /// # Errors
 /// When git cannot be asked.
-pub fn has_branch(git: &Git<'_>, name: &str) -> Result<bool, GitError> {
+pub(crate) fn has_branch(git: &Git<'_>, name: &str) -> Result<bool, GitError> {
     let name = format!("refs/heads/{name}");
     let args = ["show-ref", "--verify", "--quiet", "--", &name];
     let answer = git.run(&args)?;
@@ -229,7 +229,7 @@ pub fn has_branch(git: &Git<'_>, name: &str) -> Result<bool, GitError> {
 ///
 /// # Errors
 /// When git cannot be asked, or one of the two is no commit.
-pub fn count_commits(
+pub(crate) fn count_commits(
     git: &Git<'_>,
     from: &str,
     to: &str,
@@ -251,7 +251,7 @@ pub fn count_commits(
 
 /// The name that the user gave git, if any.
 #[must_use]
-pub fn user_name(git: &Git<'_>) -> Option<String> {
+pub(crate) fn user_name(git: &Git<'_>) -> Option<String> {
     let name = git.ask(&["config", "--get", "user.name"]).ok()?;
     Some(name.trim().to_owned()).filter(|name| !name.is_empty())
 }

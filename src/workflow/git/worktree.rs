@@ -8,7 +8,7 @@ use super::{Git, GitError, Head, Repository};
 
 /// What is at the place of a worktree.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Standing {
+pub(crate) enum Standing {
     /// Nothing.
     Absent,
     /// Something that is no worktree.
@@ -23,7 +23,7 @@ pub enum Standing {
 ///
 /// # Errors
 /// When git cannot be asked.
-pub fn standing(main: &Git<'_>, path: &Path) -> Result<Standing, GitError> {
+pub(crate) fn standing(main: &Git<'_>, path: &Path) -> Result<Standing, GitError> {
     if fs::symlink_metadata(path).is_err() {
         return Ok(Standing::Absent);
     }
@@ -50,7 +50,7 @@ pub fn standing(main: &Git<'_>, path: &Path) -> Result<Standing, GitError> {
 
 /// Where the branch of a new worktree begins.
 #[derive(Clone, Copy, Debug)]
-pub enum Start<'a> {
+pub(crate) enum Start<'a> {
     /// A new branch, from this commit.
     New(&'a str),
     /// The branch as it is.
@@ -62,7 +62,7 @@ pub enum Start<'a> {
 ///
 /// # Errors
 /// When git refuses. What is there then, the next call completes.
-pub fn add(
+pub(crate) fn add(
     main: &Git<'_>,
     path: &Path,
     branch: &str,
@@ -93,7 +93,7 @@ pub fn add(
 ///
 /// # Errors
 /// When git refuses.
-pub fn check_out(main: &Git<'_>, path: &Path, hidden: &str) -> Result<(), GitError> {
+pub(crate) fn check_out(main: &Git<'_>, path: &Path, hidden: &str) -> Result<(), GitError> {
     let git = Git { dir: path, ..*main };
     if let Ok(repository) = Repository::find(&git)
         && !repository.git_dir.join("index").exists()
@@ -112,7 +112,7 @@ pub fn check_out(main: &Git<'_>, path: &Path, hidden: &str) -> Result<(), GitErr
 ///
 /// # Errors
 /// When the file cannot be written.
-pub fn exclude(
+pub(crate) fn exclude(
     main: &Git<'_>,
     repository: &Repository,
     patterns: &[(&str, &str)],

@@ -23,7 +23,7 @@ const MERGED: &str = "implement-command-multi-parent-merge";
 
 /// Where a branch begins.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Base {
+pub(crate) struct Base {
     /// The branch that it is made from.
     pub branch: String,
     /// The commit that this branch is at.

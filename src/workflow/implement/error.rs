@@ -11,7 +11,7 @@ use crate::workflow::work_package::WpId;
 
 /// Why a work package was not begun.
 #[derive(Debug, Error)]
-pub enum ImplementError {
+pub(crate) enum ImplementError {
     /// Called in a worktree.
     #[error("a work package is begun from the main repository, and this is a worktree")]
     InWorktree {

@@ -12,9 +12,9 @@ mod base;
 mod error;
 mod request;
 
-pub use base::Base;
-pub use error::ImplementError;
-pub use request::{ImplementRequest, RawImplement};
+pub(crate) use base::Base;
+pub(crate) use error::ImplementError;
+pub(crate) use request::{ImplementRequest, RawImplement};
 
 use super::audience::Audience;
 use super::committed::Settled;
@@ -48,7 +48,7 @@ const OWN_FILES: [(&str, &str); 5] = [
 
 /// Whether the worktree was made or was there.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Made {
+pub(crate) enum Made {
     /// It was made.
     Created,
     /// It was there.
@@ -57,7 +57,7 @@ pub enum Made {
 
 /// A work package that can be worked on.
 #[derive(Debug)]
-pub struct Implemented {
+pub(crate) struct Implemented {
     /// The lanes before and after.
     pub change: LaneChange,
     /// Its worktree.
@@ -78,7 +78,7 @@ pub struct Implemented {
 ///
 /// # Errors
 /// When it cannot be begun.
-pub fn implement(
+pub(crate) fn implement(
     request: &ImplementRequest,
     place: &Place,
     audience: &mut dyn Audience,

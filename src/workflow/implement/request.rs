@@ -8,7 +8,7 @@ use crate::workflow::work_package::{WorkPackage, WpId};
 
 /// The arguments of the command as they were given.
 #[derive(Clone, Debug, Default)]
-pub struct RawImplement {
+pub(crate) struct RawImplement {
     /// The work package.
     pub wp: String,
     /// `--base`
@@ -27,7 +27,7 @@ pub struct RawImplement {
 
 /// A work package to begin.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct ImplementRequest {
+pub(crate) struct ImplementRequest {
     /// The work package.
     pub wp: WpId,
     /// The work package to build on, instead of the declared ones.
@@ -50,7 +50,7 @@ impl ImplementRequest {
     /// # Errors
     /// When an id is none, a work package would build on itself, or a value
     /// cannot be written.
-    pub fn parse(raw: RawImplement) -> Result<Self, ImplementError> {
+    pub(crate) fn parse(raw: RawImplement) -> Result<Self, ImplementError> {
         let parse = |text: &str| text.trim().parse::<WpId>().map_err(Trouble::WpId);
         let wp = parse(&raw.wp)?;
         let base = raw.base.as_deref().map(parse).transpose()?;

@@ -10,7 +10,7 @@ use std::io;
 
 mod request;
 
-pub use request::{MarkError, MarkRequest, RawMark};
+pub(crate) use request::{MarkError, MarkRequest, RawMark};
 
 use super::audience::Audience;
 use super::committed::Settled;
@@ -27,7 +27,7 @@ use crate::event::{Draft, EntryType, HistoryAdded, Invalid, Payload};
 
 /// What marking did.
 #[derive(Debug, Default)]
-pub struct Outcome {
+pub(crate) struct Outcome {
     /// What changed, in the order in which it was asked for.
     pub updated: Vec<String>,
     /// What was already so.
@@ -44,7 +44,7 @@ pub struct Outcome {
 ///
 /// # Errors
 /// When something could not be marked. What was marked before it stays so.
-pub fn mark_status(
+pub(crate) fn mark_status(
     request: &MarkRequest,
     place: &Place,
     audience: &mut dyn Audience,

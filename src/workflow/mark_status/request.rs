@@ -14,7 +14,7 @@ use crate::workflow::work_package::WpId;
 
 /// The arguments of the command as they were given.
 #[derive(Clone, Debug, Default)]
-pub struct RawMark {
+pub(crate) struct RawMark {
     /// Subtasks and work packages.
     pub ids: Vec<String>,
     /// `--status`
@@ -29,7 +29,7 @@ pub struct RawMark {
 
 /// Marks that can be made.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct MarkRequest {
+pub(crate) struct MarkRequest {
     /// The subtasks, each once, in the order given.
     pub subtasks: Vec<String>,
     /// The work packages, likewise.
@@ -48,7 +48,7 @@ pub struct MarkRequest {
 
 /// Why something was not marked.
 #[derive(Debug, Error)]
-pub enum MarkError {
+pub(crate) enum MarkError {
     /// Neither a subtask nor a work package.
     #[error("'{given}' is neither a subtask (T001) nor a work package (WP01)")]
     Id {
@@ -91,7 +91,7 @@ pub enum MarkError {
 impl MarkError {
     /// The work package that it happened to.
     #[must_use]
-    pub fn work_package(&self) -> Option<WpId> {
+    pub(crate) fn work_package(&self) -> Option<WpId> {
         match self {
             Self::Move { request, .. } => Some(request.wp),
             _ => None,
@@ -120,7 +120,7 @@ impl MarkRequest {
     ///
     /// # Errors
     /// When an id is none, or the status is not one that all of the ids can have.
-    pub fn parse(raw: RawMark) -> Result<Self, MarkError> {
+    pub(crate) fn parse(raw: RawMark) -> Result<Self, MarkError> {
         let (mut subtasks, mut work_packages) = (Vec::new(), Vec::new());
         for id in &raw.ids {
             let id = id.trim();

@@ -11,7 +11,7 @@ use crate::workflow::work_package::WpId;
 
 /// Why a merge did not happen, or not to its end.
 #[derive(Debug, Error)]
-pub enum MergeError {
+pub(crate) enum MergeError {
     /// Called in a worktree.
     #[error("a feature is merged from the main repository, and this is a worktree")]
     InWorktree,
@@ -73,7 +73,7 @@ pub enum MergeError {
 impl MergeError {
     /// The work package that it happened to.
     #[must_use]
-    pub fn work_package(&self) -> Option<WpId> {
+    pub(crate) fn work_package(&self) -> Option<WpId> {
         match self {
             Self::NotMerged { wp, .. } => Some(*wp),
             Self::Conflict { wp, .. } => wp.parse().ok(),

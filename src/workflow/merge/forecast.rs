@@ -9,7 +9,7 @@ use crate::workflow::work_package::WpId;
 
 /// What would come of one work package.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Expected {
+pub(crate) struct Expected {
     /// The work package.
     pub wp: WpId,
     /// Whether there is nothing to merge.

@@ -17,11 +17,10 @@ mod state;
 mod status_file;
 mod step;
 
-pub use error::MergeError;
-pub use forecast::Expected;
-pub use preflight::Part;
-pub use request::{Action, Keep, MergeRequest, Strategy};
-pub use state::MergeState;
+pub(crate) use error::MergeError;
+pub(crate) use forecast::Expected;
+pub(crate) use request::{Action, Keep, MergeRequest, Strategy};
+pub(crate) use state::MergeState;
 
 use super::audience::Audience;
 use super::committed::Settled;
@@ -38,7 +37,7 @@ use crate::event::Lane;
 
 /// What `merge` did.
 #[derive(Debug)]
-pub struct Merged {
+pub(crate) struct Merged {
     /// The feature.
     pub feature: String,
     /// The branch that everything is merged into.
@@ -57,7 +56,7 @@ pub struct Merged {
 
 /// What came of it.
 #[derive(Debug)]
-pub enum Ending {
+pub(crate) enum Ending {
     /// Everything is merged.
     Merged {
         /// Whether the target was pushed.
@@ -77,7 +76,7 @@ pub enum Ending {
 ///
 /// # Errors
 /// When it is not merged, or not to the end. What was merged stays merged.
-pub fn merge(
+pub(crate) fn merge(
     request: &MergeRequest,
     place: &Place,
     audience: &mut dyn Audience,

@@ -16,7 +16,7 @@ use crate::workflow::work_package::{WorkPackage, WpId, list};
 
 /// A work package to be merged.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Part {
+pub(crate) struct Part {
     /// Its id.
     pub wp: WpId,
     /// Its lane.

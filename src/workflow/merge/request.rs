@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 /// How branches are merged.
 #[derive(Clone, Copy, Debug, Default, Deserialize, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
-pub enum Strategy {
+pub(crate) enum Strategy {
     /// With a merge commit.
     #[default]
     Merge,
@@ -15,7 +15,7 @@ pub enum Strategy {
 
 /// What happens after everything is merged.
 #[derive(Clone, Copy, Debug, Default, Deserialize, PartialEq, Eq, Serialize)]
-pub struct Keep {
+pub(crate) struct Keep {
     /// Branches stay.
     pub branches: bool,
     /// Worktrees, and with them their branches, stay.
@@ -26,7 +26,7 @@ pub struct Keep {
 
 /// Which of the things `merge` can do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Action {
+pub(crate) enum Action {
     /// Merge.
     Start,
     /// Tell what merging would do.
@@ -39,7 +39,7 @@ pub enum Action {
 
 /// A merge that can be asked for.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct MergeRequest {
+pub(crate) struct MergeRequest {
     /// The feature, unchecked.
     pub feature: Option<String>,
     /// How.

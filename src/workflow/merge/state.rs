@@ -15,7 +15,7 @@ const MAX_BYTES: u64 = 1024 * 1024;
 
 /// A merge that was begun, with the field names of the original and our own.
 #[derive(Clone, Debug, Deserialize, PartialEq, Eq, Serialize)]
-pub struct MergeState {
+pub(crate) struct MergeState {
     /// The feature.
     pub feature_slug: String,
     /// The branch that everything is merged into.

@@ -15,7 +15,7 @@ use crate::workflow::trouble::{Fault, Trouble};
 
 /// Why a move was not made. Nothing was changed.
 #[derive(Debug, Error)]
-pub enum MoveError {
+pub(crate) enum MoveError {
     /// `--to` names no lane.
     #[error(transparent)]
     Lane(UnknownLane),

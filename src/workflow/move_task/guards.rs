@@ -19,7 +19,7 @@ const LISTED: usize = 10;
 
 /// A guard's no. `--force` would skip it.
 #[derive(Clone, Debug, Error, PartialEq, Eq)]
-pub enum Refusal {
+pub(crate) enum Refusal {
     /// It belongs to another agent.
     #[error("{wp} is assigned to '{owner}', not to '{agent}'")]
     AgentMismatch {
@@ -69,7 +69,7 @@ pub enum Refusal {
 
 /// What is wrong with a worktree.
 #[derive(Clone, Debug, Error, PartialEq, Eq)]
-pub enum WorktreeFault {
+pub(crate) enum WorktreeFault {
     /// A directory without `.git`.
     #[error("is a directory, but not a git worktree")]
     NotAWorktree,

@@ -13,10 +13,10 @@ mod outcome;
 mod request;
 mod settle;
 
-pub use error::MoveError;
-pub use guards::{Refusal, WorktreeFault};
-pub use outcome::Moved;
-pub use request::{Guards, Raw, Request};
+pub(crate) use error::MoveError;
+pub(crate) use guards::{Refusal, WorktreeFault};
+pub(crate) use outcome::Moved;
+pub(crate) use request::{Guards, Raw, Request};
 
 use super::audience::Audience;
 use super::committed::Settled;
@@ -32,7 +32,7 @@ use super::work::{Change, Edit, Work};
 /// When it was not moved; nothing was changed, and `audience` was told why. A
 /// failed commit is no error: the move was made, and the answer says that it is
 /// not committed.
-pub fn move_task(
+pub(crate) fn move_task(
     request: &Request,
     place: &Place,
     audience: &mut dyn Audience,

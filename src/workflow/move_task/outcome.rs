@@ -7,7 +7,7 @@ use crate::workflow::lane_change::LaneChange;
 
 /// A move that was made, or was not needed.
 #[derive(Debug)]
-pub struct Moved {
+pub(crate) struct Moved {
     /// What was moved, from where to where.
     pub change: LaneChange,
     /// The file.
@@ -19,7 +19,7 @@ pub struct Moved {
 impl Moved {
     /// Whether the work package changed its lane.
     #[must_use]
-    pub fn changed(&self) -> bool {
+    pub(crate) fn changed(&self) -> bool {
         self.change.old != self.change.new
     }
 }

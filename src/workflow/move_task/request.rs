@@ -11,7 +11,7 @@ use crate::workflow::work_package::WpId;
 
 /// Whether the guards may refuse the move.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Guards {
+pub(crate) enum Guards {
     /// They may.
     Asked,
     /// `--force`.
@@ -20,7 +20,7 @@ pub enum Guards {
 
 /// The arguments of the command as they were given.
 #[derive(Clone, Debug, Default)]
-pub struct Raw {
+pub(crate) struct Raw {
     /// The work package.
     pub wp: String,
     /// `--to`
@@ -47,7 +47,7 @@ pub struct Raw {
 
 /// A move that can be asked for.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Request {
+pub(crate) struct Request {
     /// The work package.
     pub wp: WpId,
     /// The lane to move to.
@@ -77,7 +77,7 @@ impl Request {
     ///
     /// # Errors
     /// When the id or the lane is none, or a value cannot be written.
-    pub fn parse(raw: Raw) -> Result<Self, MoveError> {
+    pub(crate) fn parse(raw: Raw) -> Result<Self, MoveError> {
         let wp = raw.wp.trim().parse().map_err(Trouble::WpId)?;
         let to = lane::parse(&raw.to).map_err(MoveError::Lane)?;
         if raw.feedback_file.is_some() && !matches!(to, Lane::Planned | Lane::Doing) {

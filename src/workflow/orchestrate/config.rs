@@ -51,7 +51,7 @@ pub(super) struct Config {
 
 /// What the command line says.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Choices {
+pub(crate) struct Choices {
     /// `--implementer`
     pub implementer: Option<String>,
     /// `--reviewer`

@@ -9,7 +9,7 @@ use crate::workflow::work_package::WpId;
 
 /// Why an orchestration did not run, or not to the end.
 #[derive(Debug, Error)]
-pub enum OrchestrateError {
+pub(crate) enum OrchestrateError {
     /// The configuration is not usable.
     #[error("{0}")]
     Config(String),

@@ -20,10 +20,9 @@ mod state;
 mod verdict;
 mod worker;
 
-pub use config::Choices;
-pub use error::OrchestrateError;
-pub use state::{RunState, RunStatus, WpRun, WpStatus};
-pub use verdict::{Verdict, verdict};
+pub(crate) use config::Choices;
+pub(crate) use error::OrchestrateError;
+pub(crate) use state::{RunState, RunStatus, WpRun, WpStatus};
 
 use super::audience::Audience;
 use super::feature::Slug;
@@ -40,7 +39,7 @@ use run::Run;
 
 /// What `orchestrate` can do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Action {
+pub(crate) enum Action {
     /// Begin a run.
     Start,
     /// Go on with one.
@@ -55,7 +54,7 @@ pub enum Action {
 
 /// What happens to worktrees when a run is given up.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Cleanup {
+pub(crate) enum Cleanup {
     /// They stay.
     Keep,
     /// Those without uncommitted work are removed; branches stay.
@@ -64,7 +63,7 @@ pub enum Cleanup {
 
 /// What is asked for.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct OrchestrateRequest {
+pub(crate) struct OrchestrateRequest {
     /// The feature, unchecked.
     pub feature: Option<String>,
     /// What to do.
@@ -79,7 +78,7 @@ pub struct OrchestrateRequest {
 /// # Errors
 /// When it cannot be done. A run with failed work packages is no error: its
 /// state says so.
-pub fn orchestrate(
+pub(crate) fn orchestrate(
     request: &OrchestrateRequest,
     place: &Place,
     stop: &AtomicBool,

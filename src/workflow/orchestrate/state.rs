@@ -19,7 +19,7 @@ const MAX_BYTES: u64 = 4 * 1024 * 1024;
 /// What a run is doing.
 #[derive(Clone, Copy, Debug, Deserialize, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
-pub enum RunStatus {
+pub(crate) enum RunStatus {
     /// It runs, or was killed.
     Running,
     /// It was stopped and can go on.
@@ -33,7 +33,7 @@ pub enum RunStatus {
 impl RunStatus {
     /// The word for it.
     #[must_use]
-    pub const fn as_str(self) -> &'static str {
+    pub(crate) const fn as_str(self) -> &'static str {
         match self {
             Self::Running => "running",
             Self::Paused => "paused",
@@ -46,7 +46,7 @@ impl RunStatus {
 /// What a work package waits for or went through.
 #[derive(Clone, Copy, Debug, Default, Deserialize, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
-pub enum WpStatus {
+pub(crate) enum WpStatus {
     /// For its dependencies, or for its turn.
     #[default]
     Pending,
@@ -69,7 +69,7 @@ pub enum WpStatus {
 impl WpStatus {
     /// The word for it.
     #[must_use]
-    pub const fn as_str(self) -> &'static str {
+    pub(crate) const fn as_str(self) -> &'static str {
         match self {
             Self::Pending => "pending",
             Self::Implementation => "implementation",
@@ -91,7 +91,7 @@ impl WpStatus {
 /// One work package of a run.
 #[derive(Clone, Debug, Default, Deserialize, PartialEq, Eq, Serialize)]
 #[serde(default)]
-pub struct WpRun {
+pub(crate) struct WpRun {
     /// How far it is.
     pub status: WpStatus,
     /// Who builds it.
@@ -120,7 +120,7 @@ pub struct WpRun {
 
 /// A run, with the field names of the original and our own.
 #[derive(Clone, Debug, Deserialize, PartialEq, Eq, Serialize)]
-pub struct RunState {
+pub(crate) struct RunState {
     /// Its id.
     pub run_id: String,
     /// The feature.

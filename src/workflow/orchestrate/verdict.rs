@@ -2,7 +2,7 @@
 
 /// What a reviewer decided.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Verdict {
+pub(crate) enum Verdict {
     /// It is good.
     Approved,
     /// It has to be done again.
@@ -42,14 +42,8 @@ const APPROVING: [&str; 6] = [
 
 /// Reads a review. The last line that begins with APPROVED or REJECTED decides;
 /// without one, phrases do, where they agree; else the exit code.
-///
-/// ```
-/// use spec_kitty::workflow::orchestrate::{Verdict, verdict};
-/// assert_eq!(verdict("fine\nAPPROVED - review complete\n", Some(0)), Verdict::Approved);
-/// assert_eq!(verdict("this is not approved", Some(0)), Verdict::Rejected);
-/// ```
 #[must_use]
-pub fn verdict(output: &str, code: Option<i32>) -> Verdict {
+pub(crate) fn verdict(output: &str, code: Option<i32>) -> Verdict {
     let lower = output.to_ascii_lowercase();
     let named = lower.lines().rev().find_map(|line| {
         let line = line.trim().trim_start_matches(['*', '#', '"', ' ']);
@@ -122,5 +116,14 @@ mod tests {
         ] {
             assert_eq!(verdict(output, code), expected, "{output}");
         }
+    }
+
+    #[test]
+    fn the_last_word_decides_and_not_approved_is_a_no() {
+        assert_eq!(
+            verdict("fine\nAPPROVED - review complete\n", Some(0)),
+            Verdict::Approved
+        );
+        assert_eq!(verdict("this is not approved", Some(0)), Verdict::Rejected);
     }
 }
