@@ -13,6 +13,17 @@ use thiserror::Error;
 use crate::platform;
 
 /// Why there is no home to work in.
+///
+/// ```
+/// use spec_kitty::home::{Home, HomeError};
+///
+/// let dir = tempfile::tempdir()?;
+/// let in_the_way = dir.path().join("file");
+/// std::fs::write(&in_the_way, "")?;
+/// let made = Home::at(&in_the_way).create();
+/// assert!(matches!(made, Err(HomeError::Create { path, .. }) if path == in_the_way));
+/// # Ok::<(), std::io::Error>(())
+/// ```
 #[derive(Debug, Error)]
 #[non_exhaustive]
 pub enum HomeError {

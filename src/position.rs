@@ -49,21 +49,54 @@ macro_rules! position {
 position! {
     /// The position of a frame in the whole log: dense, counted from 1, across
     /// segments. Zero means "before the first frame".
+    ///
+    /// ```
+    /// use spec_kitty::position::Seq;
+    ///
+    /// let first = Seq(1);
+    /// assert_eq!(first.next(), Seq(2));
+    /// assert_eq!(first.plus(9).to_string(), "10");
+    /// assert_eq!(Seq(0).previous(), Seq(0)); // nothing is before the first
+    /// ```
     Seq
 }
 
 position! {
     /// A value of the Lamport clock of one home. Zero means "no event yet".
+    ///
+    /// ```
+    /// use spec_kitty::position::Lamport;
+    ///
+    /// // Whoever heard of an event records the next one behind it.
+    /// let (own, heard) = (Lamport(7), Lamport(41));
+    /// assert_eq!(own.max(heard).next(), Lamport(42));
+    /// assert!(heard < Lamport::MAX_PLAUSIBLE);
+    /// ```
     Lamport
 }
 
 position! {
     /// A byte offset inside one segment file.
+    ///
+    /// ```
+    /// use spec_kitty::position::Offset;
+    ///
+    /// let frame = Offset(512);
+    /// assert_eq!(frame.plus(96), Offset(608)); // where the next one begins
+    /// ```
     Offset
 }
 
 position! {
     /// The number in a segment's file name. Never reused; zero means "none".
+    ///
+    /// ```
+    /// use spec_kitty::position::Ordinal;
+    ///
+    /// let newest = Ordinal(9);
+    /// let successor = newest.next();
+    /// assert_eq!(format!("{successor:010}.seg"), "0000000010.seg");
+    /// ```
     Ordinal
 }
 
@@ -74,6 +107,14 @@ impl Lamport {
 }
 
 /// A range of clock values, both ends included, that one segment may issue.
+///
+/// ```
+/// use spec_kitty::position::{Lamport, Lease};
+///
+/// let lease = Lease::starting_at(Lamport(100), 16);
+/// assert_eq!(lease.end, Lamport(115));
+/// assert_eq!(lease.ticks(), 16);
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Lease {
     /// The first value that may be issued.
@@ -100,6 +141,18 @@ impl Lease {
 }
 
 /// What a new lease must lie above, as the log's tail shows it.
+///
+/// ```
+/// use spec_kitty::position::{Lamport, Lease, LeaseFloor};
+///
+/// // What may lie above the debris nobody knows: go on above the whole lease.
+/// let floor = LeaseFloor::Debris(Lamport(115));
+/// let start = match floor {
+///     LeaseFloor::Clean { last, .. } => last.next(),
+///     LeaseFloor::Debris(end) => end.next(),
+/// };
+/// assert_eq!(Lease::starting_at(start, 16).end, Lamport(131));
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum LeaseFloor {
     /// The tail is clean: above the last clock value in the log; and above

@@ -33,6 +33,15 @@ pub struct ServerUrl {
 }
 
 /// Why a text is not the URL of a server that may be used.
+///
+/// ```
+/// use spec_kitty::server_url::{ServerUrl, ServerUrlError};
+///
+/// let refused = |text| ServerUrl::parse(text).err();
+/// assert_eq!(refused("http://kitty.example.org"), Some(ServerUrlError::Insecure));
+/// assert_eq!(refused("https://me@kitty.example.org"), Some(ServerUrlError::Extra));
+/// assert_eq!(refused("http://localhost:8000"), None); // loopback may be plain
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
 #[non_exhaustive]
 pub enum ServerUrlError {

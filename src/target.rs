@@ -81,6 +81,16 @@ impl Target {
 }
 
 /// The first 16 bytes of SHA-256 over a target's scope. All zero: signed out.
+///
+/// ```
+/// use spec_kitty::target::{Target, TargetId};
+///
+/// let alice = Target::new("https://kitty.example.org", "alice", Some("acme"));
+/// let bob = Target::new("https://kitty.example.org", "bob", Some("acme"));
+/// assert_ne!(alice.id(), bob.id());
+/// assert_ne!(alice.id(), TargetId::SIGNED_OUT);
+/// assert_eq!(alice.id().to_string().len(), 32); // hexadecimal digits
+/// ```
 #[derive(
     Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize,
 )]

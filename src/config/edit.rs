@@ -22,6 +22,20 @@ use crate::private_file::{self, ReadError, WriteError};
 const LOCK_DEADLINE: Duration = Duration::from_secs(5);
 
 /// Why a setting was not changed. The file is as it was.
+///
+/// ```
+/// use spec_kitty::config::{self, SetError};
+///
+/// let dir = tempfile::tempdir()?;
+/// let file = dir.path().join("config.toml");
+/// let refused = config::set(&file, "sync.atuo", "false");
+/// let Err(SetError::Unknown { meant, .. }) = refused else {
+///     panic!("there is no such setting");
+/// };
+/// assert_eq!(meant.as_deref(), Some("sync.auto"));
+/// assert!(!file.exists());
+/// # Ok::<(), std::io::Error>(())
+/// ```
 #[derive(Debug, Error)]
 #[non_exhaustive]
 pub enum SetError {
@@ -74,6 +88,19 @@ pub enum SetError {
 ///
 /// # Errors
 /// [`SetError`]; nothing has been changed then.
+///
+/// ```
+/// use spec_kitty::config::{self, Config};
+///
+/// let dir = tempfile::tempdir()?;
+/// let file = dir.path().join("config.toml");
+/// std::fs::write(&file, "# ours\n[sync]\nauto = true\n")?;
+///
+/// config::set(&file, "sync.auto", "false")?;
+/// assert!(!Config::load(&file).config.sync.auto);
+/// assert!(std::fs::read_to_string(&file)?.starts_with("# ours"));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 pub fn set(path: &Path, name: &str, text: &str) -> Result<(), SetError> {
     let key = Key::find(name).ok_or_else(|| SetError::Unknown {
         name: name.to_owned(),

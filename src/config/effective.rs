@@ -14,6 +14,14 @@ use super::{Config, DAY_SECONDS, KEYS, Key, Kind, MAX_FILE_BYTES, Problem, Value
 use crate::private_file;
 
 /// Where a value comes from.
+///
+/// ```
+/// use spec_kitty::config::Origin;
+///
+/// let origin = Origin::Environment("SPEC_KITTY_SERVER_URL");
+/// assert_eq!(origin.as_str(), "environment");
+/// assert_eq!(Origin::File.as_str(), "config.toml");
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Origin {
     /// Built in.
@@ -37,6 +45,13 @@ impl Origin {
 }
 
 /// A value as it is shown.
+///
+/// ```
+/// use spec_kitty::config::Shown;
+///
+/// assert_eq!(Shown::Number(1000).to_string(), "1000");
+/// assert_eq!(Shown::Nothing.to_string(), "");
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Shown {
     /// Nothing is set, and there is no default.
@@ -61,6 +76,23 @@ impl std::fmt::Display for Shown {
 }
 
 /// One setting as it is now.
+///
+/// ```
+/// use spec_kitty::config::{Origin, effective};
+///
+/// let dir = tempfile::tempdir()?;
+/// let file = dir.path().join("config.toml");
+/// std::fs::write(&file, "[log]\nretention_days = -1\n")?;
+///
+/// for setting in effective(&file, |_| None).settings {
+///     if let Some(why) = setting.ignored {
+///         assert_eq!(setting.key.full_name(), "log.retention_days");
+///         assert_eq!(setting.origin, Origin::Default);
+///         assert!(why.starts_with("must be"));
+///     }
+/// }
+/// # Ok::<(), std::io::Error>(())
+/// ```
 #[derive(Clone, Debug)]
 pub struct Setting {
     /// Which one.
@@ -74,6 +106,19 @@ pub struct Setting {
 }
 
 /// All settings, and what else the file holds.
+///
+/// ```
+/// use spec_kitty::config::{KEYS, effective};
+///
+/// let dir = tempfile::tempdir()?;
+/// let file = dir.path().join("config.toml");
+/// std::fs::write(&file, "[python]\ncolour = 'blue'\n")?;
+///
+/// let now = effective(&file, |_| None);
+/// assert_eq!(now.settings.len(), KEYS.len());
+/// assert_eq!(now.unknown, ["python.colour"]); // named, not judged
+/// # Ok::<(), std::io::Error>(())
+/// ```
 #[derive(Debug, Default)]
 pub struct Effective {
     /// In the order of [`KEYS`].
@@ -86,6 +131,20 @@ pub struct Effective {
 
 /// The settings that hold with the file at `path` and the environment that
 /// `variable` reads. Never fails, as [`Config::load`] never does.
+///
+/// ```
+/// use spec_kitty::config::{Origin, Shown, effective};
+///
+/// let dir = tempfile::tempdir()?;
+/// let file = dir.path().join("config.toml");
+/// std::fs::write(&file, "[sync]\nauto = false\n")?;
+///
+/// let now = effective(&file, |variable| std::env::var_os(variable));
+/// let auto = now.settings.iter().find(|setting| setting.key.name == "auto");
+/// let auto = auto.ok_or("every setting is there")?;
+/// assert_eq!((&auto.value, auto.origin), (&Shown::Flag(false), Origin::File));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[must_use]
 pub fn effective(path: &Path, variable: impl Fn(&str) -> Option<OsString>) -> Effective {
     let mut found = Effective::default();

@@ -6,6 +6,13 @@
 use crate::suggest::nearest;
 
 /// What a setting may hold.
+///
+/// ```
+/// use spec_kitty::config::{Key, Kind};
+///
+/// let interval = Key::find("sync.interval_seconds").map(|key| key.kind);
+/// assert_eq!(interval, Some(Kind::Number { min: 1, max: 3600 }));
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
     /// `true` or `false`.
@@ -80,10 +87,26 @@ impl Key {
 }
 
 /// The variable that names certificates for one process and its children.
+///
+/// ```
+/// use spec_kitty::config::{CA_FILE_VARIABLE, Key};
+///
+/// let key = Key::find("sync.ca_file");
+/// assert_eq!(key.and_then(|key| key.variable), Some(CA_FILE_VARIABLE));
+/// ```
 pub const CA_FILE_VARIABLE: &str = "SPEC_KITTY_CA_FILE";
 
 /// Every setting this program knows. Other keys of the file are left alone:
 /// the Python tool and later versions keep theirs in the same file.
+///
+/// ```
+/// use spec_kitty::config::KEYS;
+///
+/// for key in KEYS {
+///     println!("{:<28} {}", key.full_name(), key.about);
+/// }
+/// assert!(KEYS.iter().any(|key| key.full_name() == "sync.server_url"));
+/// ```
 pub const KEYS: &[Key] = &[
     Key {
         section: "sync",

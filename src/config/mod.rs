@@ -27,6 +27,17 @@ pub use keys::{CA_FILE_VARIABLE, KEYS, Key, Kind};
 const DAY_SECONDS: u64 = 24 * 60 * 60;
 
 /// The most bytes a configuration file may have.
+///
+/// ```
+/// use spec_kitty::config::{Config, MAX_FILE_BYTES};
+///
+/// let dir = tempfile::tempdir()?;
+/// let path = dir.path().join("config.toml");
+/// std::fs::write(&path, "#".repeat(MAX_FILE_BYTES as usize + 1))?;
+/// let loaded = Config::load(&path); // not read, and said
+/// assert_eq!((loaded.config, loaded.problems.len()), (Config::default(), 1));
+/// # Ok::<(), std::io::Error>(())
+/// ```
 pub const MAX_FILE_BYTES: u64 = 256 * 1024;
 
 /// All settings, each with its default where the file says nothing usable.
@@ -39,6 +50,22 @@ pub struct Config {
 }
 
 /// `[sync]`: where and how events are sent.
+///
+/// ```
+/// use spec_kitty::config::SyncConfig;
+/// use spec_kitty::server_url::ServerUrl;
+///
+/// let usual = SyncConfig::default();
+/// assert!(usual.server_url.is_none(), "there is no built-in server");
+///
+/// let careful = SyncConfig {
+///     server_url: Some(ServerUrl::parse("https://kitty.example.org")?),
+///     max_events_per_batch: 100,
+///     ..usual
+/// };
+/// assert_eq!(careful.max_batch_bytes, 256 * 1024);
+/// # Ok::<(), spec_kitty::server_url::ServerUrlError>(())
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SyncConfig {
     /// `server_url`; `None` when nothing is configured.
@@ -69,6 +96,15 @@ impl Default for SyncConfig {
 }
 
 /// `[log]`: the limits of the segment log.
+///
+/// ```
+/// use std::time::Duration;
+/// use spec_kitty::config::LogConfig;
+///
+/// let usual = LogConfig::default();
+/// assert_eq!(usual.max_bytes, 1 << 30); // 1 GiB
+/// assert_eq!(usual.retention, Duration::from_secs(30 * 24 * 60 * 60));
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct LogConfig {
     /// `max_bytes`: how large the log may grow.
@@ -94,6 +130,20 @@ impl Default for LogConfig {
 }
 
 /// Something in the file that is not used as it stands.
+///
+/// ```
+/// use std::path::Path;
+/// use spec_kitty::config::{Config, Problem, Wrong};
+///
+/// let text = "[log]\nmax_pending_events = 0\n";
+/// let loaded = Config::parse(text, Path::new("config.toml"));
+/// let Some(Problem::BadValue { key, reason, .. }) = loaded.problems.first() else {
+///     panic!("one value is out of bounds");
+/// };
+/// assert_eq!(key, "log.max_pending_events");
+/// assert!(matches!(reason, Wrong::Range { min: 1, .. }));
+/// assert_eq!(loaded.config, Config::default()); // the default is used instead
+/// ```
 #[derive(Debug, Error)]
 #[non_exhaustive]
 pub enum Problem {
@@ -121,6 +171,13 @@ pub enum Problem {
 }
 
 /// What is wrong with one value.
+///
+/// ```
+/// use spec_kitty::config::Wrong;
+///
+/// let wrong = Wrong::Range { min: 1, max: 3600 };
+/// assert_eq!(wrong.to_string(), "must be a whole number from 1 to 3600");
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 #[non_exhaustive]
 pub enum Wrong {
@@ -144,6 +201,19 @@ pub enum Wrong {
 }
 
 /// The settings as loaded, with everything that was wrong on the way.
+///
+/// ```
+/// use std::path::Path;
+/// use spec_kitty::config::Config;
+///
+/// let text = "[sync]\nauto = false\ninterval_seconds = 'often'\n";
+/// let loaded = Config::parse(text, Path::new("config.toml"));
+/// assert!(!loaded.config.sync.auto);
+/// for problem in &loaded.problems {
+///     eprintln!("warning: {problem}");
+/// }
+/// assert_eq!(loaded.problems.len(), 1);
+/// ```
 #[derive(Debug, Default)]
 pub struct Loaded {
     /// The settings to use.

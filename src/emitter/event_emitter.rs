@@ -16,6 +16,17 @@ use crate::log::ambient::{Ambient, System};
 use crate::state::State;
 
 /// How long an emission waits for other processes that are writing.
+///
+/// ```
+/// use spec_kitty::emitter::{DEFAULT_LOCK_TIMEOUT, EventEmitter};
+/// use spec_kitty::home::Home;
+///
+/// let dir = tempfile::tempdir()?;
+/// let patient = EventEmitter::new(Home::at(dir.path()), dir.path())
+///     .lock_timeout(2 * DEFAULT_LOCK_TIMEOUT);
+/// assert_eq!(patient.directory(), dir.path());
+/// # Ok::<(), std::io::Error>(())
+/// ```
 pub const DEFAULT_LOCK_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// Records events in one home, as seen from one directory.

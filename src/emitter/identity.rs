@@ -40,6 +40,23 @@ pub(super) struct Origin {
 }
 
 /// What of an old clock file was not taken over.
+///
+/// ```
+/// use spec_kitty::emitter::{EmitNote, EventEmitter, OriginNote};
+/// use spec_kitty::event::{EntryType, HistoryAdded};
+/// use spec_kitty::home::Home;
+///
+/// let dir = tempfile::tempdir()?;
+/// let home = Home::at(dir.path());
+/// std::fs::write(home.legacy_clock_file(), r#"{"value": "many"}"#)?;
+///
+/// let emitter = EventEmitter::new(home, dir.path());
+/// let emission = emitter.emit_payload(HistoryAdded::new("WP01", EntryType::Note, "x"), None);
+/// assert!(emission.is_recorded()); // with a clock that starts anew, and said
+/// let told = |note: &EmitNote| matches!(note, EmitNote::Origin(OriginNote::Value));
+/// assert!(emission.notes.iter().any(told));
+/// # Ok::<(), std::io::Error>(())
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum OriginNote {

@@ -39,6 +39,23 @@ pub(super) struct Journal {
 
 /// The log of `home` as this process would write it, for frames that are no
 /// events. Nothing is created.
+///
+/// ```
+/// use spec_kitty::emitter::{EventEmitter, log_of};
+/// use spec_kitty::event::{EntryType, HistoryAdded};
+/// use spec_kitty::home::Home;
+///
+/// let dir = tempfile::tempdir()?;
+/// let home = Home::at(dir.path());
+/// let log = log_of(&home);
+/// assert!(log.is_empty());
+///
+/// let emitter = EventEmitter::new(home, dir.path());
+/// emitter.emit_payload(HistoryAdded::new("WP01", EntryType::Note, "begun"), None);
+/// assert!(!log.is_empty());
+/// assert!(log.dir().bytes()? > 0);
+/// # Ok::<(), std::io::Error>(())
+/// ```
 #[must_use]
 pub fn log_of(home: &Home) -> Log {
     open(home, &mut Vec::new()).log

@@ -79,6 +79,21 @@ fn parse_timeout(text: &str) -> Option<Duration> {
 
 /// A new id to tie the events of one action together: each names it as what
 /// caused it.
+///
+/// ```
+/// use spec_kitty::emitter::{EventEmitter, generate_causation_id};
+/// use spec_kitty::event::{EntryType, HistoryAdded, Lane, WpStatusChanged};
+/// use spec_kitty::home::Home;
+///
+/// let dir = tempfile::tempdir()?;
+/// let emitter = EventEmitter::new(Home::at(dir.path()), dir.path());
+/// let cause = Some(generate_causation_id());
+/// let moved = WpStatusChanged::new("WP01", Lane::Doing, Lane::ForReview);
+/// assert!(emitter.emit_payload(moved, cause).is_recorded());
+/// let note = HistoryAdded::new("WP01", EntryType::Note, "ready for review");
+/// assert!(emitter.emit_payload(note, cause).is_recorded());
+/// # Ok::<(), std::io::Error>(())
+/// ```
 #[must_use]
 pub fn generate_causation_id() -> Ulid {
     let since = SystemTime::now()
@@ -110,20 +125,84 @@ macro_rules! emit_functions {
 
 emit_functions! {
     /// Records that a work package moved to another lane.
+    ///
+    /// ```no_run
+    /// use spec_kitty::emitter::emit_wp_status_changed;
+    /// use spec_kitty::event::{Lane, WpStatusChanged};
+    ///
+    /// let moved = WpStatusChanged::new("WP01", Lane::Doing, Lane::ForReview);
+    /// assert!(emit_wp_status_changed(moved, None).is_recorded());
+    /// ```
     emit_wp_status_changed(WpStatusChanged);
     /// Records that a work package came into being.
+    ///
+    /// ```no_run
+    /// use spec_kitty::emitter::emit_wp_created;
+    /// use spec_kitty::event::WpCreated;
+    ///
+    /// let created = WpCreated::new("WP02", "Send", "028-x").dependencies(["WP01"]);
+    /// assert!(emit_wp_created(created, None).is_recorded());
+    /// ```
     emit_wp_created(WpCreated);
     /// Records that an agent took a work package.
+    ///
+    /// ```no_run
+    /// use spec_kitty::emitter::emit_wp_assigned;
+    /// use spec_kitty::event::{Phase, WpAssigned};
+    ///
+    /// let assigned = WpAssigned::new("WP01", "claude", Phase::Implementation);
+    /// assert!(emit_wp_assigned(assigned, None).is_recorded());
+    /// ```
     emit_wp_assigned(WpAssigned);
     /// Records that a feature came into being.
+    ///
+    /// ```no_run
+    /// use spec_kitty::emitter::emit_feature_created;
+    /// use spec_kitty::event::FeatureCreated;
+    ///
+    /// let created = FeatureCreated::new("028-cli-event-sync", "028", "main", 7);
+    /// assert!(emit_feature_created(created, None).is_recorded());
+    /// ```
     emit_feature_created(FeatureCreated);
     /// Records that every work package of a feature is done.
+    ///
+    /// ```no_run
+    /// use spec_kitty::emitter::emit_feature_completed;
+    /// use spec_kitty::event::FeatureCompleted;
+    ///
+    /// let completed = FeatureCompleted::new("028-cli-event-sync", 7);
+    /// assert!(emit_feature_completed(completed, None).is_recorded());
+    /// ```
     emit_feature_completed(FeatureCompleted);
     /// Records a line of a work package's history.
+    ///
+    /// ```no_run
+    /// use spec_kitty::emitter::emit_history_added;
+    /// use spec_kitty::event::{EntryType, HistoryAdded};
+    ///
+    /// let note = HistoryAdded::new("WP01", EntryType::Note, "begun").author("claude");
+    /// assert!(emit_history_added(note, None).is_recorded());
+    /// ```
     emit_history_added(HistoryAdded);
     /// Records that something went wrong.
+    ///
+    /// ```no_run
+    /// use spec_kitty::emitter::emit_error_logged;
+    /// use spec_kitty::event::{ErrorKind, ErrorLogged};
+    ///
+    /// let error = ErrorLogged::new(ErrorKind::Runtime, "the tests failed").wp_id("WP01");
+    /// assert!(emit_error_logged(error, None).is_recorded());
+    /// ```
     emit_error_logged(ErrorLogged);
     /// Records that a work package no longer waits for another.
+    ///
+    /// ```no_run
+    /// use spec_kitty::emitter::emit_dependency_resolved;
+    /// use spec_kitty::event::{DependencyResolved, Resolution};
+    ///
+    /// let free = DependencyResolved::new("WP02", "WP01", Resolution::Merged);
+    /// assert!(emit_dependency_resolved(free, None).is_recorded());
+    /// ```
     emit_dependency_resolved(DependencyResolved);
 }
 

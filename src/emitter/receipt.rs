@@ -21,6 +21,14 @@ use crate::retention::{Backlog, RetentionError};
 use crate::state::{self, FailureReason, StateError};
 
 /// Whether an event is in the log.
+///
+/// ```
+/// use spec_kitty::emitter::{EmitError, Receipt, Status};
+///
+/// let receipt = Receipt::refused(EmitError::Closed);
+/// assert_eq!(receipt.status, Status::Refused);
+/// assert_eq!(Status::Unknown.as_str(), "unknown");
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Status {
     /// It is, durably.
@@ -44,6 +52,21 @@ impl Status {
 }
 
 /// What became of one event.
+///
+/// ```
+/// use spec_kitty::emitter::EventEmitter;
+/// use spec_kitty::event::{EntryType, HistoryAdded};
+/// use spec_kitty::home::Home;
+/// use spec_kitty::position::{Lamport, Seq};
+///
+/// let dir = tempfile::tempdir()?;
+/// let emitter = EventEmitter::new(Home::at(dir.path()), dir.path());
+/// let emission = emitter.emit_payload(HistoryAdded::new("WP01", EntryType::Note, "x"), None);
+/// let receipt = emission.receipt().ok_or("one event, one receipt")?;
+/// assert!(receipt.is_recorded() && receipt.error.is_none());
+/// assert_eq!((receipt.seq, receipt.lamport_clock), (Some(Seq(1)), Some(Lamport(1))));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Debug)]
 pub struct Receipt {
     /// Whether it is in the log.
@@ -80,6 +103,19 @@ impl Receipt {
 
 /// Why an event is not recorded. Cheap to clone: all events of one call share
 /// the failure of that call.
+///
+/// ```
+/// use spec_kitty::emitter::{EmitError, EventEmitter};
+/// use spec_kitty::home::Home;
+///
+/// let dir = tempfile::tempdir()?;
+/// let emitter = EventEmitter::new(Home::at(dir.path()), dir.path());
+/// let emission = emitter.emit_json("HistoryAdded", "{}", None);
+/// let error = emission.receipt().and_then(|receipt| receipt.error.as_ref());
+/// assert!(matches!(error, Some(EmitError::Invalid(_))));
+/// assert_eq!(error.map(EmitError::code), Some("invalid-event"));
+/// # Ok::<(), std::io::Error>(())
+/// ```
 #[derive(Clone, Debug, Error)]
 #[non_exhaustive]
 pub enum EmitError {
@@ -163,6 +199,24 @@ fn is_read_only(error: &io::Error) -> bool {
 }
 
 /// What one call recorded, and what is worth saying about it.
+///
+/// ```
+/// use spec_kitty::emitter::EventEmitter;
+/// use spec_kitty::event::{Draft, EntryType, HistoryAdded};
+/// use spec_kitty::home::Home;
+///
+/// let dir = tempfile::tempdir()?;
+/// let emitter = EventEmitter::new(Home::at(dir.path()), dir.path());
+/// let drafts = ["begun", "half-way", "done"]
+///     .map(|line| Draft::try_from(HistoryAdded::new("WP01", EntryType::Note, line)));
+/// let drafts = drafts.into_iter().collect::<Result<Vec<_>, _>>()?;
+///
+/// let emission = emitter.emit_all(drafts); // one write, one sync
+/// assert!(emission.is_recorded());
+/// assert_eq!(emission.receipts.len(), 3);
+/// assert_eq!(emission.last_id(), emission.receipts[2].event_id.as_ref());
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug, Default)]
 pub struct Emission {
     /// One receipt an event, in the order in which they were handed in.
@@ -207,6 +261,26 @@ impl Emission {
 }
 
 /// Something about the home or the project that an emission came across.
+///
+/// ```
+/// use spec_kitty::config::Problem;
+/// use spec_kitty::emitter::{EmitNote, EventEmitter};
+/// use spec_kitty::event::{EntryType, HistoryAdded};
+/// use spec_kitty::home::Home;
+///
+/// let dir = tempfile::tempdir()?;
+/// let home = Home::at(dir.path());
+/// std::fs::write(home.config_file(), "[log]\nmax_bytes = 'much'\n")?;
+///
+/// let emitter = EventEmitter::new(home, dir.path());
+/// let emission = emitter.emit_payload(HistoryAdded::new("WP01", EntryType::Note, "x"), None);
+/// assert!(emission.is_recorded());
+/// for note in emission.notes.iter().filter(|note| note.needs_attention()) {
+///     assert!(matches!(note, EmitNote::Config(Problem::BadValue { .. })));
+///     eprintln!("warning: {note}");
+/// }
+/// # Ok::<(), std::io::Error>(())
+/// ```
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum EmitNote {

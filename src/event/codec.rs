@@ -33,6 +33,30 @@ use super::MAX_OWN_JSON;
 use crate::target::TargetId;
 
 /// The longest header, in bytes.
+///
+/// ```
+/// use spec_kitty::event::{BodyError, EventHeader, Flags, MAX_HEADER_BYTES, encode_body};
+/// use spec_kitty::target::TargetId;
+///
+/// let name = "n".repeat(MAX_HEADER_BYTES);
+/// let header = EventHeader {
+///     event_id: "01M81BTPP6PS3R3G0D5WC0XV38",
+///     event_type: "HistoryAdded",
+///     aggregate_type: "WorkPackage",
+///     aggregate_id: &name,
+///     node_id: "0123456789ab",
+///     lamport: 7,
+///     timestamp_us: 0,
+///     team: None,
+///     project: None,
+///     feature: None,
+///     causation_id: None,
+///     target: TargetId::SIGNED_OUT,
+///     flags: Flags::default(),
+/// };
+/// let written = encode_body(&header, b"{}", &mut Vec::new());
+/// assert!(matches!(written, Err(BodyError::HeaderTooLong { .. })));
+/// ```
 pub const MAX_HEADER_BYTES: usize = 4096;
 
 /// The version byte of the layout described above.
@@ -53,6 +77,26 @@ const CONFIG: bincode::config::Configuration<
 ///
 /// Everything here may come from elsewhere (imports, a damaged or forged file):
 /// texts are UTF-8 and bounded by [`MAX_HEADER_BYTES`], no more than that.
+///
+/// ```
+/// use spec_kitty::emitter::{EventEmitter, log_of};
+/// use spec_kitty::event::{EntryType, HistoryAdded, decode_body};
+/// use spec_kitty::home::Home;
+/// use spec_kitty::log::backward::Backward;
+///
+/// let dir = tempfile::tempdir()?;
+/// let home = Home::at(dir.path());
+/// let emitter = EventEmitter::new(home.clone(), dir.path());
+/// let note = HistoryAdded::new("WP01", EntryType::Note, "begun").feature("028-x");
+/// assert!(emitter.emit_payload(note, None).is_recorded());
+///
+/// // Which work package and which feature: told without parsing any JSON.
+/// let mut newest = Backward::new(log_of(&home).dir().clone())?;
+/// let item = newest.step()?.ok_or("an event was recorded")?;
+/// let (header, _json) = decode_body(item.body)?;
+/// assert_eq!((header.aggregate_id, header.feature), ("WP01", Some("028-x")));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct EventHeader<'a> {
     /// The event's id as text; read it with [`super::EventId::parse`].
@@ -88,6 +132,14 @@ pub struct EventHeader<'a> {
 }
 
 /// Yes-or-no facts about an event. Bits that are not known are kept.
+///
+/// ```
+/// use spec_kitty::event::Flags;
+///
+/// let flags = Flags::default().with_opted_out(true).with_attempts(2);
+/// assert!(flags.opted_out()); // stays on this machine
+/// assert_eq!(flags.attempts(), 2);
+/// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Flags(u8);
 
@@ -133,6 +185,14 @@ impl Flags {
 }
 
 /// Why an event's body cannot be written or read.
+///
+/// ```
+/// use spec_kitty::event::{BodyError, decode_body};
+///
+/// assert!(matches!(decode_body(b""), Err(BodyError::Empty)));
+/// let later = decode_body(&[9]);
+/// assert!(matches!(later, Err(BodyError::UnknownLayout { version: 9 })));
+/// ```
 #[derive(Debug, Error)]
 #[non_exhaustive]
 pub enum BodyError {
@@ -180,6 +240,31 @@ pub enum BodyError {
 ///
 /// When the header is longer than [`MAX_HEADER_BYTES`] or the JSON is not an
 /// object; `out` is then as it was.
+///
+/// ```
+/// use spec_kitty::event::{EventHeader, Flags, decode_body, encode_body};
+/// use spec_kitty::target::TargetId;
+///
+/// let header = EventHeader {
+///     event_id: "01M81BTPP6PS3R3G0D5WC0XV38",
+///     event_type: "HistoryAdded",
+///     aggregate_type: "WorkPackage",
+///     aggregate_id: "WP01",
+///     node_id: "0123456789ab",
+///     lamport: 7,
+///     timestamp_us: 1_795_342_293_000_000,
+///     team: None,
+///     project: None,
+///     feature: None,
+///     causation_id: None,
+///     target: TargetId::SIGNED_OUT,
+///     flags: Flags::default(),
+/// };
+/// let mut body = Vec::new();
+/// encode_body(&header, br#"{"lamport_clock": 7}"#, &mut body)?;
+/// assert_eq!(decode_body(&body)?, (header, &br#"{"lamport_clock": 7}"#[..]));
+/// # Ok::<(), spec_kitty::event::BodyError>(())
+/// ```
 pub fn encode_body(
     header: &EventHeader<'_>,
     json: &[u8],
@@ -218,6 +303,29 @@ pub(super) fn encode_header(header: &EventHeader<'_>, out: &mut Vec<u8>) -> Resu
 ///
 /// When the body is empty, has a layout newer than this program, or is not as
 /// described in the module. Never panics and never allocates for a length that is not there.
+///
+/// ```
+/// use spec_kitty::emitter::{EventEmitter, log_of};
+/// use spec_kitty::event::{Lane, WpStatusChanged, decode_body};
+/// use spec_kitty::home::Home;
+/// use spec_kitty::log::{read::Step, reader::Reader};
+/// use spec_kitty::position::Seq;
+///
+/// let dir = tempfile::tempdir()?;
+/// let home = Home::at(dir.path());
+/// let emitter = EventEmitter::new(home.clone(), dir.path());
+/// emitter.emit_payload(WpStatusChanged::new("WP01", Lane::Planned, Lane::Doing), None);
+///
+/// let mut reader = Reader::new(log_of(&home).dir().clone(), Seq(1));
+/// let Step::Frame(item) = reader.step()? else {
+///     panic!("an event was recorded");
+/// };
+/// let (header, json) = decode_body(item.body)?;
+/// assert_eq!(header.event_type, "WPStatusChanged");
+/// let event: serde_json::Value = serde_json::from_slice(json)?;
+/// assert_eq!(event["payload"]["new_status"], "doing");
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 pub fn decode_body(body: &[u8]) -> Result<(EventHeader<'_>, &[u8]), BodyError> {
     let (version, rest) = body.split_first().ok_or(BodyError::Empty)?;
     if *version != VERSION {

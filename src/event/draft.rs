@@ -18,6 +18,13 @@ use super::{MAX_OWN_JSON, json};
 
 /// The longest aggregate id and the longest feature slug that is recorded, in
 /// bytes: both stand in the event's header.
+///
+/// ```
+/// use spec_kitty::event::{Draft, FeatureCompleted, MAX_ID_BYTES};
+///
+/// let slug = format!("028-{}", "x".repeat(MAX_ID_BYTES));
+/// assert!(Draft::try_from(FeatureCompleted::new(slug, 2)).is_err());
+/// ```
 pub const MAX_ID_BYTES: usize = 255;
 
 /// The aggregate of an error that belongs to no work package.

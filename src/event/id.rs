@@ -21,6 +21,15 @@ const MAX_ID_AHEAD_MS: u64 = 60_000;
 const MAX_TEXT_BYTES: usize = 64;
 
 /// Room to print a ULID into without allocating.
+///
+/// ```
+/// use spec_kitty::event::{EventId, IdBuffer};
+///
+/// let id = EventId::parse("01M81BTPP6PS3R3G0D5WC0XV38")?;
+/// let mut buffer = IdBuffer::default();
+/// assert_eq!(id.as_str_in(&mut buffer), "01M81BTPP6PS3R3G0D5WC0XV38");
+/// # Ok::<(), spec_kitty::event::InvalidId>(())
+/// ```
 pub type IdBuffer = [u8; ULID_LEN];
 
 /// The identity of one event, for ever: the server deduplicates by it.
@@ -42,6 +51,13 @@ pub enum EventId {
 }
 
 /// A text that cannot be an event's id.
+///
+/// ```
+/// use spec_kitty::event::{EventId, InvalidId};
+///
+/// assert_eq!(EventId::parse("two words"), Err(InvalidId));
+/// assert!(EventId::parse("two-words").is_ok());
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
 #[error("must be 1 to 64 printable ASCII characters without spaces")]
 pub struct InvalidId;

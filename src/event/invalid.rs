@@ -7,6 +7,17 @@ use std::fmt;
 use super::words::EventType;
 
 /// One field that is wrong.
+///
+/// ```
+/// use spec_kitty::event::{Draft, Reason};
+///
+/// let refused = Draft::from_json("WPCreated", r#"{"wp_id": "WP01"}"#, None);
+/// let Err(invalid) = refused else {
+///     panic!("it has no title");
+/// };
+/// assert_eq!((invalid.field.as_str(), &invalid.reason), ("payload.title", &Reason::Missing));
+/// assert_eq!(invalid.to_string(), "payload.title is missing");
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Invalid {
     /// The path of the field, such as `payload.wp_id`; empty when the event as
@@ -18,6 +29,14 @@ pub struct Invalid {
 }
 
 /// What is wrong with a field.
+///
+/// ```
+/// use spec_kitty::event::{Draft, EventType, Reason};
+///
+/// let refused = Draft::from_json("WPCreate", "{}", None);
+/// let reason = refused.map_err(|invalid| invalid.reason);
+/// assert_eq!(reason, Err(Reason::UnknownType(Some(EventType::WpCreated))));
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Reason {

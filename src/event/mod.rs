@@ -66,10 +66,27 @@ pub(crate) use id::{next_id, proposed_id};
 pub(crate) use json::same_data;
 
 /// The longest JSON of an event of our own, in bytes.
+///
+/// ```
+/// use spec_kitty::event::{EntryType, HistoryAdded, MAX_OWN_JSON, Payload, Reason};
+///
+/// let novel = "x".repeat(MAX_OWN_JSON + 1);
+/// let draft = HistoryAdded::new("WP01", EntryType::Note, novel).into_draft();
+/// let reason = draft.map_err(|invalid| invalid.reason);
+/// assert!(matches!(reason, Err(Reason::TooLong { max: MAX_OWN_JSON, .. })));
+/// ```
 pub const MAX_OWN_JSON: usize = 512 * 1024;
 
 /// The longest JSON of an imported event, in bytes.
 pub(crate) const MAX_IMPORTED_JSON: usize = 1024 * 1024;
 
 /// The JSON schema of the wire form, as it is agreed with the server.
+///
+/// ```
+/// use spec_kitty::event::SCHEMA;
+///
+/// let schema: serde_json::Value = serde_json::from_str(SCHEMA)?;
+/// assert_eq!(schema["$id"], "https://spec-kitty.dev/schemas/events.json");
+/// # Ok::<(), serde_json::Error>(())
+/// ```
 pub const SCHEMA: &str = include_str!("events.schema.json");

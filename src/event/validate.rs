@@ -18,6 +18,15 @@ use super::{MAX_IMPORTED_JSON, MAX_OWN_JSON};
 
 /// How many lists and objects may be open at once in an event, the event itself
 /// included. Servers that stop at 128 still read it inside a batch.
+///
+/// ```
+/// use spec_kitty::event::{Draft, MAX_DEPTH, Reason};
+///
+/// let deep = "[".repeat(MAX_DEPTH) + &"]".repeat(MAX_DEPTH);
+/// let payload = format!(r#"{{"wp_id":"WP01","extra":{deep}}}"#);
+/// let refused = Draft::from_json("WPCreated", &payload, None);
+/// assert_eq!(refused.map_err(|invalid| invalid.reason), Err(Reason::TooDeep));
+/// ```
 pub const MAX_DEPTH: usize = 64;
 
 /// Checks an event as it goes over the wire: at most 1 MiB.
@@ -25,6 +34,28 @@ pub const MAX_DEPTH: usize = 64;
 /// # Errors
 ///
 /// Names the first field that is wrong.
+///
+/// ```
+/// use spec_kitty::event::validate_wire;
+///
+/// let event = br#"{
+///     "event_id": "01M81BTPP6PS3R3G0D5WC0XV38",
+///     "event_type": "HistoryAdded",
+///     "aggregate_id": "WP01",
+///     "aggregate_type": "WorkPackage",
+///     "payload": {"wp_id": "WP01", "entry_type": "note", "entry_content": "begun"},
+///     "timestamp": "2026-11-22T10:11:33Z",
+///     "node_id": "0123456789ab",
+///     "lamport_clock": 7,
+///     "causation_id": null,
+///     "team_slug": "acme"
+/// }"#;
+/// assert!(validate_wire(event).is_ok());
+///
+/// let refused = validate_wire(br#"{"event_type": "HistoryAdded"}"#);
+/// let field = refused.map_err(|invalid| invalid.field);
+/// assert_eq!(field, Err("event_id".to_owned()));
+/// ```
 pub fn validate_wire(json: &[u8]) -> Result<(), Invalid> {
     validate(json, &rules::WIRE, MAX_IMPORTED_JSON)
 }
@@ -35,6 +66,25 @@ pub fn validate_wire(json: &[u8]) -> Result<(), Invalid> {
 /// # Errors
 ///
 /// Names the first field that is wrong.
+///
+/// ```
+/// use spec_kitty::event::{validate_recorded, validate_wire};
+///
+/// // Recorded while nobody was signed in: no team yet.
+/// let event = br#"{
+///     "event_id": "01M81BTPP6PS3R3G0D5WC0XV38",
+///     "event_type": "HistoryAdded",
+///     "aggregate_id": "WP01",
+///     "aggregate_type": "WorkPackage",
+///     "payload": {"wp_id": "WP01", "entry_type": "note", "entry_content": "begun"},
+///     "timestamp": "2026-11-22T10:11:33Z",
+///     "node_id": "0123456789ab",
+///     "lamport_clock": 7,
+///     "causation_id": null
+/// }"#;
+/// assert!(validate_recorded(event).is_ok());
+/// assert!(validate_wire(event).is_err());
+/// ```
 pub fn validate_recorded(json: &[u8]) -> Result<(), Invalid> {
     validate(json, &rules::RECORDED, MAX_OWN_JSON)
 }

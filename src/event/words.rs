@@ -10,6 +10,13 @@ use serde::{Serialize, Serializer};
 use thiserror::Error;
 
 /// A text that is not a word of the vocabulary it was read for.
+///
+/// ```
+/// use spec_kitty::event::Lane;
+///
+/// let unknown = "reviewing".parse::<Lane>().map_err(|unknown| unknown.expected);
+/// assert_eq!(unknown, Err(Lane::WORDS));
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
 #[error("must be one of {}", expected.join(", "))]
 pub struct UnknownWord {
@@ -71,6 +78,13 @@ macro_rules! words {
 
 words! {
     /// What happened.
+    ///
+    /// ```
+    /// use spec_kitty::event::EventType;
+    ///
+    /// assert_eq!(EventType::WpCreated.as_str(), "WPCreated");
+    /// assert_eq!(EventType::ALL.len(), 8);
+    /// ```
     EventType {
         /// A work package moved to another lane.
         WpStatusChanged = "WPStatusChanged",
@@ -93,6 +107,15 @@ words! {
 
 words! {
     /// What kind of thing an event is about.
+    ///
+    /// ```
+    /// use spec_kitty::event::{AggregateType, Draft, FeatureCompleted};
+    ///
+    /// let draft = Draft::try_from(FeatureCompleted::new("028-cli-event-sync", 7))?;
+    /// assert_eq!(draft.aggregate_type(), AggregateType::Feature);
+    /// assert_eq!(draft.aggregate_id(), "028-cli-event-sync");
+    /// # Ok::<(), spec_kitty::event::Invalid>(())
+    /// ```
     AggregateType {
         /// One work package, named by its id.
         WorkPackage = "WorkPackage",
@@ -103,6 +126,14 @@ words! {
 
 words! {
     /// The lane of a work package.
+    ///
+    /// ```
+    /// use spec_kitty::event::Lane;
+    ///
+    /// assert_eq!("for_review".parse(), Ok(Lane::ForReview));
+    /// assert_eq!(Lane::suggest("plannd"), Some(Lane::Planned));
+    /// assert_eq!(Lane::WORDS, ["planned", "doing", "for_review", "done"]);
+    /// ```
     Lane {
         /// Not begun.
         Planned = "planned",
@@ -117,6 +148,13 @@ words! {
 
 words! {
     /// The kind of a history entry.
+    ///
+    /// ```
+    /// use spec_kitty::event::EntryType;
+    ///
+    /// assert_eq!("review".parse(), Ok(EntryType::Review));
+    /// assert_eq!(EntryType::Note.to_string(), "note");
+    /// ```
     EntryType {
         /// A remark by whoever works on it.
         Note = "note",
@@ -131,6 +169,13 @@ words! {
 
 words! {
     /// What an agent was assigned for.
+    ///
+    /// ```
+    /// use spec_kitty::event::{Phase, WpAssigned};
+    ///
+    /// let review = WpAssigned::new("WP01", "claude", Phase::Review);
+    /// assert_eq!(review.phase.as_str(), "review");
+    /// ```
     Phase {
         /// To build it.
         Implementation = "implementation",
@@ -141,6 +186,13 @@ words! {
 
 words! {
     /// Where an error came from.
+    ///
+    /// ```
+    /// use spec_kitty::event::{ErrorKind, ErrorLogged};
+    ///
+    /// let error = ErrorLogged::new(ErrorKind::Network, "the server hung up");
+    /// assert_eq!(error.error_type.as_str(), "network");
+    /// ```
     ErrorKind {
         /// Something given was not valid.
         Validation = "validation",
@@ -157,6 +209,13 @@ words! {
 
 words! {
     /// How a dependency was resolved.
+    ///
+    /// ```
+    /// use spec_kitty::event::{DependencyResolved, Resolution};
+    ///
+    /// let free = DependencyResolved::new("WP02", "WP01", Resolution::Merged);
+    /// assert_eq!(free.resolution_type.as_str(), "merged");
+    /// ```
     Resolution {
         /// The work package waited for is done.
         Completed = "completed",

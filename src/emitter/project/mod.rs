@@ -63,6 +63,26 @@ pub(super) struct ProjectFacts {
 }
 
 /// Why a project has no identity for now.
+///
+/// ```
+/// use spec_kitty::emitter::{EmitNote, EventEmitter, FileFault, ProjectProblem};
+/// use spec_kitty::event::{EntryType, HistoryAdded};
+/// use spec_kitty::home::Home;
+///
+/// let dir = tempfile::tempdir()?;
+/// std::fs::create_dir(dir.path().join(".kittify"))?;
+/// std::fs::write(dir.path().join(".kittify/config.yaml"), "just words\n")?;
+///
+/// let emitter = EventEmitter::new(Home::at(dir.path().join("home")), dir.path());
+/// let emission = emitter.emit_payload(HistoryAdded::new("WP01", EntryType::Note, "x"), None);
+/// assert!(emission.is_recorded()); // without a project: it waits for one
+/// let told = |note: &EmitNote| match note {
+///     EmitNote::Project(ProjectProblem::Content { fault, .. }) => *fault == FileFault::Malformed,
+///     _ => false,
+/// };
+/// assert!(emission.notes.iter().any(told));
+/// # Ok::<(), std::io::Error>(())
+/// ```
 #[derive(Debug, Error)]
 #[non_exhaustive]
 pub enum ProjectProblem {

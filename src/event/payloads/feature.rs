@@ -3,6 +3,16 @@
 use serde::Serialize;
 
 /// A feature came into being.
+///
+/// ```
+/// use spec_kitty::event::{FeatureCreated, Payload};
+///
+/// let draft = FeatureCreated::new("028-cli-event-sync", "028", "main", 7)
+///     .created_at("2026-11-22T10:11:33Z")
+///     .into_draft()?;
+/// assert_eq!(draft.feature(), Some("028-cli-event-sync"));
+/// # Ok::<(), spec_kitty::event::Invalid>(())
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct FeatureCreated {
     /// The feature, such as `028-cli-event-sync`.
@@ -45,6 +55,16 @@ impl FeatureCreated {
 }
 
 /// Every work package of a feature is done.
+///
+/// ```
+/// use spec_kitty::event::{FeatureCompleted, Payload};
+///
+/// let draft = FeatureCompleted::new("028-cli-event-sync", 7)
+///     .total_duration("3 days")
+///     .into_draft()?;
+/// assert!(draft.payload().contains(r#""total_wps":7"#));
+/// # Ok::<(), spec_kitty::event::Invalid>(())
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct FeatureCompleted {
     /// The feature, such as `028-cli-event-sync`.

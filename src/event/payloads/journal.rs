@@ -6,6 +6,16 @@ use super::DEFAULT_ACTOR;
 use crate::event::words::{EntryType, ErrorKind};
 
 /// A line was added to a work package's history.
+///
+/// ```
+/// use spec_kitty::event::{EntryType, HistoryAdded, Payload};
+///
+/// let draft = HistoryAdded::new("WP01", EntryType::Review, "looks good")
+///     .author("claude")
+///     .into_draft()?;
+/// assert_eq!(draft.aggregate_id(), "WP01");
+/// # Ok::<(), spec_kitty::event::Invalid>(())
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct HistoryAdded {
     /// The work package, such as `WP01`.
@@ -47,6 +57,17 @@ impl HistoryAdded {
 }
 
 /// Something went wrong.
+///
+/// ```
+/// use spec_kitty::event::{ErrorKind, ErrorLogged, Payload};
+///
+/// let draft = ErrorLogged::new(ErrorKind::Runtime, "the tests failed")
+///     .wp_id("WP01")
+///     .agent_id("claude")
+///     .into_draft()?;
+/// assert_eq!(draft.aggregate_id(), "WP01");
+/// # Ok::<(), spec_kitty::event::Invalid>(())
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct ErrorLogged {
     /// The work package it happened in.

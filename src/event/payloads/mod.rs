@@ -23,6 +23,18 @@ pub use work_package::{DependencyResolved, WpAssigned, WpCreated, WpStatusChange
 const DEFAULT_ACTOR: &str = "user";
 
 /// What all payloads have in common.
+///
+/// ```
+/// use spec_kitty::event::{Draft, EventType, Invalid, Payload, WpCreated};
+///
+/// fn draft<P: Payload>(payload: P) -> Result<Draft, Invalid> {
+///     assert!(EventType::ALL.contains(&P::EVENT_TYPE));
+///     payload.into_draft()
+/// }
+/// let draft = draft(WpCreated::new("WP01", "Begin", "028-x"))?;
+/// assert_eq!(draft.event_type(), EventType::WpCreated);
+/// # Ok::<(), spec_kitty::event::Invalid>(())
+/// ```
 pub trait Payload: Serialize {
     /// The type of the events that carry this payload.
     const EVENT_TYPE: EventType;

@@ -54,6 +54,18 @@ impl WpStatusChanged {
 }
 
 /// A work package came into being.
+///
+/// ```
+/// use spec_kitty::event::{Payload, WpCreated};
+///
+/// let draft = WpCreated::new("WP02", "Send", "028-x")
+///     .dependencies(["WP01"])
+///     .into_draft()?;
+/// assert!(draft.payload().contains(r#""dependencies":["WP01"]"#));
+///
+/// assert!(WpCreated::new("the second", "Send", "028-x").into_draft().is_err());
+/// # Ok::<(), spec_kitty::event::Invalid>(())
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct WpCreated {
     /// The work package, such as `WP01`.
@@ -91,6 +103,16 @@ impl WpCreated {
 }
 
 /// An agent took a work package.
+///
+/// ```
+/// use spec_kitty::event::{Payload, Phase, WpAssigned};
+///
+/// let draft = WpAssigned::new("WP01", "claude", Phase::Implementation)
+///     .retry_count(1)
+///     .into_draft()?;
+/// assert!(draft.payload().contains(r#""retry_count":1"#));
+/// # Ok::<(), spec_kitty::event::Invalid>(())
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct WpAssigned {
     /// The work package, such as `WP01`.
@@ -128,6 +150,16 @@ impl WpAssigned {
 }
 
 /// A work package no longer waits for another.
+///
+/// ```
+/// use spec_kitty::event::{DependencyResolved, Payload, Resolution};
+///
+/// let draft = DependencyResolved::new("WP02", "WP01", Resolution::Completed)
+///     .feature("028-x")
+///     .into_draft()?;
+/// assert_eq!(draft.aggregate_id(), "WP02"); // about the one that waited
+/// # Ok::<(), spec_kitty::event::Invalid>(())
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct DependencyResolved {
     /// The work package that waited.
