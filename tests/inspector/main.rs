@@ -14,7 +14,10 @@ mod filters;
 mod follow;
 mod forms;
 mod hostile;
+mod rolling;
 mod show;
+#[path = "../support/stage.rs"]
+mod stage;
 mod stats;
 mod support;
 mod tail;

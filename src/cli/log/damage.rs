@@ -25,6 +25,16 @@ pub(super) fn gap(lost: SeqRange) -> String {
     format!("{}; see: spec-kitty log verify", is_lost(lost))
 }
 
+/// One line about records that a prune took before a follower had read them.
+pub(super) fn pruned(gone: SeqRange) -> String {
+    let (are, they) = match gone.count() {
+        1 => ("is", "it"),
+        _ => ("are", "they"),
+    };
+    let gone = records(gone);
+    format!("{gone} {are} not shown: {they} went with a log prune before {they} could be read")
+}
+
 /// `0000000002.seg, byte 81,920`.
 pub(super) fn place(dir: &LogDir, damage: &Damage) -> String {
     let name = file_name(dir, damage.ordinal);

@@ -12,12 +12,13 @@ use crate::cli::failure::Failure;
 use crate::cli::output::Output;
 use crate::cli::signals::Signals;
 use crate::home::Home;
-use crate::log::read::Step;
+use crate::log::read::{Damage, Step};
 use crate::log::reader::Reader;
+use crate::log::scan::SeqRange;
 use crate::position::Seq;
 
-use super::Tail;
 use super::live::Live;
+use super::{Tail, damage};
 
 const SHORTEST_PAUSE: Duration = Duration::from_millis(25);
 const LONGEST_PAUSE: Duration = Duration::from_millis(200);
@@ -38,6 +39,28 @@ impl Pause {
     }
 }
 
+/// The numbers that came so far, without a hole: segments that are pruned before
+/// a follower has read them are no damage to the reader, and would be missed by
+/// nobody if they were not missed here.
+#[derive(Default)]
+struct Unbroken {
+    next: Option<Seq>,
+}
+
+impl Unbroken {
+    /// The numbers that were passed over before this one.
+    fn comes(&mut self, seq: Seq) -> Option<SeqRange> {
+        let next = self.next.replace(seq.next());
+        next.and_then(|next| SeqRange::before(next, seq))
+    }
+
+    /// What is told as damage is accounted for.
+    fn told(&mut self, found: &Damage) {
+        let behind = found.lost.map(|lost| lost.to.next());
+        self.next = self.next.map(|next| behind.unwrap_or(next).max(next));
+    }
+}
+
 impl Tail<'_> {
     /// Prints everything from `from` on, until told to stop.
     pub(super) fn follow(
@@ -53,6 +76,7 @@ impl Tail<'_> {
         let mut pause = Pause(SHORTEST_PAUSE);
         let mut reader = Reader::new(self.dir.clone(), from);
         let mut live = Live::new(self.printer.is_for_people(), out);
+        let mut unbroken = Unbroken::default();
         out.flush()?;
         while !self.is_done() {
             if let Some(exit) = signals.caught() {
@@ -67,6 +91,10 @@ impl Tail<'_> {
                         states_at = Instant::now();
                     }
                     live.erase(out)?;
+                    if let Some(gone) = unbroken.comes(item.seq) {
+                        out.flush()?;
+                        out.warn(damage::pruned(gone));
+                    }
                     if self.print(&item, out)? {
                         out.flush()?;
                         printed_at = Instant::now();
@@ -74,6 +102,7 @@ impl Tail<'_> {
                     pause.reset();
                 }
                 Step::Damage(found) => {
+                    unbroken.told(&found);
                     live.erase(out)?;
                     out.flush()?;
                     self.report(&found, from, out);
@@ -92,5 +121,37 @@ impl Tail<'_> {
             }
         }
         live.erase(out)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::log::read::Reason;
+    use crate::position::{Lamport, Offset, Ordinal};
+
+    fn range(from: u64, to: u64) -> Option<SeqRange> {
+        SeqRange::before(Seq(from), Seq(to + 1))
+    }
+
+    #[test]
+    fn a_hole_is_missed_unless_it_was_told_as_damage() {
+        let mut unbroken = Unbroken::default();
+        assert_eq!(
+            unbroken.comes(Seq(5)),
+            None,
+            "where a log begins is no hole"
+        );
+        assert_eq!(unbroken.comes(Seq(6)), None);
+        assert_eq!(unbroken.comes(Seq(9)), range(7, 8));
+        unbroken.told(&Damage {
+            ordinal: Ordinal(1),
+            offset: Offset(0),
+            bytes: 0,
+            reason: Reason::Missing,
+            lost: range(10, 12),
+            clock: Lamport(1),
+        });
+        assert_eq!(unbroken.comes(Seq(13)), None);
     }
 }
