@@ -12,7 +12,7 @@ use crate::log::header::{HEADER_BYTES, Header, HeaderRead, MAGIC};
 use crate::log::kinship::{self, Belongs, Made, Member, contradict, linked};
 use crate::log::misnamed::{self, Seen};
 use crate::log::names::{file_name, is_leftover, ordinal_of};
-use crate::log::read::{Damage, ReadError, Reason, Step, Unfinished};
+use crate::log::read::{Damage, Item, ReadError, Reason, Step, Unfinished};
 use crate::log::reader::Reader;
 use crate::log::segment::LogDir;
 use crate::log::storage::read_range;
@@ -84,15 +84,19 @@ pub fn name_of(ordinal: Ordinal) -> String {
 
 /// Looks for what is out of order, as the host and user of these facts (see
 /// [`super::append::NodeIdentity`]). Changes nothing, takes no lock; reads the
-/// whole log.
+/// whole log, and hands each good frame to `see`.
 ///
 /// # Errors
 /// [`ReadError`] when the log cannot be read.
-pub fn look(dir: &LogDir, facts: [u8; 8]) -> Result<Findings, ReadError> {
+pub fn look(
+    dir: &LogDir,
+    facts: [u8; 8],
+    see: &mut dyn FnMut(&Item<'_>),
+) -> Result<Findings, ReadError> {
     let listed = ReadError::io("list", dir.path().to_owned());
     let files = find(dir, facts).map_err(listed)?;
     let mut reader = Reader::new(dir.clone(), Seq(1));
-    let damage = damage(&mut reader, &files)?;
+    let damage = damage(&mut reader, &files, see)?;
     Ok(Findings {
         files,
         damage,
@@ -343,11 +347,15 @@ fn keep_possible(names: &BTreeSet<String>, found: &mut Vec<Disorder>) {
 }
 
 /// Everything that is wrong and stays wrong when `found` is put in order.
-fn damage(reader: &mut Reader, found: &[Disorder]) -> Result<Vec<Damage>, ReadError> {
+fn damage(
+    reader: &mut Reader,
+    found: &[Disorder],
+    see: &mut dyn FnMut(&Item<'_>),
+) -> Result<Vec<Damage>, ReadError> {
     let mut damage = Vec::new();
     loop {
         match reader.step()? {
-            Step::Frame(_) => {}
+            Step::Frame(item) => see(&item),
             Step::Idle => break,
             Step::Damage(found) => damage.push(found),
         }

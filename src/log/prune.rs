@@ -96,11 +96,20 @@ impl PruneError {
 }
 
 /// Removes the segments of `list` from the beginning of the log in `dir`,
-/// waiting at most `deadline` for the writer lock.
-pub fn prune(dir: &LogDir, list: &[Expendable], deadline: Duration) -> Pruned {
+/// waiting at most `deadline` for the writer lock; tells `on_gone` of each.
+pub fn prune(
+    dir: &LogDir,
+    list: &[Expendable],
+    deadline: Duration,
+    on_gone: &mut dyn FnMut(&Gone),
+) -> Pruned {
     let mut pruned = Pruned::default();
     if !list.is_empty() {
-        pruned.failure = remove_all(dir, list, deadline, &mut pruned.gone).err();
+        let mut went = |gone: Gone| {
+            on_gone(&gone);
+            pruned.gone.push(gone);
+        };
+        pruned.failure = remove_all(dir, list, deadline, &mut went).err();
     }
     pruned
 }
@@ -109,7 +118,7 @@ fn remove_all(
     dir: &LogDir,
     list: &[Expendable],
     deadline: Duration,
-    gone: &mut Vec<Gone>,
+    went: &mut dyn FnMut(Gone),
 ) -> Result<(), PruneError> {
     let path = dir.lock_path();
     let held = dir
@@ -143,7 +152,7 @@ fn remove_all(
             .remove(&path)
             .map_err(PruneError::io("remove", path))?;
         sync(dir)?;
-        gone.push(Gone { ordinal, bytes });
+        went(Gone { ordinal, bytes });
     }
     Ok(())
 }

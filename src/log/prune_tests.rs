@@ -36,7 +36,7 @@ fn the_oldest_go_and_the_rest_is_a_sound_log() {
     let whole = read_dir(dir.path()).0;
     let bytes = dir_at(dir.path()).bytes().unwrap();
     let list = expendable(dir.path(), &ordinals[..3]);
-    let pruned = prune(&dir_at(dir.path()), &list, DEADLINE);
+    let pruned = prune(&dir_at(dir.path()), &list, DEADLINE, &mut |_| {});
     assert!(pruned.failure.is_none());
     assert_eq!(ordinals_of(&pruned), ordinals[..3]);
     assert_eq!(
@@ -47,7 +47,7 @@ fn the_oldest_go_and_the_rest_is_a_sound_log() {
     let (frames, damage) = read_dir(dir.path());
     assert!(damage.is_empty(), "{damage:?}");
     assert!(!frames.is_empty() && whole.ends_with(&frames));
-    let again = prune(&dir_at(dir.path()), &list, DEADLINE);
+    let again = prune(&dir_at(dir.path()), &list, DEADLINE, &mut |_| {});
     assert!(again.gone.is_empty() && again.failure.is_none());
     placed(&log_at(dir.path(), small(1200)), &["more"]);
     assert_eq!(read_dir(dir.path()).0.len(), frames.len() + 1);
@@ -58,7 +58,7 @@ fn the_newest_stays_whatever_the_list_says() {
     let dir = tempfile::tempdir().unwrap();
     let ordinals = filled(dir.path());
     let list = expendable(dir.path(), &ordinals);
-    let pruned = prune(&dir_at(dir.path()), &list, DEADLINE);
+    let pruned = prune(&dir_at(dir.path()), &list, DEADLINE, &mut |_| {});
     assert_eq!(ordinals_of(&pruned), ordinals[..ordinals.len() - 1]);
     let placed = placed(&log_at(dir.path(), small(1200)), &["more"]);
     assert_eq!((placed[0].seq.0, placed[0].clock.0), (41, 41));
@@ -70,7 +70,7 @@ fn nothing_behind_a_file_that_is_not_on_the_list_goes() {
     let ordinals = filled(dir.path());
     let mut list = expendable(dir.path(), &ordinals[..4]);
     list.remove(1);
-    let pruned = prune(&dir_at(dir.path()), &list, DEADLINE);
+    let pruned = prune(&dir_at(dir.path()), &list, DEADLINE, &mut |_| {});
     assert_eq!(ordinals_of(&pruned), ordinals[..1]);
 }
 
@@ -80,7 +80,11 @@ fn a_file_that_is_another_segment_by_now_stays() {
     let ordinals = filled(dir.path());
     let mut list = expendable(dir.path(), &ordinals[..2]);
     list[0].id = Some([7; 16]);
-    assert!(prune(&dir_at(dir.path()), &list, DEADLINE).gone.is_empty());
+    assert!(
+        prune(&dir_at(dir.path()), &list, DEADLINE, &mut |_| {})
+            .gone
+            .is_empty()
+    );
 }
 
 /// A segment of another log in the place of a newest one must not make our own
@@ -106,7 +110,7 @@ fn among_strangers_nothing_from_the_first_doubt_on_goes() {
     }
     assert_eq!(keep_from(&dir_at(dir.path())).unwrap(), newest);
     let list = expendable(dir.path(), &dir_at(dir.path()).ordinals().unwrap());
-    let pruned = prune(&dir_at(dir.path()), &list, DEADLINE);
+    let pruned = prune(&dir_at(dir.path()), &list, DEADLINE, &mut |_| {});
     assert_eq!(ordinals_of(&pruned), ordinals[..ordinals.len() - 1]);
 }
 
@@ -133,7 +137,7 @@ fn a_reader_survives_a_prune_wherever_it_is() {
             }
         }
         let list = expendable(dir.path(), &ordinals[..ordinals.len() - 2]);
-        prune(&dir_at(dir.path()), &list, DEADLINE);
+        prune(&dir_at(dir.path()), &list, DEADLINE, &mut |_| {});
         let (rest, damage) = read_all(&mut reader);
         assert!(damage.is_empty(), "after {read_before}: {damage:?}");
         frames.extend(rest.iter().map(|(seq, _)| *seq));

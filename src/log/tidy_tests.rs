@@ -51,7 +51,7 @@ fn facts() -> [u8; 8] {
 }
 
 fn look(dir: &LogDir) -> Result<Findings, crate::log::read::ReadError> {
-    disorder::look(dir, facts())
+    disorder::look(dir, facts(), &mut |_| {})
 }
 
 /// What was done, in order; a second look finds nothing to do.
@@ -179,7 +179,7 @@ fn where_strangers_cannot_be_told_nothing_is_moved() {
         if !is_other_host {
             std::fs::remove_file(path(dir.path(), "LOCK")).unwrap();
         }
-        let found = disorder::look(&dir_at(dir.path()), facts).unwrap();
+        let found = disorder::look(&dir_at(dir.path()), facts, &mut |_| {}).unwrap();
         assert!(found.files.is_empty());
         assert!(!found.damage.is_empty(), "it is named all the same");
     }

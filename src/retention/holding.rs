@@ -61,12 +61,16 @@ pub enum Owners {
 }
 
 impl Owners {
-    /// Reads all control frames of the log in `dir`; `None` when that was not
-    /// done by `until`.
+    /// Reads all control frames of the log in `dir`, handing each frame to `see`;
+    /// `None` when that was not done by `until`.
     ///
     /// # Errors
     /// [`ReadError`] when the log cannot be read.
-    pub fn read(dir: &LogDir, until: Option<Instant>) -> Result<Option<Self>, ReadError> {
+    pub fn read(
+        dir: &LogDir,
+        until: Option<Instant>,
+        see: &mut dyn FnMut(&Item<'_>),
+    ) -> Result<Option<Self>, ReadError> {
         let mut reader = Reader::new(dir.clone(), Seq(1));
         let mut bindings = Bindings::default();
         let mut not_understood = 0_u64;
@@ -81,6 +85,7 @@ impl Owners {
                 Step::Damage(_) => continue,
                 Step::Frame(item) => item,
             };
+            see(&item);
             if is_understood(&item) {
                 if item.kind == Kind::Control {
                     bindings.note(item.seq, item.body);

@@ -6,8 +6,8 @@ use std::time::{Duration, Instant};
 use thiserror::Error;
 
 use crate::log::fill::Fill;
-use crate::log::prune::{self, Expendable, Pruned};
-use crate::log::read::{ReadError, Reason, Step};
+use crate::log::prune::{self, Expendable, Gone, Pruned};
+use crate::log::read::{Item, ReadError, Reason, Step};
 use crate::log::reader::Reader;
 use crate::log::segment::LogDir;
 use crate::position::{Ordinal, Seq};
@@ -122,12 +122,18 @@ impl Retention {
         }
     }
 
-    /// Looks at the oldest segments, as many as may go and one more. Changes
-    /// nothing. A look that lasts longer than `until` ends early.
+    /// Looks at the oldest segments, as many as may go and one more, handing each
+    /// frame to `see`. Changes nothing. A look that lasts longer than `until` ends
+    /// early.
     ///
     /// # Errors
     /// [`RetentionError`] when the log or the ledger cannot be read.
-    pub fn plan(&self, owners: &Owners, until: Option<Instant>) -> Result<Plan, RetentionError> {
+    pub fn plan(
+        &self,
+        owners: &Owners,
+        until: Option<Instant>,
+        see: &mut dyn FnMut(&Item<'_>),
+    ) -> Result<Plan, RetentionError> {
         let before = self.fill()?;
         let ordinals = self.dir.ordinals().map_err(self.unlisted())?;
         let keep_from = prune::keep_from(&self.dir).map_err(self.unlisted())?;
@@ -157,18 +163,24 @@ impl Retention {
                     fits,
                     has_others: has_others(&ledger),
                 };
-                Ok(walk.run(&known, until)?)
+                Ok(walk.run(&known, until, see)?)
             }
         }
     }
 
     /// Takes away what `plan` names, after making the ledger durable that it
-    /// rests on. Waits at most `deadline` for the writer lock.
+    /// rests on, and tells `on_gone` of each segment. Waits at most `deadline` for
+    /// the writer lock.
     ///
     /// # Errors
     /// [`RetentionError::View`] when the ledger cannot be made durable: nothing
     /// was removed. What goes wrong later is in the [`Pruned`].
-    pub fn carry_out(&self, plan: &Plan, deadline: Duration) -> Result<Pruned, RetentionError> {
+    pub fn carry_out(
+        &self,
+        plan: &Plan,
+        deadline: Duration,
+        on_gone: &mut dyn FnMut(&Gone),
+    ) -> Result<Pruned, RetentionError> {
         if plan.is_empty() {
             return Ok(Pruned::default());
         }
@@ -181,7 +193,7 @@ impl Retention {
                 id: removal.segment.id,
             })
             .collect();
-        Ok(prune::prune(&self.dir, &list, deadline))
+        Ok(prune::prune(&self.dir, &list, deadline, on_gone))
     }
 }
 
@@ -233,7 +245,12 @@ impl Walk<'_> {
         self.plan
     }
 
-    fn run(mut self, known: &Known<'_>, until: Option<Instant>) -> Result<Plan, ReadError> {
+    fn run(
+        mut self,
+        known: &Known<'_>,
+        until: Option<Instant>,
+        see: &mut dyn FnMut(&Item<'_>),
+    ) -> Result<Plan, ReadError> {
         let dir = &self.retention.dir;
         let mut reader = Reader::new(dir.clone(), Seq(1));
         loop {
@@ -250,6 +267,7 @@ impl Walk<'_> {
                         return Ok(self.plan);
                     }
                     self.holding.add(&item, known);
+                    see(&item);
                 }
                 Step::Damage(damage) => {
                     if self.judge_below(damage.ordinal)? == Pace::Over {

@@ -40,14 +40,14 @@ pub fn make_room(retention: &Retention, patience: Duration) -> Result<Pruned, Re
     let until = Instant::now().checked_add(patience);
     // What the events say themselves answers most; only where it does not is
     // the whole log read for bind frames.
-    let mut plan = retention.plan(&Owners::AsRecorded, until)?;
+    let mut plan = retention.plan(&Owners::AsRecorded, until, &mut |_| {})?;
     if plan.after.pressure() == Pressure::High
         && plan.is_stopped_by_owners()
-        && let Some(owners) = Owners::read(&retention.dir, until)?
+        && let Some(owners) = Owners::read(&retention.dir, until, &mut |_| {})?
     {
-        plan = retention.plan(&owners, until)?;
+        plan = retention.plan(&owners, until, &mut |_| {})?;
     }
-    retention.carry_out(&plan, patience)
+    retention.carry_out(&plan, patience, &mut |_| {})
 }
 
 /// Whether more than `limit` events wait for delivery. That they do not is

@@ -120,7 +120,7 @@ mod tests {
         assert!(log.append(&mut records, None, wait).failure.is_none());
         let (ordinal, id) = (Ordinal(1), dir.header(Ordinal(1)).unwrap());
         let id = id.map(|header| header.segment_id);
-        let gone = prune(&dir, &[Expendable { ordinal, id }], wait).gone;
+        let gone = prune(&dir, &[Expendable { ordinal, id }], wait, &mut |_| {}).gone;
         assert_eq!(gone.len(), 1);
         let path = dir.segment_path(Ordinal(2));
         let newest = std::fs::OpenOptions::new().write(true).open(path).unwrap();

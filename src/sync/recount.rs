@@ -7,8 +7,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::log::read::{Item, ReadError, Step};
-use crate::log::reader::Reader;
+use crate::log::read::Item;
 use crate::log::segment::LogDir;
 use crate::position::{Ordinal, Seq};
 use crate::state::State;
@@ -38,24 +37,6 @@ impl Recount {
             parts: BTreeMap::new(),
             kept: by_ordinal.collect(),
         }
-    }
-
-    /// Reads the log in `dir` for nothing else; it is not read where nothing is
-    /// kept.
-    ///
-    /// # Errors
-    /// [`ReadError`] when the log cannot be read.
-    pub fn check(dir: &LogDir, state: &State) -> Result<Vec<Ordinal>, ReadError> {
-        let mut recount = Self::of(state);
-        let mut reader = Reader::new(dir.clone(), Seq(1));
-        while !recount.kept.is_empty() {
-            match reader.step()? {
-                Step::Frame(item) => recount.see(&item),
-                Step::Damage(_) => {}
-                Step::Idle => return Ok(recount.wrong(dir)),
-            }
-        }
-        Ok(Vec::new())
     }
 
     /// Takes in the next frame of the log.

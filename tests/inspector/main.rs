@@ -14,7 +14,12 @@ mod filters;
 mod follow;
 mod forms;
 mod hostile;
+#[cfg(target_os = "linux")]
+mod offline;
 mod rolling;
+#[cfg(target_os = "linux")]
+#[path = "../support/mod.rs"]
+mod servers;
 mod show;
 #[path = "../support/stage.rs"]
 mod stage;

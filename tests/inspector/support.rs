@@ -302,12 +302,16 @@ impl Bench {
 
     /// Signs acme's account in, or another one of the same server.
     pub fn sign_in(&self, user: &str) {
+        self.sign_in_at("https://kitty.example", user);
+    }
+
+    pub fn sign_in_at(&self, url: &str, user: &str) {
         let text = format!(
             "[tokens]\naccess = \"SECRET-A\"\nrefresh = \"SECRET-R\"\n\
              access_expires_at = \"2099-01-01T00:00:00Z\"\n\
              refresh_expires_at = \"2099-01-01T00:00:00Z\"\n\
              [user]\nusername = \"{user}\"\nteam_slug = \"acme-corp\"\n\
-             [server]\nurl = \"https://kitty.example\"\n"
+             [server]\nurl = \"{url}\"\n"
         );
         let home = Home::at(self.home());
         home.create().unwrap();

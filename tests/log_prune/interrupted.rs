@@ -106,13 +106,13 @@ fn wherever_it_ends_the_log_is_sound_and_a_second_one_brings_the_same_end() {
             calls: Arc::new(AtomicI64::new(calls)),
         };
         let dir = LogDir::new(copy.home.log_dir(), Arc::new(mortal));
-        let first = prune(&dir, &list, DEADLINE);
+        let first = prune(&dir, &list, DEADLINE, &mut |_| {});
         let left = segments(&copy);
         assert!(all.ends_with(&left), "a beginning is gone and nothing else");
         assert_eq!(seqs(&copy).1, 30);
         ends_seen.insert(left.len());
         let is_done = first.failure.is_none();
-        prune(&crate::log_dir(&copy), &list, DEADLINE);
+        prune(&crate::log_dir(&copy), &list, DEADLINE, &mut |_| {});
         assert_eq!(segments(&copy), all[all.len() - 1..]);
         if is_done {
             break;

@@ -37,8 +37,10 @@ fn plan(bench: &Bench) -> Plan {
         },
         limit_bytes: 1 << 30,
     };
-    let owners = Owners::read(&retention.dir, None).unwrap().unwrap();
-    retention.plan(&owners, None).unwrap()
+    let owners = Owners::read(&retention.dir, None, &mut |_| {})
+        .unwrap()
+        .unwrap();
+    retention.plan(&owners, None, &mut |_| {}).unwrap()
 }
 
 #[test]

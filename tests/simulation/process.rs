@@ -303,12 +303,12 @@ fn prune(process: &Process, seed: u64) {
     let owners = if rng.chance(1, 4) {
         Ok(Some(Owners::AsRecorded))
     } else {
-        Owners::read(&retention.dir, None)
+        Owners::read(&retention.dir, None, &mut |_| {})
     };
     let Ok(Some(owners)) = owners else { return };
-    let Ok(plan) = retention.plan(&owners, None) else {
+    let Ok(plan) = retention.plan(&owners, None, &mut |_| {}) else {
         return;
     };
     process.enters(Stage::Pruning);
-    let _ = retention.carry_out(&plan, WAIT);
+    let _ = retention.carry_out(&plan, WAIT, &mut |_| {});
 }

@@ -44,7 +44,7 @@ fn rebuild(home: &Home) -> Result<(), Failure> {
         Failure::new("sender-busy", Exit::Busy, message)
             .hint("when it is done: spec-kitty doctor --fix")
     })?;
-    let found = disorder::look(log.dir(), log.options().node.facts)?;
+    let found = disorder::look(log.dir(), log.options().node.facts, &mut |_| {})?;
     let clock = ClockOfLog {
         value: found.clock,
         leased_to: found.leased_to,

@@ -14,6 +14,8 @@ use crate::cli::ask::{self, Intent, Leave};
 use crate::cli::auth::load_config;
 use crate::cli::columns::{counted, size};
 use crate::cli::failure::Failure;
+use crate::cli::output::Output;
+use crate::cli::progress::{Progress, Unit};
 use crate::cli::style::{BOLD, DIM, paint};
 use crate::cli::time::{self, Zone};
 use crate::log::ambient::{Ambient, System};
@@ -21,7 +23,7 @@ use crate::log::prune::{Gone, Pruned};
 use crate::retention::{Because, Hold, Keep, Owners, Plan, Removal, Retention, Rules};
 use crate::state::State;
 
-use super::full;
+use super::{Reading, full};
 
 /// Options of `log prune`.
 #[derive(Debug, Args)]
@@ -71,7 +73,7 @@ struct StopReport {
 
 pub(super) fn run(args: &PruneArgs, session: &mut Session) -> Result<(), Failure> {
     let retention = retention_of(session);
-    let mut plan = plan_of(&retention)?;
+    let mut plan = plan_of(&retention, &session.out)?;
     let intent = Intent::of(args.dry_run, args.yes);
     if !session.out.json() {
         for line in lines(&plan, &retention) {
@@ -86,9 +88,9 @@ pub(super) fn run(args: &PruneArgs, session: &mut Session) -> Result<(), Failure
             session.out.note("Nothing was changed.");
             return Ok(());
         }
-        plan = plan_of(&retention)?.within(&plan);
+        plan = plan_of(&retention, &session.out)?.within(&plan);
     }
-    let pruned = retention.carry_out(&plan, DEADLINE)?;
+    let pruned = remove(&retention, &plan, &session.out)?;
     if !session.out.json() {
         let segments = u64::try_from(pruned.gone.len()).unwrap_or(u64::MAX);
         let segments = counted(segments, "segment", "segments");
@@ -101,7 +103,7 @@ pub(super) fn run(args: &PruneArgs, session: &mut Session) -> Result<(), Failure
 
 /// The segments that may go now, and their bytes; `None` when that cannot be told.
 pub(super) fn prunable(session: &Session) -> Option<(u64, u64)> {
-    let plan = plan_of(&retention_of(session)).ok()?;
+    let plan = plan_of(&retention_of(session), &session.out).ok()?;
     let bytes = plan.remove.iter().map(|removal| removal.segment.bytes);
     let count = u64::try_from(plan.remove.len()).unwrap_or(u64::MAX);
     Some((count, bytes.fold(0, u64::saturating_add)))
@@ -120,9 +122,25 @@ fn retention_of(session: &Session) -> Retention {
     }
 }
 
-fn plan_of(retention: &Retention) -> Result<Plan, Failure> {
-    let owners = Owners::read(&retention.dir, None)?.unwrap_or(Owners::AsRecorded);
-    Ok(retention.plan(&owners, None)?)
+fn plan_of(retention: &Retention, out: &Output) -> Result<Plan, Failure> {
+    let dir = &retention.dir;
+    let mut reading = Reading::of(dir, out);
+    let owners = Owners::read(dir, None, &mut |item| reading.passed(item))?;
+    // As much is read again: what is in the segments depends on what all of them say.
+    reading = Reading::of(dir, out);
+    let owners = owners.unwrap_or(Owners::AsRecorded);
+    Ok(retention.plan(&owners, None, &mut |item| reading.passed(item))?)
+}
+
+fn remove(retention: &Retention, plan: &Plan, out: &Output) -> Result<Pruned, Failure> {
+    let freed = plan.before.bytes.saturating_sub(plan.after.bytes);
+    let mut progress = Progress::new(out, "Removing", Unit::Bytes);
+    let mut done = 0_u64;
+    let pruned = retention.carry_out(plan, DEADLINE, &mut |gone| {
+        done = done.saturating_add(gone.bytes);
+        progress.show(done, Some(freed));
+    })?;
+    Ok(pruned)
 }
 
 fn tell(session: &mut Session, report: &Report) -> Result<(), Failure> {

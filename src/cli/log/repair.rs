@@ -13,6 +13,7 @@ use crate::cli::Session;
 use crate::cli::ask::{self, Intent, Leave};
 use crate::cli::exit::Exit;
 use crate::cli::failure::Failure;
+use crate::cli::output::Output;
 use crate::emitter::log_of;
 use crate::log::append::Log;
 use crate::log::disorder::{self, Action, Disorder, Findings};
@@ -21,6 +22,8 @@ use crate::log::tidy::{Settled, tidy};
 use crate::position::Ordinal;
 use crate::state::{Checkup, ClockOfLog, SenderLock, State};
 use crate::sync::recount::Recount;
+
+use super::Reading;
 
 mod page;
 mod report;
@@ -80,7 +83,7 @@ pub(super) fn run(args: &RepairArgs, session: &mut Session) -> Result<(), Failur
             session.out.note("Nothing was changed.");
             return Ok(());
         }
-        done = plan.carry_out();
+        done = plan.carry_out(&session.out);
         if !session.out.json() {
             page::print(&plan.lines_after(&done), &mut session.out)?;
         }
@@ -95,16 +98,23 @@ impl Plan {
     fn of(session: &Session) -> Result<Self, Failure> {
         let log = log_of(&session.home);
         let state = State::at(session.home.state_dir());
+        let mut recount = Recount::of(&state);
         let Findings {
             files,
             damage,
             clock,
             leased_to,
-        } = disorder::look(log.dir(), log.options().node.facts)?;
+        } = {
+            let mut progress = Reading::of(log.dir(), &session.out);
+            disorder::look(log.dir(), log.options().node.facts, &mut |item| {
+                progress.passed(item);
+                recount.see(item);
+            })?
+        };
         Ok(Self {
             root: session.home.root().to_owned(),
             checkup: state.examine(DEADLINE)?,
-            miscounted: Recount::check(log.dir(), &state)?,
+            miscounted: recount.wrong(log.dir()),
             clock: ClockOfLog {
                 value: clock,
                 leased_to,
@@ -121,7 +131,7 @@ impl Plan {
     }
 
     /// Does what can be done, and looks again at what is left.
-    fn carry_out(&mut self) -> Done {
+    fn carry_out(&mut self, out: &Output) -> Done {
         let mut done = Done::default();
         let facts = self.log.options().node.facts;
         if !self.miscounted.is_empty() {
@@ -145,7 +155,8 @@ impl Plan {
             }
         }
         if done.failure.is_none() && !self.files.is_empty() {
-            match disorder::look(self.log.dir(), facts) {
+            let mut progress = Reading::of(self.log.dir(), out);
+            match disorder::look(self.log.dir(), facts, &mut |item| progress.passed(item)) {
                 Err(error) => done.failure = Some(error.into()),
                 Ok(found) if found.files.is_empty() => self.damage = found.damage,
                 Ok(_) => done.failure = Some(changed()),
