@@ -11,6 +11,7 @@
 mod bundle;
 mod findings;
 mod fix;
+mod machine;
 mod page;
 #[path = "../inspector/support.rs"]
 mod support;

@@ -7,6 +7,9 @@
     clippy::indexing_slicing
 )]
 
+#[path = "../support/agents.rs"]
+#[allow(dead_code, unreachable_pub)]
+mod agents;
 mod config;
 mod errors;
 mod matrix;

@@ -11,6 +11,7 @@ use serde_json::{Value, json};
 use spec_kitty::cli::SCHEMA;
 use spec_kitty::dev_server::{DevServer, Options};
 
+use crate::agents;
 use crate::project::{FEATURE, Project};
 use crate::support::{program, stderr, stdout};
 
@@ -332,8 +333,8 @@ fn damage(story: &mut Story) {
     story.tell(&["log", "tail", "-n", "all"]);
 }
 
-/// Kinds whose report needs more than this story; `demo` and
-/// `dev-server` are held to the schema where every command is run.
+/// Kinds whose report needs more than this story: `demo` and `dev-server` are held
+/// to the schema where every command is run, the others by the tests below.
 const ELSEWHERE: [&str; 5] = ["accept", "demo", "dev-server", "merge", "orchestrate"];
 
 #[test]
@@ -355,4 +356,52 @@ fn every_report_of_a_whole_story_is_what_the_schema_says() {
         untold.is_empty(),
         "no part of the story tells of {untold:?}"
     );
+}
+
+/// A report of success, held to the schema.
+fn reported(project: &Project, words: &[&str]) -> Value {
+    let report = project.run(&[words, &["--json"]].concat()).ok().json();
+    assert_eq!(Contract::new().wrong(&report), None, "{words:?}");
+    report
+}
+
+#[test]
+fn a_feature_that_is_built_merged_and_accepted_is_reported_as_the_schema_says() {
+    let project = agents::three(agents::GOOD, agents::GOOD);
+    let built = reported(&project, &["orchestrate"]);
+    assert_eq!(
+        (&built["kind"], &built["status"]),
+        (&json!("orchestrate"), &json!("completed"))
+    );
+    let again = reported(&project, &["orchestrate", "--status"]);
+    assert_eq!(again["status"], "completed");
+    let merged = reported(&project, &["merge"]);
+    assert_eq!(
+        (&merged["kind"], &merged["status"]),
+        (&json!("merge"), &json!("merged"))
+    );
+    let accepted = reported(&project, &["accept", "--actor", "Ada"]);
+    assert_eq!(
+        (&accepted["kind"], &accepted["accepted_by"]),
+        (&json!("accept"), &json!("Ada"))
+    );
+    let checked = reported(&project, &["accept", "--mode", "checklist"]);
+    assert_eq!(checked["kind"], "accept");
+}
+
+/// What is missing is a report as well, and says so with exit 1.
+#[test]
+fn a_feature_that_is_not_ready_is_reported_as_the_schema_says() {
+    let contract = Contract::new();
+    let project = agents::three("exit 1\n", "exit 1\n");
+    for (words, kind) in [
+        (&["orchestrate", "--json"][..], "orchestrate"),
+        (&["accept", "--actor", "Ada", "--json"], "accept-summary"),
+    ] {
+        let ran = project.run(words);
+        assert_eq!(ran.code, 1, "{words:?}");
+        let report = ran.json();
+        assert_eq!(report["kind"], kind);
+        assert_eq!(contract.wrong(&report), None, "{words:?}");
+    }
 }

@@ -2,10 +2,23 @@
 
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
+use std::sync::Arc;
 use std::time::Duration;
 
 use serde_json::{Value, json};
+use spec_kitty::emitter::log_of;
+use spec_kitty::event::EventHeader;
+use spec_kitty::home::Home;
+use spec_kitty::legacy::{
+    Format, Imported, LegacyError, OwnerOf, Purpose, Setting, carry_out, find, gather,
+};
+use spec_kitty::log::ambient::System;
+use spec_kitty::log::append::{Log, LogOptions};
+use spec_kitty::log::read::ReadError;
+use spec_kitty::log::segment::LogDir;
+use spec_kitty::log::storage::{Disk, Storage};
 
+use super::faulty::Faulty;
 use super::support::{Bench, QueueRow, id, make_queue, row, row_with};
 
 /// When an import is killed: as soon as there are so many bytes.
@@ -158,4 +171,94 @@ fn the_copy_of_a_killed_import_is_gone_after_the_next_look() {
     let report: Value = serde_json::from_slice(&output.stdout).unwrap();
     assert_eq!(report["imported"], json!(2000));
     assert_eq!(left_over(&temp), Vec::<PathBuf>::new());
+}
+
+/// Imports over `storage`, into segments of a few events each.
+fn import_over(
+    storage: Arc<dyn Storage>,
+    bench: &Bench,
+    home: &str,
+) -> Result<Imported, LegacyError> {
+    let home = Home::at(bench.path(home));
+    let options = LogOptions {
+        segment_bytes: 4096,
+        ..*log_of(&home).options()
+    };
+    let log = Log::new(
+        LogDir::new(home.log_dir(), storage),
+        Arc::new(System),
+        options,
+    );
+    let as_recorded = |_: &LogDir| -> Result<Box<OwnerOf<'static>>, ReadError> {
+        Ok(Box::new(|_, header: &EventHeader<'_>| header.target))
+    };
+    let path = bench.path("queue.db");
+    let sources = find(&path, Format::Sqlite, &home.log_dir(), &[])?;
+    let gathered = gather(
+        &home,
+        &log,
+        &sources,
+        &as_recorded,
+        Purpose::Import,
+        &mut |_| true,
+    )?;
+    let setting = Setting {
+        home: &home,
+        log: &log,
+        timeout: Duration::from_secs(5),
+    };
+    carry_out(&gathered, &sources, &setting, &mut |_| true)
+}
+
+/// At every call that an import makes to the log: that one fails, and all behind
+/// it. The next import, with a disk that works, ends as one that was never
+/// interrupted.
+#[test]
+fn after_whatever_call_it_ends_the_next_import_brings_the_same_end() {
+    let bench = Bench::new();
+    let mut rows: Vec<QueueRow> = (1..=40).map(row).collect();
+    rows[20] = QueueRow {
+        id: 21,
+        ..row_with(21, "{\"no\": \"event\"}")
+    };
+    drop(make_queue(&bench.path("queue.db"), &rows));
+    let aside = |home: &str| {
+        let text = std::fs::read_to_string(bench.path(&format!("{home}/import-aside.ndjson")));
+        text.unwrap().lines().count()
+    };
+    let straight = import_over(Arc::new(Disk), &bench, "straight").unwrap();
+    let expected = bench.stored_in("straight");
+    assert_eq!(
+        (straight.events, expected.len(), aside("straight")),
+        (39, 39, 1)
+    );
+    let mut ends_seen = std::collections::BTreeSet::new();
+    for calls in 0.. {
+        let home = format!("home-{calls}");
+        let faulty = Faulty::new(Arc::new(Disk));
+        faulty.die_after(calls);
+        let first = import_over(Arc::new(faulty), &bench, &home);
+        let left = first.as_ref().map_or(0, |imported| imported.events);
+        let second = import_over(Arc::new(Disk), &bench, &home).unwrap();
+        ends_seen.insert(second.events);
+        assert!(left + second.events <= 39, "after {calls} calls");
+        assert_eq!(aside(&home), 1, "after {calls} calls");
+        // Asking the program costs a process; what it would say is in the numbers
+        // until something is different.
+        let again = import_over(Arc::new(Disk), &bench, &home).unwrap();
+        assert_eq!(again.events, 0, "after {calls} calls");
+        let sampled = calls % 16 == 0 || first.is_ok();
+        if sampled {
+            assert_eq!(bench.stored_in(&home), expected, "after {calls} calls");
+        }
+        if first.is_ok() {
+            assert!(calls > 30, "only {calls} calls");
+            break;
+        }
+        std::fs::remove_dir_all(bench.path(&home)).unwrap();
+    }
+    assert!(
+        ends_seen.len() > 3,
+        "it ended at different places: {ends_seen:?}"
+    );
 }

@@ -14,6 +14,8 @@ mod busy;
 mod clocks;
 mod damage;
 mod export;
+#[path = "../support/faulty.rs"]
+mod faulty;
 mod fixtures;
 mod killed;
 mod original;

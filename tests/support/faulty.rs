@@ -60,6 +60,8 @@ struct Plan {
     faults: Vec<(Option<Call>, usize, Fault)>,
     /// Bytes that may still be written.
     room: Option<usize>,
+    /// Calls that may still be made; from then on each one fails.
+    life: Option<usize>,
     made: Vec<Made>,
 }
 
@@ -118,6 +120,12 @@ impl Faulty {
         self.plan().room = bytes;
     }
 
+    /// After so many more calls none has an effect any more, as for a process that
+    /// was killed there.
+    pub fn die_after(&self, calls: usize) {
+        self.plan().life = Some(calls);
+    }
+
     /// The calls since this was last asked.
     pub fn made(&self) -> Vec<Made> {
         std::mem::take(&mut self.plan().made)
@@ -128,6 +136,11 @@ impl Faulty {
         let mut plan = self.plan();
         let name = path.file_name().unwrap_or_default().to_string_lossy();
         plan.made.push((call, name.into_owned()));
+        match &mut plan.life {
+            Some(0) => return Err(io::Error::from_raw_os_error(5)),
+            Some(left) => *left -= 1,
+            None => {}
+        }
         let mut due = None;
         for (index, (kind, left, _)) in plan.faults.iter_mut().enumerate() {
             if kind.is_some_and(|kind| kind != call) {

@@ -5,7 +5,8 @@ use std::fs;
 
 use serde_json::Value;
 
-use crate::orchestrate::{GOOD, script, shown, three};
+use crate::agents::{GOOD, script, three};
+use crate::orchestrate::shown;
 use crate::project::{Project, events};
 
 /// Each event with what caused it, as in `WPAssigned WP01 <- DependencyResolved WP01`.

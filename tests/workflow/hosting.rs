@@ -9,7 +9,7 @@ use spec_kitty::dev_server::{DevServer, Options};
 use spec_kitty::home::Home;
 use spec_kitty::sync::daemon;
 
-use crate::orchestrate::{GOOD, dir, three};
+use crate::agents::{GOOD, dir, three};
 
 #[test]
 fn events_arrive_while_agents_work_and_nothing_is_left_running() {

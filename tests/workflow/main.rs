@@ -6,6 +6,8 @@
 #![allow(clippy::indexing_slicing, unreachable_pub, dead_code)]
 
 mod accept;
+#[path = "../support/agents.rs"]
+mod agents;
 mod causes;
 mod finalize;
 mod history;

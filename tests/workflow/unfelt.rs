@@ -8,7 +8,7 @@ use std::sync::OnceLock;
 
 use serde_json::json;
 
-use crate::orchestrate::{GOOD, three};
+use crate::agents::{GOOD, three};
 use crate::project::{FEATURE, Project, Ran};
 
 /// The commands in the order of a feature's life, each also where it fails.
