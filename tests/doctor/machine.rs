@@ -38,6 +38,7 @@ fn on_a_disk(ward: &Ward, mount: &str, after: &str) -> Option<Vec<Value>> {
         .args([&disk, &ward.bench.home()])
         .current_dir(ward.path("here"))
         .env("HOME", ward.path("user"))
+        .env("SPEC_KITTY_NO_DAEMON", "1")
         .output();
     let output = output
         .ok()
@@ -108,7 +109,8 @@ fn a_home_on_another_machines_disk_is_a_problem_and_verify_warns_of_it() {
             .arg(ward.bench.home())
             .args(arguments)
             .current_dir(ward.path("here"))
-            .env("HOME", ward.path("user"));
+            .env("HOME", ward.path("user"))
+            .env("SPEC_KITTY_NO_DAEMON", "1");
         command.output()
     };
     let Ok(output) = traced(&["--json", "doctor"]) else {
@@ -152,6 +154,7 @@ fn what_is_known_of_a_terminal_is_told() {
             .args(["-qec", &line, "/dev/null"])
             .current_dir(ward.path("here"))
             .env("HOME", ward.path("user"))
+            .env("SPEC_KITTY_NO_DAEMON", "1")
             .env("LC_ALL", locale);
         let output = command.stdin(std::process::Stdio::null()).output().ok()?;
         Some(of(&checks(&output), "terminal"))

@@ -28,7 +28,8 @@ fn under(bench: &Bench, tool: &str, options: &[&str]) -> Option<Output> {
         .arg(PROGRAM)
         .arg("--home")
         .arg(bench.home())
-        .args(STATUS);
+        .args(STATUS)
+        .env("SPEC_KITTY_NO_DAEMON", "1");
     let output = command.output().ok();
     let output = output.filter(|output| output.status.success() || !output.stdout.is_empty());
     if output.is_none() {
