@@ -71,6 +71,24 @@ pub fn wrapped(text: &str, columns: usize) -> Vec<String> {
     lines
 }
 
+/// `parts` beside one another in lines of at most `columns` columns, none of them
+/// broken unless it is longer than a line.
+#[must_use]
+pub fn beside(parts: &[String], columns: usize) -> Vec<String> {
+    const GAP: &str = "   ";
+    let mut lines: Vec<String> = Vec::new();
+    for part in parts {
+        match lines.last_mut() {
+            Some(line) if width(line) + GAP.len() + width(part) <= columns => {
+                line.push_str(GAP);
+                line.push_str(part);
+            }
+            _ => lines.extend(wrapped(part, columns)),
+        }
+    }
+    lines
+}
+
 /// `1,204`: digits in groups of three.
 ///
 /// ```
@@ -118,6 +136,30 @@ pub fn size(bytes: u64) -> String {
         format!("{whole}.{} {unit}", rest * 10 / 1024)
     } else {
         format!("{whole} {unit}")
+    }
+}
+
+/// `43 ms`, `1.3 s`, `3 min`, `2 h`, `4 days`: how long something takes at most.
+///
+/// ```
+/// use spec_kitty::cli::columns::lasting;
+/// assert_eq!([lasting(43), lasting(1_201), lasting(100_000)], ["43 ms", "1.3 s", "2 min"]);
+/// ```
+#[must_use]
+pub fn lasting(ms: u64) -> String {
+    match ms {
+        0..1_000 => format!("{ms} ms"),
+        1_000..=9_900 => {
+            let tenths = ms.div_ceil(100);
+            match tenths % 10 {
+                0 => format!("{} s", tenths / 10),
+                rest => format!("{}.{rest} s", tenths / 10),
+            }
+        }
+        9_901..100_000 => format!("{} s", ms.div_ceil(1_000)),
+        100_000..6_000_000 => format!("{} min", ms.div_ceil(60_000)),
+        6_000_000..172_800_000 => format!("{} h", ms.div_ceil(3_600_000)),
+        _ => counted(ms.div_ceil(86_400_000), "day", "days"),
     }
 }
 

@@ -8,7 +8,7 @@
 use std::io::{self, IsTerminal, Write};
 use std::time::{Duration, Instant};
 
-use super::columns::{counted, grouped, size, terminal_columns};
+use super::columns::{counted, grouped, lasting, size, terminal_columns};
 use super::output::{Output, Verbosity, clip, width};
 
 /// What is over sooner needs no progress.
@@ -130,7 +130,8 @@ fn line(verb: &str, unit: Unit, done: u64, total: Option<u64>, elapsed: Duration
         text.push_str(&format!("  {}/s", named(unit, per_second)));
         if let Some(total) = known {
             let left = (total - done).div_ceil(per_second);
-            text.push_str(&format!("  {} left", span(left)));
+            let left = lasting(left.saturating_mul(1000));
+            text.push_str(&format!("  {left} left"));
         }
     }
     text
@@ -140,14 +141,6 @@ fn named(unit: Unit, count: u64) -> String {
     match unit {
         Unit::Events => counted(count, "event", "events"),
         Unit::Bytes => size(count),
-    }
-}
-
-fn span(seconds: u64) -> String {
-    match seconds {
-        0..=99 => format!("{seconds} s"),
-        100..=5_999 => format!("{} min", seconds.div_ceil(60)),
-        _ => format!("{} h", seconds.div_ceil(3600)),
     }
 }
 

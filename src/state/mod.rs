@@ -29,6 +29,7 @@ mod clock;
 mod codec;
 mod failures;
 mod ground;
+mod latencies;
 mod ledger;
 mod ledger_store;
 mod lock;
@@ -42,6 +43,7 @@ mod text;
 mod view;
 
 pub use failures::{FailureCounts, FailureReason, Failures, FailuresError};
+pub use latencies::Latencies;
 pub use ledger::{
     Answer, Commit, Cursor, DeliveryState, Exception, Ledger, LedgerFull, Outcome, Refusal, Retry,
     Standing, Stream, TargetLedger, Trouble,

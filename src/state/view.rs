@@ -3,7 +3,7 @@
 //! ```text
 //! offset  size  what
 //!      0     8  magic "skview\xff\n"
-//!      8     4  version, 1
+//!      8     4  version, 2; version 1 has no latencies and is still read
 //!     12     8  length of the body in bytes
 //!     20     4  CRC-32 (IEEE) of bytes 0..20 and the body
 //!     24     …  the body: the ledger in bincode (see the `codec` module)
@@ -21,10 +21,12 @@ use thiserror::Error;
 
 use crate::state::codec::{self, CodecError};
 use crate::state::ground::Files;
-use crate::state::ledger::Ledger;
+use crate::state::ledger::{FormerLedger, Ledger};
 
 const MAGIC: [u8; 8] = *b"skview\xff\n";
-const VERSION: u32 = 1;
+const VERSION: u32 = 2;
+/// The version before, which kept no latencies.
+const FORMER_VERSION: u32 = 1;
 const HEADER_BYTES: usize = 24;
 
 /// Why the view cannot be used.
@@ -190,11 +192,11 @@ fn decode(bytes: &[u8]) -> Result<Ledger, Fault> {
     if checksum(covered, body) != u32::from_le_bytes(*crc) {
         return Err(Fault::Checksum);
     }
-    match u32::from_le_bytes(*version) {
-        VERSION => {}
+    let ledger: Ledger = match u32::from_le_bytes(*version) {
+        VERSION => codec::decode(body)?,
+        FORMER_VERSION => codec::decode::<FormerLedger>(body)?.into(),
         other => return Err(Fault::Version(other)),
-    }
-    let ledger: Ledger = codec::decode(body)?;
+    };
     if ledger.is_within_limits() {
         Ok(ledger)
     } else {

@@ -5,7 +5,9 @@ use proptest::prelude::*;
 use super::*;
 use crate::position::Seq;
 use crate::state::ground::Disk;
-use crate::state::{Answer, Commit, EventKey, Outcome, Project, Refusal, Retry, Trouble};
+use crate::state::{
+    Answer, Commit, EventKey, Latencies, Outcome, Project, Refusal, Retry, Trouble,
+};
 use crate::target::TargetId;
 
 fn sample() -> Ledger {
@@ -18,6 +20,7 @@ fn sample() -> Ledger {
     };
     let mut commit = Commit::new(target, 7);
     commit.settle(Some(&project), Seq(3), event("e3"), Outcome::Delivered);
+    commit.time(Some(&project), Seq(3), 5, 47);
     commit.settle(Some(&project), Seq(4), event("e4"), Outcome::Duplicate);
     commit.settle(
         Some(&project),
@@ -37,14 +40,16 @@ fn sample() -> Ledger {
 
 /// The bytes are a promise to every version that reads them.
 #[test]
-fn the_bytes_are_those_of_version_one() {
+fn the_bytes_are_those_of_version_two() {
     let golden = concat!(
         // Header: magic, version, length of the body, checksum.
-        "736b76696577ff0a 01000000 6100000000000000 8ac207ca ",
+        "736b76696577ff0a 02000000 6800000000000000 d9833c13 ",
         // Revision 1, one target, its id.
         "01 01 30313233343536373839616263646566 ",
         // Last contact at 7, not before 8, an error at 7: throttled, later, 429.
         "0107 0108 0107 097468726f74746c6564 056c61746572 01fbad01 ",
+        // One delivery of 40 to 43 ms, the longest of 42, none early, since 7.
+        "011a01 2a 00 0107 ",
         // Two streams; that of no project: cursor (5, e5), 1 delivered, 0
         // duplicate, last at 7, no ranges, no exceptions.
         "02 00 0105026535 01 00 0107 00 00 ",
@@ -55,6 +60,31 @@ fn the_bytes_are_those_of_version_one() {
         "06 026536 0009 01 07 07696e76616c6964 026e6f 01fb9001",
     );
     assert_eq!(hex(&encode(&sample()).unwrap()), golden.replace(' ', ""));
+}
+
+/// What the version before has written is read, and nothing was timed by then.
+#[test]
+fn a_view_of_version_one_is_read_and_has_no_latencies_yet() {
+    let former = concat!(
+        "736b76696577ff0a 01000000 6100000000000000 8ac207ca ",
+        "01 01 30313233343536373839616263646566 ",
+        "0107 0108 0107 097468726f74746c6564 056c61746572 01fbad01 ",
+        "02 00 0105026535 01 00 0107 00 00 ",
+        "01027031 0106026536 01 01 0107 010404 01 ",
+        "06 026536 0009 01 07 07696e76616c6964 026e6f 01fb9001",
+    );
+    let former = former.replace(' ', "");
+    let digits = former.as_bytes().chunks(2);
+    let bytes: Vec<u8> = digits
+        .map(|pair| u8::from_str_radix(std::str::from_utf8(pair).unwrap(), 16).unwrap())
+        .collect();
+    let mut expected = sample();
+    for target in expected.targets.values_mut() {
+        assert_eq!(target.latencies().count(), 1);
+        target.contact.latencies = Latencies::default();
+        target.contact.timed_since_ms = None;
+    }
+    assert_eq!(decode(&bytes).unwrap(), expected);
 }
 
 fn hex(bytes: &[u8]) -> String {
@@ -113,10 +143,10 @@ fn what_is_no_view_is_named_as_that_and_never_waited_for() {
 fn a_newer_version_is_not_called_damage() {
     let dir = tempfile::tempdir().unwrap();
     let mut bytes = encode(&sample()).unwrap();
-    bytes[8] = 2;
+    bytes[8] = 3;
     std::fs::write(path_in(dir.path()), sealed(bytes)).unwrap();
     let found = read(&Disk, &path_in(dir.path()));
-    assert!(matches!(found, Err(ViewError::Newer { version: 2, .. })));
+    assert!(matches!(found, Err(ViewError::Newer { version: 3, .. })));
 }
 
 /// The same bytes with length and checksum made right.

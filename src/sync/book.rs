@@ -5,6 +5,7 @@
 //! in an unbroken run, so whatever is written is true, and what is not written
 //! is sent again and recognised by its id.
 
+use std::iter;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -16,7 +17,7 @@ use crate::state::{
     Answer, Commit, Ledger, LedgerStore, Note, Outcome, Project, Refusal, Retry, Shelf, Standing,
     StateError, Trouble,
 };
-use crate::sync::chunk::Parcel;
+use crate::sync::chunk::{Parcel, Past};
 use crate::sync::courier::{Carried, Stop};
 use crate::sync::feed::Pick;
 use crate::sync::outcome::{Again, EventAnswer};
@@ -125,7 +126,9 @@ impl<S: Shelf> Book<S> {
         report.sent = report.sent.saturating_add(carried.sent);
         let fresh = matches!(pick, Pick::After(_));
         let mut entered = 0;
-        for (parcel, answer) in parcels.iter().zip(&carried.answers) {
+        let read = carried.read_ms.iter().copied();
+        let answers = carried.answers.iter().zip(read.chain(iter::repeat(None)));
+        for (parcel, (answer, read_ms)) in parcels.iter().zip(answers) {
             let Some(answer) = answer else {
                 if fresh {
                     break;
@@ -155,7 +158,15 @@ impl<S: Shelf> Book<S> {
                     Outcome::Refused(refusal)
                 }
             };
-            self.commit.carry(Some(stream), parcel.seq, parcel.attempts);
+            let Past {
+                attempts,
+                recorded_ms,
+            } = parcel.past;
+            self.commit.carry(Some(stream), parcel.seq, attempts);
+            if let (Some(recorded_ms), Some(read_ms)) = (recorded_ms, read_ms) {
+                self.commit
+                    .time(Some(stream), parcel.seq, recorded_ms, read_ms);
+            }
             self.commit
                 .settle(Some(stream), parcel.seq, parcel.id.clone(), outcome);
         }
@@ -183,7 +194,7 @@ impl<S: Shelf> Book<S> {
         let before = known
             .and_then(|s| s.exceptions().get(&parcel.seq))
             .map_or(0, |e| e.attempts)
-            .max(parcel.attempts);
+            .max(parcel.past.attempts);
         let attempts = before.saturating_add(1);
         let retry = if again == Again::Never || attempts >= MAX_ATTEMPTS {
             Retry::Never

@@ -38,6 +38,16 @@ impl ChunkLimits {
     }
 }
 
+/// What is known of an event from before it is sent.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Past {
+    /// How often it was refused before it was imported.
+    pub attempts: u32,
+    /// When it was recorded, in milliseconds since the epoch, where its delivery
+    /// is timed: an event of this home's own, on its way to its owner.
+    pub recorded_ms: Option<i64>,
+}
+
 /// One event of a chunk.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Parcel {
@@ -45,18 +55,18 @@ pub struct Parcel {
     pub seq: Seq,
     /// Its id, by which the answer is matched.
     pub id: EventKey,
-    /// How often it was refused before it was imported.
-    pub attempts: u32,
+    /// What is known of it from before.
+    pub past: Past,
     json: Range<usize>,
 }
 
 impl Parcel {
     /// An event that travels in no chunk.
-    pub(super) fn new(seq: Seq, id: EventKey, attempts: u32) -> Self {
+    pub(super) fn new(seq: Seq, id: EventKey, past: Past) -> Self {
         Self {
             seq,
             id,
-            attempts,
+            past,
             json: 0..0,
         }
     }
@@ -105,17 +115,16 @@ impl Chunk {
         self.parcels.push(Parcel {
             seq,
             id: id.clone(),
-            attempts: 0,
+            past: Past::default(),
             json: start..self.json.len(),
         });
         Fit::Taken
     }
 
-    /// Says how often the event that was taken last had been refused before it
-    /// was imported.
-    pub fn carry(&mut self, attempts: u32) {
+    /// Says what is known from before of the event that was taken last.
+    pub fn remember(&mut self, past: Past) {
         if let Some(parcel) = self.parcels.last_mut() {
-            parcel.attempts = attempts;
+            parcel.past = past;
         }
     }
 

@@ -90,10 +90,13 @@ impl Stop {
 }
 
 /// What became of a chunk.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(super) struct Carried {
     /// What is known of each event, in the chunk's order.
     pub(super) answers: Vec<Option<EventAnswer>>,
+    /// When the last answer to a request with each of them was read, in
+    /// milliseconds since the epoch; `None` where none came.
+    pub(super) read_ms: Vec<Option<u64>>,
     /// How many of them were in a request that was answered.
     pub(super) sent: u64,
     /// Why the pass cannot go on.
@@ -143,7 +146,7 @@ impl<'a, L: Line> Courier<'a, L> {
     /// Carries `chunk` as far as it goes.
     pub(super) fn carry(&mut self, chunk: &Chunk) -> Carried {
         let mut work = Work::new(chunk);
-        let mut sent = vec![false; chunk.parcels().len()];
+        let mut read_ms = vec![None; chunk.parcels().len()];
         let stop = loop {
             if work.next().is_none() {
                 break None;
@@ -151,23 +154,24 @@ impl<'a, L: Line> Courier<'a, L> {
             if self.line.interrupted() {
                 break Some(Stop::Interrupted);
             }
-            if let Some(stop) = self.exchange(&mut work, &mut sent) {
+            if let Some(stop) = self.exchange(&mut work, &mut read_ms) {
                 break Some(stop);
             }
         };
         if let Some(learned) = work.learned() {
             self.limits = self.limits.and(learned);
         }
-        let sent = sent.into_iter().filter(|sent| *sent).count();
+        let sent = read_ms.iter().flatten().count();
         Carried {
             answers: work.answers(&self.credit),
+            read_ms,
             sent: u64::try_from(sent).unwrap_or(u64::MAX),
             stop,
         }
     }
 
     /// One request and what follows from its answer.
-    fn exchange(&mut self, work: &mut Work<'_>, sent: &mut [bool]) -> Option<Stop> {
+    fn exchange(&mut self, work: &mut Work<'_>, read_ms: &mut [Option<u64>]) -> Option<Stop> {
         let batch = work.next()?;
         let chunk = work.chunk();
         let body = chunk.body(batch);
@@ -180,13 +184,15 @@ impl<'a, L: Line> Courier<'a, L> {
         self.wire_bytes = self.wire_bytes.saturating_add(bytes);
         let verdict = match &answer {
             Ok(answer) => {
+                let now = self.line.now();
+                let now_ms = u64::try_from(now.as_millisecond()).unwrap_or(0);
                 for index in batch {
-                    if let Some(sent) = sent.get_mut(*index) {
-                        *sent = true;
+                    if let Some(read_ms) = read_ms.get_mut(*index) {
+                        *read_ms = Some(now_ms);
                     }
                 }
                 self.heard = self.heard.max(outcome::clock_of(answer));
-                outcome::judge(answer, &ids, self.line.now())
+                outcome::judge(answer, &ids, now)
             }
             Err(silence) => outcome::judge_silence(silence),
         };

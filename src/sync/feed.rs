@@ -13,7 +13,7 @@ use crate::log::reader::Reader;
 use crate::log::segment::LogDir;
 use crate::position::Seq;
 use crate::state::{EventKey, Project};
-use crate::sync::chunk::{Chunk, ChunkLimits, Fit};
+use crate::sync::chunk::{Chunk, ChunkLimits, Fit, Past};
 use crate::sync::route::{Bindings, Route};
 use crate::target::TargetId;
 
@@ -55,7 +55,7 @@ struct Held {
     id: EventKey,
     json: Vec<u8>,
     has_team: bool,
-    attempts: u32,
+    past: Past,
 }
 
 impl<'a> Feed<'a> {
@@ -80,7 +80,7 @@ impl<'a> Feed<'a> {
         if let Some(held) = self.held.take() {
             let team = (!held.has_team).then_some(self.source.team);
             chunk.offer((held.seq, &held.id), &held.json, team, limits);
-            chunk.carry(held.attempts);
+            chunk.remember(held.past);
         }
         let last = self.last();
         while !self.finished {
@@ -99,11 +99,11 @@ impl<'a> Feed<'a> {
                             json: found.json.to_vec(),
                             id: found.id,
                             has_team: found.has_team,
-                            attempts: found.attempts,
+                            past: found.past,
                         });
                         break;
                     }
-                    chunk.carry(found.attempts);
+                    chunk.remember(found.past);
                 }
             }
         }
@@ -127,7 +127,7 @@ pub(super) struct Found<'a> {
     pub(super) id: EventKey,
     pub(super) json: &'a [u8],
     pub(super) has_team: bool,
-    pub(super) attempts: u32,
+    pub(super) past: Past,
 }
 
 /// The event of a frame, when it is one that this feed sends.
@@ -153,14 +153,20 @@ pub(super) fn destined<'i>(source: &Source<'_>, item: &Item<'i>) -> Option<(Proj
     let bindings = source.bindings;
     let stream = bindings.stream_to(item.seq, &header, source.target)?;
     let id = EventKey::new(header.event_id).ok()?;
-    // What its owner's server refused says nothing of other servers.
+    // What its owner's server refused says nothing of other servers, nor does
+    // when an event came to be say how long it took to one that was added later.
     let owner = bindings.route(item.seq, &header);
     let is_owner = matches!(owner, Route::Stream { target, .. } if target == source.target);
+    let is_timed = is_owner && item.kind == Kind::Event;
+    let past = Past {
+        attempts: if is_owner { header.flags.attempts() } else { 0 },
+        recorded_ms: is_timed.then_some(header.timestamp_us.div_euclid(1000)),
+    };
     let found = Found {
         id,
         json,
         has_team: header.team.is_some(),
-        attempts: if is_owner { header.flags.attempts() } else { 0 },
+        past,
     };
     Some((stream, found))
 }

@@ -29,6 +29,7 @@ fn the_report_counts_everything_once() {
         "by_day": {"2026-02-03": 3, "2026-02-04": 1, "2026-02-05": 1},
         "lamport": {"min": 1, "max": 7004},
         "delivery": {"pending": 5, "sent": 0, "delivered": 0, "duplicate": 0, "rejected": 0, "parked": 0},
+        "latency": {"count": 0, "early": 0, "p50_ms": null, "p90_ms": null, "p99_ms": null, "max_ms": null},
     });
     assert_eq!(bench.json(&["log", "stats"]), [expected]);
 }
@@ -48,6 +49,7 @@ fn filters_count_events_and_leave_the_size_alone() {
         (&stats["events"], &stats["segments"]),
         (&json!(1), &json!(1))
     );
+    assert_eq!(stats["latency"], json!(null), "it is about all events");
     let none = &bench.json(&["log", "stats", "--wp", "WP77"])[0];
     assert_eq!(none["lamport"], json!({"min": null, "max": null}));
 }
@@ -140,10 +142,7 @@ fn what_is_not_known_of_delivery_is_not_made_up_and_what_could_go_is_said() {
     let now = b"[log]\nretention_days = 0\n";
     spec_kitty::private_file::replace(&bench.home().join("config.toml"), now).unwrap();
     let shown = bench.page(80, &["log", "stats"]).stdout;
-    assert!(
-        shown.contains("how long each event took is not kept"),
-        "{shown}"
-    );
+    assert!(shown.contains("  Latency   no latencies yet\n"), "{shown}");
     assert!(shown.contains("could go: spec-kitty log prune"), "{shown}");
     let rows = bench.prints(&["log", "stats"]);
     assert!(
@@ -154,5 +153,42 @@ fn what_is_not_known_of_delivery_is_not_made_up_and_what_could_go_is_said() {
     assert!(
         rows.contains(&format!("prunable\tbytes\t{plan}\n")),
         "{rows}"
+    );
+}
+
+/// Percentiles are at most an eighth too high, and nothing breaks a figure in two.
+#[test]
+fn how_long_deliveries_took_is_told_as_percentiles() {
+    let bench = Bench::new();
+    let took = [40, 45, 50, 900, 1_250, 90_000, 7_200_000];
+    let answers: Vec<_> = (1..=7)
+        .zip(took)
+        .map(|(seq, took_ms)| {
+            bench.note("delivered");
+            (seq, id(seq - 1), took_ms)
+        })
+        .collect();
+    bench.confirmed_after(&answers);
+    let told = &bench.json(&["log", "stats"])[0]["latency"];
+    let figure = |name: &str| told[name].as_u64().unwrap();
+    assert_eq!((figure("count"), figure("early")), (7, 0));
+    assert!((900..1_013).contains(&figure("p50_ms")), "{told}");
+    assert_eq!((figure("p90_ms"), figure("p99_ms")), (7_200_000, 7_200_000));
+    assert_eq!(figure("max_ms"), 7_200_000);
+    let shown = bench.page(80, &["log", "stats"]).stdout;
+    let line = "  Latency   p50 959 ms   p90 2 h   p99 2 h   max 2 h   of 7\n";
+    assert!(shown.contains(line), "{shown}");
+    let narrow = bench.page(40, &["log", "stats"]).stdout;
+    let lines = "  Latency   p50 959 ms   p90 2 h\n            p99 2 h   max 2 h   of 7\n";
+    assert!(narrow.contains(lines), "{narrow}");
+    let rows = bench.prints(&["log", "stats"]);
+    assert!(rows.contains("\nlatency\tcount\t7\n"), "{rows}");
+    assert!(rows.contains("\nlatency\tmax_ms\t7200000\n"), "{rows}");
+    let some = bench
+        .page(80, &["log", "stats", "--type", "HistoryAdded"])
+        .stdout;
+    assert!(
+        !some.contains("Latency"),
+        "it is not about these alone: {some}"
     );
 }

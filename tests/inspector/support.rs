@@ -300,6 +300,24 @@ impl Bench {
         ledger.commit(&commit, WAIT).unwrap();
     }
 
+    /// The server confirms these events: their positions, their ids, and how many
+    /// milliseconds after they were recorded.
+    pub fn confirmed_after(&self, answers: &[(u64, String, u64)]) {
+        let state = State::at(Home::at(self.home()).state_dir());
+        let sender = state.sender_lock(WAIT).unwrap().unwrap();
+        let mut ledger = state.open_ledger(sender, WAIT).unwrap().value;
+        let at_ms = 1_770_123_000_000;
+        let mut commit = Commit::new(acme().id(), at_ms);
+        let project = Project::new(PROJECT).unwrap();
+        for (seq, event, took_ms) in answers {
+            let event = EventKey::new(event).unwrap();
+            commit.settle(Some(&project), Seq(*seq), event, Answered::Delivered);
+            let recorded_ms = i64::try_from(at_ms - took_ms).unwrap();
+            commit.time(Some(&project), Seq(*seq), recorded_ms, at_ms);
+        }
+        ledger.commit(&commit, WAIT).unwrap();
+    }
+
     /// Signs acme's account in, or another one of the same server.
     pub fn sign_in(&self, user: &str) {
         self.sign_in_at("https://kitty.example", user);

@@ -16,6 +16,7 @@ mod copies;
 mod daemon;
 mod expiry;
 mod host;
+mod latencies;
 mod ledger;
 mod live;
 mod on_demand;

@@ -86,6 +86,30 @@ impl Which {
 }
 
 impl Which {
+    /// Whether every event is wanted.
+    pub(super) fn is_everything(&self) -> bool {
+        let Self {
+            since,
+            until,
+            types,
+            wps,
+            features,
+            nodes,
+            teams,
+            lamport,
+            states,
+            undelivered,
+            grep,
+        } = self;
+        let lists = [types, wps, features, nodes, teams, states];
+        lists.iter().all(|list| list.is_empty())
+            && since.is_none()
+            && until.is_none()
+            && lamport.is_none()
+            && !undelivered
+            && grep.is_none()
+    }
+
     /// Whether delivery states are asked for by name.
     pub(super) fn names_states(&self) -> bool {
         !self.states.is_empty() || self.undelivered

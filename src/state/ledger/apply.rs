@@ -16,8 +16,8 @@ use crate::state::ledger::commit::{
     Answer, Commit, Outcome, Refusal, Retry, StreamCommit, Trouble,
 };
 use crate::state::ledger::{
-    Cursor, Exception, Ledger, MAX_DUPLICATE_RANGES, MAX_EXCEPTIONS, MAX_STREAMS, MAX_TARGETS,
-    Standing, Stream, TargetLedger,
+    Contact, Cursor, Exception, Ledger, MAX_DUPLICATE_RANGES, MAX_EXCEPTIONS, MAX_STREAMS,
+    MAX_TARGETS, Standing, Stream, TargetLedger,
 };
 use crate::state::text::{EventKey, Project};
 
@@ -74,10 +74,15 @@ impl Ledger {
             target.record(answer, commit.at_ms);
             changes.contact = true;
         }
+        if target.contact.begin_timing(commit) {
+            changes.contact = true;
+        }
         for (project, news) in &commit.streams {
             let stream = target.streams.entry(project.clone()).or_default();
             let elsewhere = crowd.saturating_sub(stream.exceptions.len());
-            let touched = stream.apply(news, commit.at_ms, elsewhere);
+            let contact = &mut target.contact;
+            let touched = stream.apply(news, commit.at_ms, elsewhere, contact);
+            changes.contact |= !news.timed.is_empty();
             crowd = elsewhere.saturating_add(stream.exceptions.len());
             let touched = touched.into_iter().map(|seq| (project.clone(), seq));
             changes.exceptions.extend(touched);
@@ -127,7 +132,13 @@ impl StreamCommit {
 impl Stream {
     /// Applies what was learned and returns the positions whose exceptions
     /// changed. `elsewhere` is the number of exceptions in other streams.
-    fn apply(&mut self, news: &StreamCommit, at_ms: u64, elsewhere: usize) -> BTreeSet<Seq> {
+    fn apply(
+        &mut self,
+        news: &StreamCommit,
+        at_ms: u64,
+        elsewhere: usize,
+        contact: &mut Contact,
+    ) -> BTreeSet<Seq> {
         let mut touched = BTreeSet::new();
         if news.restart {
             touched.extend(self.exceptions.keys());
@@ -171,6 +182,9 @@ impl Stream {
                 Outcome::Delivered | Outcome::Duplicate => {
                     if self.exceptions.remove(&seq).is_some() {
                         touched.insert(seq);
+                    }
+                    if let Some(times) = news.timed.get(&seq) {
+                        contact.time(outcome, *times);
                     }
                     let neighbour = if fresh { cursor } else { None };
                     self.confirm(seq, outcome, neighbour, at_ms);
@@ -246,6 +260,27 @@ fn fitting(trouble: &Trouble, crowd: usize) -> Trouble {
         trouble.shorten(MAX_CROWDED_MESSAGE_BYTES);
     }
     trouble
+}
+
+impl Contact {
+    /// Notes that what was recorded before now may have been known to a ledger
+    /// that is lost, where this one begins or a stream of it starts over.
+    fn begin_timing(&mut self, commit: &Commit) -> bool {
+        let is_over = commit.streams.values().any(|news| news.restart);
+        let begins = is_over || (self.timed_since_ms.is_none() && !commit.streams.is_empty());
+        if begins {
+            self.timed_since_ms = Some(commit.at_ms);
+        }
+        begins
+    }
+
+    /// Counts how long it took until an event was confirmed, where that is known.
+    fn time(&mut self, outcome: &Outcome, (recorded_ms, read_ms): (i64, u64)) {
+        let recorded = u64::try_from(recorded_ms).unwrap_or(0);
+        if *outcome == Outcome::Delivered || Some(recorded) >= self.timed_since_ms {
+            self.latencies.add(recorded_ms, read_ms);
+        }
+    }
 }
 
 impl TargetLedger {

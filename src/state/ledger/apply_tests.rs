@@ -263,7 +263,9 @@ fn the_longest_ledger_fits_into_the_view() {
     let bytes = crate::state::codec::encode(&ledger).unwrap();
     // Ranges of duplicates of all targets come on top, 18 bytes each.
     let ranges = MAX_TARGETS * MAX_DUPLICATE_RANGES * 18;
-    assert!(bytes.len() + ranges < crate::state::codec::MAX_BYTES);
+    // And so do latencies: two bytes for a bucket and one to nine for its count.
+    let latencies = MAX_TARGETS * 496 * (3 + 9);
+    assert!(bytes.len() + ranges + latencies < crate::state::codec::MAX_BYTES);
 }
 
 #[test]
@@ -379,3 +381,6 @@ fn a_first_refusal_counts_on_from_what_was_imported() {
     assert_eq!(attempts(&ledger), Some(5), "counted on, not carried twice");
     assert_eq!(state(&ledger, 2), DeliveryState::Delivered);
 }
+
+#[path = "timing_tests.rs"]
+mod timing;

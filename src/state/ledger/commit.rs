@@ -144,6 +144,8 @@ pub(super) struct StreamCommit {
     pub(super) settled: BTreeMap<Seq, (EventKey, Outcome)>,
     /// How often events had been refused before they came here.
     pub(super) carried: BTreeMap<Seq, u32>,
+    /// When events were recorded, and when the word about them was read.
+    pub(super) timed: BTreeMap<Seq, (i64, u64)>,
 }
 
 impl Commit {
@@ -191,6 +193,18 @@ impl Commit {
         if attempts > 0 {
             self.stream(project).carried.insert(seq, attempts);
         }
+    }
+
+    /// Says when an event that is settled by this commit was recorded, and when
+    /// the answer about it was read, in milliseconds since the epoch. It counts
+    /// among the latencies of the target if this commit confirms it, and once.
+    ///
+    /// That the server had it already counts only for what was recorded since the
+    /// ledger knows of the target and no stream started over: it is an answer that
+    /// was lost, or was none. What is older may have arrived long ago.
+    pub fn time(&mut self, project: Option<&Project>, seq: Seq, recorded_ms: i64, read_ms: u64) {
+        let timed = &mut self.stream(project).timed;
+        timed.insert(seq, (recorded_ms, read_ms));
     }
 
     /// Makes the stream of `project` start over at its oldest event: its cursor

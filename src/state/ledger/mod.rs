@@ -11,16 +11,19 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use crate::position::Seq;
+use crate::state::latencies::Latencies;
 use crate::state::ranges::SeqRanges;
 use crate::state::text::{EventKey, Project};
 use crate::target::TargetId;
 
 mod apply;
 mod commit;
+mod former;
 
 pub(super) use apply::Changes;
 pub use apply::LedgerFull;
 pub use commit::{Answer, Commit, Outcome, Refusal, Retry, Trouble};
+pub(super) use former::{FormerContact, FormerLedger};
 
 /// The most exceptions that are kept one by one, over all targets.
 pub(super) const MAX_EXCEPTIONS: usize = 32_768;
@@ -203,12 +206,16 @@ pub struct TargetLedger {
     pub(super) streams: BTreeMap<Option<Project>, Stream>,
 }
 
-/// The last exchanges with a target.
+/// The last exchanges with a target, and how long its events took to get there.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Contact {
     pub(super) last_contact_at_ms: Option<u64>,
     pub(super) retry_not_before_ms: Option<u64>,
     pub(super) last_error: Option<(u64, Trouble)>,
+    pub(super) latencies: Latencies,
+    /// From when on no other ledger can have known of a recorded event, in
+    /// milliseconds since the epoch.
+    pub(super) timed_since_ms: Option<u64>,
 }
 
 impl TargetLedger {
@@ -231,6 +238,13 @@ impl TargetLedger {
             .last_error
             .as_ref()
             .map(|(at_ms, trouble)| (*at_ms, trouble))
+    }
+
+    /// How long the events took whose delivery was timed: those that this home
+    /// recorded for this very target.
+    #[must_use]
+    pub fn latencies(&self) -> &Latencies {
+        &self.contact.latencies
     }
 
     /// The streams; the key is the project.

@@ -18,13 +18,17 @@ use std::collections::BTreeSet;
 use crate::position::Seq;
 use crate::state::codec::{self, CodecError};
 use crate::state::ground::Entry;
-use crate::state::ledger::{Changes, Contact, Exception, Ledger, Stream, StreamHead};
+use crate::state::ledger::{
+    Changes, Contact, Exception, FormerContact, Ledger, Stream, StreamHead,
+};
 use crate::state::store::Trees;
 use crate::state::text::Project;
 use crate::target::TargetId;
 
-/// The version of every value.
+/// The version of every value but a contact.
 const VERSION: u8 = 1;
+/// The version of a contact: with latencies. One without is still read.
+const CONTACT_VERSION: u8 = 2;
 
 /// What a key says.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -91,7 +95,15 @@ fn stream(kind: u8, target: TargetId, project: Option<&Project>) -> Vec<u8> {
 }
 
 fn value<T: serde::Serialize>(content: &T) -> Result<Vec<u8>, CodecError> {
-    let mut bytes = vec![VERSION];
+    versioned(VERSION, content)
+}
+
+fn contact_value(contact: &Contact) -> Result<Vec<u8>, CodecError> {
+    versioned(CONTACT_VERSION, contact)
+}
+
+fn versioned<T: serde::Serialize>(version: u8, content: &T) -> Result<Vec<u8>, CodecError> {
+    let mut bytes = vec![version];
     bytes.extend(codec::encode(content)?);
     Ok(bytes)
 }
@@ -100,6 +112,13 @@ fn content<T: serde::de::DeserializeOwned>(bytes: &[u8]) -> Option<T> {
     match bytes.split_first() {
         Some((&VERSION, rest)) => codec::decode(rest).ok(),
         _ => None,
+    }
+}
+
+fn contact(bytes: &[u8]) -> Option<Contact> {
+    match bytes.split_first() {
+        Some((&CONTACT_VERSION, rest)) => codec::decode(rest).ok(),
+        _ => content::<FormerContact>(bytes).map(Contact::from),
     }
 }
 
@@ -115,7 +134,7 @@ pub(in crate::state) fn changed(
     };
     if changes.contact {
         let key = Key::Contact(target).encode();
-        entries.push((key, Some(value(&known.contact)?)));
+        entries.push((key, Some(contact_value(&known.contact)?)));
     }
     for project in &changes.streams {
         let head = known.streams.get(project).map(|stream| value(&stream.head));
@@ -136,7 +155,7 @@ pub(in crate::state) fn all(ledger: &Ledger) -> Result<Vec<Entry>, CodecError> {
     let mut entries = vec![(Key::Revision.encode(), Some(value(&ledger.revision)?))];
     for (&target, known) in &ledger.targets {
         let key = Key::Contact(target).encode();
-        entries.push((key, Some(value(&known.contact)?)));
+        entries.push((key, Some(contact_value(&known.contact)?)));
         for (project, stream) in &known.streams {
             let key = Key::Stream(target, project.clone()).encode();
             entries.push((key, Some(value(&stream.head)?)));
@@ -217,7 +236,7 @@ fn add(ledger: &mut Ledger, key: &Key, bytes: &[u8]) -> Option<()> {
     match key {
         Key::Revision => ledger.revision = content(bytes)?,
         Key::Contact(target) => {
-            let contact: Contact = content(bytes)?;
+            let contact = contact(bytes)?;
             ledger.targets.entry(*target).or_default().contact = contact;
         }
         Key::Stream(target, project) => {
@@ -243,7 +262,7 @@ fn stream_of<'a>(
 }
 
 /// Makes the stream of a lost exception start over, and every stream when it
-/// is not known which exception was lost.
+/// is not known which exception was lost. What is sent again for it is not timed.
 fn forget_cursors(ledger: &mut Ledger, lost: Option<&Key>) {
     match lost {
         Some(Key::Exception(target, project, _)) => {
@@ -257,6 +276,9 @@ fn forget_cursors(ledger: &mut Ledger, lost: Option<&Key>) {
                 }
             }
         }
+    }
+    for target in ledger.targets.values_mut() {
+        target.contact.timed_since_ms = None;
     }
 }
 

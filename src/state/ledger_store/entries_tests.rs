@@ -6,7 +6,9 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::state::store::{Job, Store};
-use crate::state::{Answer, Commit, DeliveryState, EventKey, Outcome, Refusal, Retry, Trouble};
+use crate::state::{
+    Answer, Commit, DeliveryState, EventKey, Latencies, Outcome, Refusal, Retry, Trouble,
+};
 
 const WAIT: Duration = Duration::from_secs(20);
 const TARGET: TargetId = TargetId([3; 16]);
@@ -56,6 +58,7 @@ fn commit() -> impl Strategy<Value = Commit> {
             let mut commit = Commit::new(TargetId([target; 16]), at_ms.into());
             for (n, seq, outcome) in events {
                 commit.settle(project(n).as_ref(), Seq(seq), key(seq), outcome);
+                commit.time(project(n).as_ref(), Seq(seq), 3, at_ms.into());
             }
             if restart {
                 commit.restart(project(1).as_ref());
@@ -116,6 +119,34 @@ proptest! {
     }
 }
 
+/// A store of the version before loses nothing, and nothing was timed by then.
+#[test]
+fn a_contact_of_version_one_is_read_and_has_no_latencies_yet() {
+    let mut ledger = sample();
+    let mut commit = Commit::new(TARGET, 9);
+    commit.settle(None, Seq(3), key(3), Outcome::Delivered);
+    commit.time(None, Seq(3), 2, 9);
+    commit.answer(Answer::Answered {
+        retry_not_before_ms: Some(12),
+        trouble: None,
+    });
+    ledger.apply(&commit).unwrap();
+    let mut entries: Vec<_> = all(&ledger)
+        .unwrap()
+        .into_iter()
+        .map(|(key, value)| (key, value.unwrap()))
+        .collect();
+    assert_eq!(load(&entries), (ledger.clone(), vec![]));
+    let contact = Key::Contact(TARGET).encode();
+    let kept = entries.iter_mut().find(|(key, _)| *key == contact);
+    // Version, last contact at 9, not before 12, no error.
+    kept.unwrap().1 = vec![1, 1, 9, 1, 12, 0];
+    let (found, dropped) = load(&entries);
+    let contact = &mut ledger.targets.get_mut(&TARGET).unwrap().contact;
+    (contact.latencies, contact.timed_since_ms) = (Latencies::default(), None);
+    assert_eq!((found, dropped), (ledger, vec![]));
+}
+
 /// A ledger with a confirmed event at 1 and a parked one at 2, in two streams.
 fn sample() -> Ledger {
     let mut ledger = Ledger::default();
@@ -162,11 +193,19 @@ fn an_entry_of_unknown_meaning_makes_every_stream_start_over() {
 fn a_lost_stream_or_contact_costs_only_itself() {
     let (ledger, dropped) = spoiled(Key::Stream(TARGET, None).encode());
     assert_eq!(dropped.len(), 1);
+    let contact = &ledger.target(TARGET).unwrap().contact;
+    assert_eq!(
+        contact.timed_since_ms, None,
+        "what is sent again is not timed"
+    );
     assert_eq!(
         ledger.state_of(TARGET, None, Seq(1)),
         DeliveryState::Pending
     );
     assert_eq!(ledger.state_of(TARGET, None, Seq(2)), DeliveryState::Parked);
     let (ledger, dropped) = spoiled(Key::Contact(TARGET).encode());
-    assert_eq!((ledger, dropped.len()), (sample(), 1));
+    let mut expected = sample();
+    let contact = &mut expected.targets.get_mut(&TARGET).unwrap().contact;
+    assert!(contact.timed_since_ms.take().is_some());
+    assert_eq!((ledger, dropped.len()), (expected, 1));
 }

@@ -22,7 +22,15 @@ struct Sent {
     stream: Project,
     parcel: Parcel,
     at: Instant,
-    answer: Option<EventAnswer>,
+    said: Option<Said>,
+}
+
+/// What the server said about an event.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Said {
+    pub(super) answer: EventAnswer,
+    /// When that was read, in milliseconds since the epoch.
+    pub(super) read_ms: u64,
 }
 
 /// Everything that was sent and is not settled.
@@ -32,7 +40,7 @@ pub(super) struct Flight {
 }
 
 /// What may be settled of one stream, in log order.
-pub(super) type Ready = Vec<(Parcel, EventAnswer)>;
+pub(super) type Ready = Vec<(Parcel, Said)>;
 
 impl Flight {
     /// These were sent; they lie behind everything that was sent before.
@@ -41,17 +49,17 @@ impl Flight {
             stream,
             parcel,
             at,
-            answer: None,
+            said: None,
         });
         self.sent.extend(sent);
     }
 
     /// Takes in what the server said. The first word about an event counts, and
     /// words about other people's events count for nothing.
-    pub(super) fn answer(&mut self, event: &EventKey, answer: &EventAnswer) {
+    pub(super) fn answer(&mut self, event: &EventKey, said: &Said) {
         for sent in &mut self.sent {
-            if sent.parcel.id == *event && sent.answer.is_none() {
-                sent.answer = Some(answer.clone());
+            if sent.parcel.id == *event && sent.said.is_none() {
+                sent.said = Some(said.clone());
             }
         }
     }
@@ -61,10 +69,10 @@ impl Flight {
         let mut open = BTreeSet::new();
         let mut ready = BTreeMap::<Project, Ready>::new();
         for sent in &self.sent {
-            match &sent.answer {
-                Some(answer) if !open.contains(&sent.stream) => {
+            match &sent.said {
+                Some(said) if !open.contains(&sent.stream) => {
                     let of_stream = ready.entry(sent.stream.clone()).or_default();
-                    of_stream.push((sent.parcel.clone(), answer.clone()));
+                    of_stream.push((sent.parcel.clone(), said.clone()));
                 }
                 _ => {
                     open.insert(sent.stream.clone());
@@ -92,7 +100,7 @@ impl Flight {
 
     /// Whether an event has been waiting for an answer for too long.
     pub(super) fn is_overdue(&self, now: Instant) -> bool {
-        let mut open = self.sent.iter().filter(|sent| sent.answer.is_none());
+        let mut open = self.sent.iter().filter(|sent| sent.said.is_none());
         open.any(|sent| now.saturating_duration_since(sent.at) >= ANSWER_PATIENCE)
     }
 
@@ -110,7 +118,12 @@ impl Flight {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::sync::chunk::Past;
     use proptest::prelude::*;
+
+    fn said(answer: EventAnswer) -> Said {
+        Said { answer, read_ms: 7 }
+    }
 
     fn key(n: usize) -> EventKey {
         EventKey::new(&format!("id-{n}")).unwrap()
@@ -121,7 +134,7 @@ mod tests {
         let parcels = streams.iter().enumerate().map(|(n, stream)| {
             let seq = Seq(u64::try_from(n).unwrap() + 1);
             let stream = Project::new(&format!("p{stream}")).unwrap();
-            (stream, Parcel::new(seq, key(n), 0))
+            (stream, Parcel::new(seq, key(n), Past::default()))
         });
         flight.add(parcels.collect(), now);
         flight
@@ -131,17 +144,21 @@ mod tests {
     fn an_answer_waits_for_the_events_before_it() {
         let now = Instant::now();
         let mut flight = flight(&[1, 1, 2], now);
-        flight.answer(&key(1), &EventAnswer::Delivered);
-        flight.answer(&key(7), &EventAnswer::Delivered);
+        flight.answer(&key(1), &said(EventAnswer::Delivered));
+        flight.answer(&key(7), &said(EventAnswer::Delivered));
         assert!(flight.ready().is_empty());
-        flight.answer(&key(2), &EventAnswer::Duplicate);
+        flight.answer(&key(2), &said(EventAnswer::Duplicate));
         assert_eq!(flight.ready().len(), 1, "another stream waits for nothing");
-        flight.answer(&key(0), &EventAnswer::Delivered);
-        flight.answer(&key(0), &EventAnswer::Duplicate);
+        flight.answer(&key(0), &said(EventAnswer::Delivered));
+        flight.answer(&key(0), &said(EventAnswer::Duplicate));
         let ready = flight.ready();
         let first = ready.first_key_value().unwrap().1;
         assert_eq!(first.len(), 2);
-        assert_eq!(first[0].1, EventAnswer::Delivered, "the first word counts");
+        assert_eq!(
+            first[0].1.answer,
+            EventAnswer::Delivered,
+            "the first word counts"
+        );
         flight.settled(ready.first_key_value().unwrap().0, Seq(2));
         assert_eq!(flight.len(), 1);
     }
@@ -152,7 +169,7 @@ mod tests {
         let mut flight = flight(&[1], now);
         assert!(!flight.is_overdue(now));
         assert!(flight.is_overdue(now + ANSWER_PATIENCE));
-        flight.answer(&key(0), &EventAnswer::Delivered);
+        flight.answer(&key(0), &said(EventAnswer::Delivered));
         assert!(!flight.is_overdue(now + ANSWER_PATIENCE));
     }
 
@@ -166,7 +183,7 @@ mod tests {
         ) {
             let mut flight = flight(&streams, Instant::now());
             for n in &answered {
-                flight.answer(&key(*n), &EventAnswer::Delivered);
+                flight.answer(&key(*n), &said(EventAnswer::Delivered));
             }
             let ready = flight.ready();
             for wanted in 0..3 {

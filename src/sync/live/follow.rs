@@ -102,7 +102,7 @@ impl Follower {
             }
             events.push(Found {
                 stream,
-                parcel: Parcel::new(item.seq, found.id, found.attempts),
+                parcel: Parcel::new(item.seq, found.id, found.past),
                 frame,
             });
         }

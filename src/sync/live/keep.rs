@@ -91,8 +91,8 @@ impl Live {
 
     pub(super) fn take_news(&mut self, now: Instant) {
         let Some(socket) = &self.socket else { return };
-        for (event, answer) in socket.answers.try_iter() {
-            self.flight.answer(&event, &answer);
+        for (event, said) in socket.answers.try_iter() {
+            self.flight.answer(&event, &said);
         }
         let mut down = None;
         for news in socket.news.try_iter() {

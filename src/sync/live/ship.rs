@@ -67,13 +67,14 @@ impl Live {
                 continue;
             };
             let last = ready.last().map(|(parcel, _)| parcel.seq).unwrap_or(after);
-            let (parcels, answers): (Vec<_>, Vec<_>) =
-                ready.into_iter().map(|(p, a)| (p, Some(a))).unzip();
-            let carried = Carried {
-                sent: u64::try_from(parcels.len()).unwrap_or(u64::MAX),
-                answers,
-                stop: None,
-            };
+            let mut carried = Carried::default();
+            let mut parcels = Vec::with_capacity(ready.len());
+            for (parcel, said) in ready {
+                carried.answers.push(Some(said.answer));
+                carried.read_ms.push(Some(said.read_ms));
+                carried.sent = carried.sent.saturating_add(1);
+                parcels.push(parcel);
+            }
             let pick = Pick::After(after);
             book.settle(&stream, &pick, &parcels, &carried, &mut Report::default());
             here.settled(&stream, last);

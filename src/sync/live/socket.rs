@@ -16,15 +16,16 @@ use std::sync::mpsc::{self, Receiver, Sender, SyncSender, TryRecvError};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use jiff::Timestamp;
 use tungstenite::{Error, Message, WebSocket};
 
 use crate::auth::Credentials;
 use crate::auth::http::dial::Wire;
 use crate::position::Lamport;
 use crate::state::EventKey;
+use crate::sync::live::flight::Said;
 use crate::sync::live::frame::{self, Frame};
 use crate::sync::live::open::{Call, Down, passing};
-use crate::sync::outcome::EventAnswer;
 
 /// How long a read waits before what is to be sent has its turn.
 const TICK: Duration = Duration::from_millis(50);
@@ -59,7 +60,7 @@ pub(super) enum News {
 pub(super) struct Socket {
     orders: SyncSender<Vec<String>>,
     pub(super) news: Receiver<News>,
-    pub(super) answers: Receiver<(EventKey, EventAnswer)>,
+    pub(super) answers: Receiver<(EventKey, Said)>,
     flags: Arc<Flags>,
 }
 
@@ -76,7 +77,7 @@ struct Flags {
 struct Ends {
     orders: Receiver<Vec<String>>,
     news: Sender<News>,
-    answers: SyncSender<(EventKey, EventAnswer)>,
+    answers: SyncSender<(EventKey, Said)>,
     flags: Arc<Flags>,
 }
 
@@ -218,7 +219,10 @@ impl Ends {
             _ if !*is_up => {}
             Frame::Event { clock } => self.hear_clock(clock),
             Frame::Answer { event, answer } => {
-                let _ = self.answers.try_send((event, answer));
+                let now_ms = Timestamp::now().as_millisecond();
+                let read_ms = u64::try_from(now_ms).unwrap_or(0);
+                let said = Said { answer, read_ms };
+                let _ = self.answers.try_send((event, said));
             }
             Frame::Other => {}
         }

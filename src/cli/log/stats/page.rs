@@ -2,12 +2,14 @@
 
 use jiff::civil::Date;
 
-use crate::cli::columns::{counted, grouped, left, right, size, sparkline, wrapped};
+use crate::cli::columns::{
+    beside as beside_one_another, counted, grouped, lasting, left, right, size, sparkline, wrapped,
+};
 use crate::cli::output::{clip, visible_line};
 use crate::cli::style::{BOLD, DIM, paint};
 use crate::cli::time::{Zone, utc};
 
-use super::{Beside, Report};
+use super::{Beside, Latency, Report};
 
 /// The most days in a sparkline.
 const MOST_DAYS: usize = 28;
@@ -15,6 +17,22 @@ const MOST_DAYS: usize = 28;
 const MOST_TYPES: usize = 20;
 const MOST_NODES: usize = 5;
 const NAME_COLUMNS: usize = 18;
+
+fn latency_parts(latency: &Latency) -> Vec<String> {
+    if latency.count == 0 {
+        return vec!["no latencies yet".to_owned()];
+    }
+    let part = |(name, ms)| format!("{name} {}", lasting(ms));
+    let mut parts: Vec<_> = latency.figures().map(part).collect();
+    parts.push(format!("of {}", grouped(latency.count)));
+    if latency.early > 0 {
+        let early = grouped(latency.early);
+        parts.push(format!(
+            "{early} confirmed before recorded: a clock was set back"
+        ));
+    }
+    parts
+}
 
 impl Report {
     /// For programs that read text: `what TAB name TAB count`.
@@ -45,6 +63,12 @@ impl Report {
         if let Some((segments, bytes)) = beside.prunable {
             rows.push(format!("prunable\tsegments\t{segments}"));
             rows.push(format!("prunable\tbytes\t{bytes}"));
+        }
+        if let Some(latency) = &self.latency {
+            rows.push(format!("latency\tcount\t{}", latency.count));
+            rows.push(format!("latency\tearly\t{}", latency.early));
+            let row = |(name, ms)| format!("latency\t{name}_ms\t{ms}");
+            rows.extend(latency.figures().map(row));
         }
         if let Some(at) = beside.last_confirmed {
             rows.push(format!("confirmed\tlast\t{}", utc(at.as_microsecond())));
@@ -93,20 +117,22 @@ impl Report {
             _ => String::new(),
         };
         let confirmed = beside.last_confirmed.map_or_else(String::new, |at| {
-            let last = zone.second(at.as_microsecond());
-            format!("last {last}; how long each event took is not kept")
+            format!("last {}", zone.second(at.as_microsecond()))
         });
+        let space = columns.saturating_sub(12);
+        let latency = self.latency.filter(|_| beside.last_confirmed.is_some());
+        let latency = latency.map_or_else(Vec::new, |latency| latency_parts(&latency));
         for (label, text) in [
-            ("By day", self.all_days(columns.saturating_sub(12))),
-            ("By node", nodes.join("   ")),
-            ("Delivery", states.join("   ")),
-            ("Confirmed", confirmed),
-            ("Lamport", lamport),
-            ("Size", room),
-            ("Prune", goes),
+            ("By day", wrapped(&self.all_days(space), space)),
+            ("By node", beside_one_another(&nodes, space)),
+            ("Delivery", beside_one_another(&states, space)),
+            ("Confirmed", wrapped(&confirmed, space)),
+            ("Latency", beside_one_another(&latency, space)),
+            ("Lamport", wrapped(&lamport, space)),
+            ("Size", wrapped(&room, space)),
+            ("Prune", wrapped(&goes, space)),
         ] {
             let mut label = label;
-            let text = wrapped(&text, columns.saturating_sub(12));
             for line in text.iter().filter(|line| !line.is_empty()) {
                 // The first may begin with days without an event.
                 let line = if label.is_empty() {
