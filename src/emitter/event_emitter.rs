@@ -151,14 +151,12 @@ impl EventEmitter {
             &mut notes,
         );
         let drafts = self.without_home(drafts);
-        let shared = Shared::new(context);
+        let random = u128::from_le_bytes(System.random());
+        let shared = Shared::new(context, proposed_id(timestamp_us, random));
         let mut records: Vec<EventRecord<'_>> = drafts
             .iter()
             .filter_map(|draft| draft.as_ref().ok())
-            .map(|draft| {
-                let random = u128::from_le_bytes(System.random());
-                EventRecord::new(draft, proposed_id(timestamp_us, random), &shared)
-            })
+            .map(|draft| EventRecord::new(draft, &shared))
             .collect();
         let receipts = journal::append(self.lock_timeout, home, journal, &mut records, &mut notes);
         let mut receipts = receipts.into_iter();

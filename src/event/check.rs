@@ -92,7 +92,7 @@ impl Check {
 }
 
 /// What is wrong with a text under a rule.
-fn broken_by(rule: Rule, text: &str) -> Option<Reason> {
+pub(super) fn broken_by(rule: Rule, text: &str) -> Option<Reason> {
     let (holds, reason) = match rule {
         Rule::Any | Rule::Text | Rule::TextOrNull => return None,
         Rule::Payload => (false, Reason::NotObject),

@@ -4,7 +4,8 @@
 //! parsing any JSON. The crate behind it is no longer maintained, so it is
 //! fenced in here: two calls, one plain struct, a limit, and golden vectors
 //! that pin the bytes. The subset is small enough to be written by hand should
-//! the crate have to go.
+//! the crate have to go; what is an event's own is written so already, between
+//! the bytes that are the same in all events of a call.
 //!
 //! # Bytes
 //!
@@ -279,20 +280,111 @@ pub fn encode_body(
 }
 
 /// Appends version and header, after which the JSON must follow.
-pub(super) fn encode_header(header: &EventHeader<'_>, out: &mut Vec<u8>) -> Result<(), BodyError> {
+fn encode_header(header: &EventHeader<'_>, out: &mut Vec<u8>) -> Result<(), BodyError> {
     let start = out.len();
     out.push(VERSION);
-    let written = bincode::serde::encode_into_std_write(header, out, CONFIG);
-    let refused = match written {
-        Ok(bytes) if bytes <= MAX_HEADER_BYTES => None,
-        Ok(bytes) => Some(BodyError::HeaderTooLong { bytes }),
-        Err(error) => Some(BodyError::Encode(Box::new(error))),
-    };
-    if let Some(error) = refused {
-        out.truncate(start);
-        return Err(error);
+    let written = push_encoded(header, out);
+    written
+        .and_then(|()| check_length(out, start))
+        .inspect_err(|_| out.truncate(start))
+}
+
+/// What the headers of all events of a call have in common, encoded once.
+#[derive(Debug)]
+pub(super) struct CommonHeader {
+    node: Vec<u8>,
+    /// From the time to the project.
+    place: Vec<u8>,
+    /// The target and the flags.
+    end: Vec<u8>,
+}
+
+/// What is an event's own in its header.
+pub(super) struct OwnHeader<'a> {
+    pub(super) event_id: &'a str,
+    pub(super) event_type: &'a str,
+    pub(super) aggregate_type: &'a str,
+    pub(super) aggregate_id: &'a str,
+    pub(super) lamport: u64,
+    pub(super) feature: Option<&'a str>,
+    pub(super) causation_id: Option<&'a str>,
+}
+
+impl CommonHeader {
+    /// The common part of the headers that have the same node, time, team,
+    /// project, target and flags as this one.
+    pub(super) fn of(header: &EventHeader<'_>) -> Result<Self, BodyError> {
+        let (mut node, mut place, mut end) = (Vec::new(), Vec::new(), Vec::new());
+        push_encoded(&header.node_id, &mut node)?;
+        let EventHeader {
+            timestamp_us,
+            team,
+            project,
+            ..
+        } = header;
+        push_encoded(&(timestamp_us, team, project), &mut place)?;
+        push_encoded(&(header.target, header.flags), &mut end)?;
+        Ok(Self { node, place, end })
     }
-    Ok(())
+
+    /// Appends version and header, as [`encode_header`] does.
+    pub(super) fn push(&self, own: &OwnHeader<'_>, out: &mut Vec<u8>) -> Result<(), BodyError> {
+        let start = out.len();
+        out.push(VERSION);
+        push_text(own.event_id, out);
+        push_text(own.event_type, out);
+        push_text(own.aggregate_type, out);
+        push_text(own.aggregate_id, out);
+        out.extend_from_slice(&self.node);
+        push_unsigned(own.lamport, out);
+        out.extend_from_slice(&self.place);
+        push_optional(own.feature, out);
+        push_optional(own.causation_id, out);
+        out.extend_from_slice(&self.end);
+        check_length(out, start).inspect_err(|_| out.truncate(start))
+    }
+}
+
+fn push_encoded(value: &impl Serialize, out: &mut Vec<u8>) -> Result<(), BodyError> {
+    bincode::serde::encode_into_std_write(value, out, CONFIG)
+        .map(|_| ())
+        .map_err(|error| BodyError::Encode(Box::new(error)))
+}
+
+/// Whether what was appended from `start` on, a version byte and a header, is
+/// within the limit.
+fn check_length(out: &[u8], start: usize) -> Result<(), BodyError> {
+    match out.len().saturating_sub(start + 1) {
+        bytes if bytes > MAX_HEADER_BYTES => Err(BodyError::HeaderTooLong { bytes }),
+        _ => Ok(()),
+    }
+}
+
+fn push_optional(text: Option<&str>, out: &mut Vec<u8>) {
+    out.push(u8::from(text.is_some()));
+    if let Some(text) = text {
+        push_text(text, out);
+    }
+}
+
+fn push_text(text: &str, out: &mut Vec<u8>) {
+    push_unsigned(u64::try_from(text.len()).unwrap_or(u64::MAX), out);
+    out.extend_from_slice(text.as_bytes());
+}
+
+fn push_unsigned(value: u64, out: &mut Vec<u8>) {
+    if let Ok(byte @ ..=250) = u8::try_from(value) {
+        out.push(byte);
+    } else if let Ok(value) = u16::try_from(value) {
+        out.push(251);
+        out.extend_from_slice(&value.to_le_bytes());
+    } else if let Ok(value) = u32::try_from(value) {
+        out.push(252);
+        out.extend_from_slice(&value.to_le_bytes());
+    } else {
+        out.push(253);
+        out.extend_from_slice(&value.to_le_bytes());
+    }
 }
 
 /// Splits a body into its header and its JSON, copying neither.

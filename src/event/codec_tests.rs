@@ -155,6 +155,44 @@ proptest! {
     }
 
     #[test]
+    fn a_header_put_together_is_the_header_encoded_at_once(
+        texts in prop::collection::vec(prop_oneof![any::<String>(), "x{245,300}"], 9),
+        there in any::<[bool; 4]>(),
+        lamport in prop_oneof![0_u64..600, 65_000_u64..66_000, 4_294_967_000_u64..4_294_968_000, any::<u64>()],
+        timestamp_us: i64, target: [u8; 16], flags: u8,
+    ) {
+        let optional = |index: usize| there[index].then_some(texts[5 + index].as_str());
+        let header = EventHeader {
+            event_id: &texts[0],
+            event_type: &texts[1],
+            aggregate_type: &texts[2],
+            aggregate_id: &texts[3],
+            node_id: &texts[4],
+            lamport,
+            timestamp_us,
+            team: optional(0),
+            project: optional(1),
+            feature: optional(2),
+            causation_id: optional(3),
+            target: TargetId(target),
+            flags: Flags(flags),
+        };
+        let own = OwnHeader {
+            event_id: header.event_id,
+            event_type: header.event_type,
+            aggregate_type: header.aggregate_type,
+            aggregate_id: header.aggregate_id,
+            lamport,
+            feature: header.feature,
+            causation_id: header.causation_id,
+        };
+        let mut out = Vec::new();
+        CommonHeader::of(&header).unwrap().push(&own, &mut out).unwrap();
+        out.extend_from_slice(JSON);
+        prop_assert_eq!(out, encoded(&header));
+    }
+
+    #[test]
     fn arbitrary_bytes_never_panic(bytes in prop::collection::vec(any::<u8>(), 0..512)) {
         let _ = decode_body(&bytes);
         let mut versioned = vec![VERSION];

@@ -14,7 +14,7 @@ use super::json_privacy::redact_home_in_json;
 use super::members::Kept;
 use super::validate::{check_length, check_payload};
 use super::words::{AggregateType, EventType};
-use super::{MAX_OWN_JSON, json};
+use super::{MAX_OWN_JSON, json, plain, rules};
 
 /// The longest aggregate id and the longest feature slug that is recorded, in
 /// bytes: both stand in the event's header.
@@ -74,7 +74,8 @@ impl Draft {
             let meant = EventType::suggest(event_type);
             Invalid::new("event_type", Reason::UnknownType(meant))
         })?;
-        let draft = Self::from_payload(event_type, payload_json)?;
+        check_length("payload", payload_json.len(), MAX_OWN_JSON)?;
+        let draft = Self::from_payload(event_type, payload_json.to_owned())?;
         match causation_id {
             None => Ok(draft),
             Some(EventId::Ulid(cause)) => Ok(draft.caused_by(cause)),
@@ -82,9 +83,15 @@ impl Draft {
         }
     }
 
-    pub(super) fn from_payload(event_type: EventType, payload_json: &str) -> Result<Self, Invalid> {
-        check_length("payload", payload_json.len(), MAX_OWN_JSON)?;
-        let kept = check_payload(event_type, payload_json)?;
+    pub(super) fn from_payload(event_type: EventType, payload: String) -> Result<Self, Invalid> {
+        check_length("payload", payload.len(), MAX_OWN_JSON)?;
+        let (kept, compacted) = match plain::read(rules::payload(event_type), &payload) {
+            Some(kept) => (kept, None),
+            None => {
+                let kept = check_payload(event_type, &payload)?;
+                (kept, Some(json::compact(&payload).into_owned()))
+            }
+        };
         let (aggregate_type, aggregate_id) = aggregate(event_type, &kept)?;
         let feature = kept.feature_slug.filter(|slug| !slug.is_empty());
         if let Some(slug) = &feature {
@@ -95,7 +102,7 @@ impl Draft {
             aggregate_type,
             aggregate_id,
             feature: feature.map(Into::into),
-            payload: json::compact(payload_json).into_owned(),
+            payload: compacted.unwrap_or(payload),
             causation_id: None,
         })
     }
@@ -119,7 +126,7 @@ impl Draft {
             Cow::Borrowed(_) => Ok(self),
             Cow::Owned(payload) => Ok(Self {
                 causation_id: self.causation_id,
-                ..Self::from_payload(self.event_type, &payload)?
+                ..Self::from_payload(self.event_type, payload)?
             }),
         }
     }

@@ -12,10 +12,10 @@ use crate::position::Lamport;
 use crate::target::TargetId;
 
 use super::MAX_OWN_JSON;
-use super::codec::{BodyError, EventHeader, Flags, encode_header};
+use super::codec::{BodyError, CommonHeader, EventHeader, Flags, OwnHeader};
 use super::date_time::push_timestamp;
 use super::draft::Draft;
-use super::id::EventId;
+use super::id::{EventId, IdBuffer};
 use super::json::{push_text, text_len};
 
 /// What an event is recorded with, beyond its draft: who, where, when.
@@ -47,13 +47,15 @@ pub struct Context {
 /// The JSON of an event: one line, compact, UTF-8, no newline at the end.
 #[must_use]
 pub fn render(draft: &Draft, context: &Context, id: &EventId, lamport: Lamport) -> Vec<u8> {
-    const USUAL_ENVELOPE_BYTES: usize = 512;
-    let mut out = Vec::with_capacity(draft.payload().len() + USUAL_ENVELOPE_BYTES);
-    push_event(&mut out, draft, context, id, lamport);
+    let mut out = Vec::new();
+    let (mut id_buffer, mut cause_buffer) = ([0; 26], [0; 26]);
+    let own = Own::new(draft, id, lamport, (&mut id_buffer, &mut cause_buffer));
+    Surroundings::of(context).push_event(&own, &mut out);
     out
 }
 
 /// Appends the body of an event's frame to `out`: its header, then its JSON.
+/// Many events with one context: see [`Encoder`].
 ///
 /// # Errors
 ///
@@ -67,95 +69,194 @@ pub fn encode_event(
     lamport: Lamport,
     out: &mut Vec<u8>,
 ) -> Result<(), BodyError> {
-    if context.node_id.is_empty() {
-        return Err(BodyError::Nameless { field: "node_id" });
-    }
-    if context.team_slug.as_deref() == Some("") {
-        return Err(BodyError::Nameless { field: "team_slug" });
-    }
-    let (mut id_buffer, mut cause_buffer) = ([0; 26], [0; 26]);
-    let cause = draft.causation_id().map(EventId::Ulid);
-    let header = EventHeader {
-        event_id: id.as_str_in(&mut id_buffer),
-        event_type: draft.event_type().as_str(),
-        aggregate_type: draft.aggregate_type().as_str(),
-        aggregate_id: draft.aggregate_id(),
-        node_id: &context.node_id,
-        lamport: lamport.0,
-        timestamp_us: context.timestamp_us,
-        team: context.team_slug.as_deref(),
-        project: context.project_uuid.as_deref(),
-        feature: draft.feature(),
-        causation_id: cause
-            .as_ref()
-            .map(|cause| cause.as_str_in(&mut cause_buffer)),
-        target: context.target,
-        flags: Flags::default().with_opted_out(context.opted_out),
-    };
-    let start = out.len();
-    encode_header(&header, out)?;
-    let json_start = out.len();
-    push_event(out, draft, context, id, lamport);
-    let bytes = out.len() - json_start;
-    if bytes > MAX_OWN_JSON {
-        out.truncate(start);
-        return Err(BodyError::TooLong { bytes });
-    }
-    Ok(())
+    Encoder::new(context)?.encode(draft, id, lamport, out)
 }
 
-fn push_event(out: &mut Vec<u8>, draft: &Draft, context: &Context, id: &EventId, lamport: Lamport) {
-    let mut buffer = [0; 26];
-    out.extend_from_slice(b"{\"event_id\":");
-    push_text(out, id.as_str_in(&mut buffer));
-    out.extend_from_slice(b",\"event_type\":");
-    push_text(out, draft.event_type().as_str());
-    out.extend_from_slice(b",\"aggregate_id\":");
-    push_text(out, draft.aggregate_id());
-    out.extend_from_slice(b",\"aggregate_type\":");
-    push_text(out, draft.aggregate_type().as_str());
-    out.extend_from_slice(b",\"payload\":");
-    out.extend_from_slice(draft.payload().as_bytes());
-    out.extend_from_slice(b",\"node_id\":");
-    push_text(out, &context.node_id);
-    out.extend_from_slice(b",\"lamport_clock\":");
-    push_number(out, lamport.0);
-    out.extend_from_slice(b",\"causation_id\":");
-    match draft.causation_id() {
-        Some(cause) => push_text(out, cause.array_to_str(&mut buffer)),
-        None => out.extend_from_slice(b"null"),
+/// Encodes events that are recorded with the same context: what they have in
+/// common is rendered once and copied into each.
+#[derive(Debug)]
+pub struct Encoder {
+    header: CommonHeader,
+    surroundings: Surroundings,
+}
+
+impl Encoder {
+    /// An encoder for events with this context.
+    ///
+    /// # Errors
+    ///
+    /// When the context has an empty node or team.
+    pub fn new(context: &Context) -> Result<Self, BodyError> {
+        if context.node_id.is_empty() {
+            return Err(BodyError::Nameless { field: "node_id" });
+        }
+        if context.team_slug.as_deref() == Some("") {
+            return Err(BodyError::Nameless { field: "team_slug" });
+        }
+        let header = CommonHeader::of(&EventHeader {
+            event_id: "",
+            event_type: "",
+            aggregate_type: "",
+            aggregate_id: "",
+            node_id: &context.node_id,
+            lamport: 0,
+            timestamp_us: context.timestamp_us,
+            team: context.team_slug.as_deref(),
+            project: context.project_uuid.as_deref(),
+            feature: None,
+            causation_id: None,
+            target: context.target,
+            flags: Flags::default().with_opted_out(context.opted_out),
+        })?;
+        Ok(Self {
+            header,
+            surroundings: Surroundings::of(context),
+        })
     }
-    out.extend_from_slice(b",\"timestamp\":\"");
-    push_timestamp(out, context.timestamp_us);
-    out.push(b'"');
-    if let Some(team) = &context.team_slug {
-        out.extend_from_slice(TEAM_KEY);
-        push_text(out, team);
+
+    /// Appends the body of one event's frame to `out`, as [`encode_event`] does.
+    ///
+    /// # Errors
+    ///
+    /// When the JSON is longer than [`MAX_OWN_JSON`], or the context has absurdly
+    /// long names; `out` is then as it was.
+    pub fn encode(
+        &self,
+        draft: &Draft,
+        id: &EventId,
+        lamport: Lamport,
+        out: &mut Vec<u8>,
+    ) -> Result<(), BodyError> {
+        let (mut id_buffer, mut cause_buffer) = ([0; 26], [0; 26]);
+        let own = Own::new(draft, id, lamport, (&mut id_buffer, &mut cause_buffer));
+        let start = out.len();
+        let header = OwnHeader {
+            event_id: own.id,
+            event_type: draft.event_type().as_str(),
+            aggregate_type: draft.aggregate_type().as_str(),
+            aggregate_id: draft.aggregate_id(),
+            lamport: lamport.0,
+            feature: draft.feature(),
+            causation_id: own.cause,
+        };
+        self.header.push(&header, out)?;
+        let json_start = out.len();
+        self.surroundings.push_event(&own, out);
+        let bytes = out.len() - json_start;
+        if bytes > MAX_OWN_JSON {
+            out.truncate(start);
+            return Err(BodyError::TooLong { bytes });
+        }
+        Ok(())
     }
-    let known: [(&[u8], &Option<String>); 5] = [
-        (b",\"project_uuid\":", &context.project_uuid),
-        (b",\"project_slug\":", &context.project_slug),
-        (b",\"git_branch\":", &context.git_branch),
-        (b",\"head_commit_sha\":", &context.head_commit_sha),
-        (b",\"repo_slug\":", &context.repo_slug),
-    ];
-    for (key, value) in known {
-        out.extend_from_slice(key);
-        match value {
-            Some(text) => push_text(out, text),
-            None => out.extend_from_slice(b"null"),
+}
+
+/// What is an event's own.
+struct Own<'a> {
+    draft: &'a Draft,
+    id: &'a str,
+    cause: Option<&'a str>,
+    lamport: Lamport,
+}
+
+impl<'a> Own<'a> {
+    fn new(
+        draft: &'a Draft,
+        id: &'a EventId,
+        lamport: Lamport,
+        (id_buffer, cause_buffer): (&'a mut IdBuffer, &'a mut IdBuffer),
+    ) -> Self {
+        let cause = draft.causation_id();
+        Self {
+            draft,
+            id: id.as_str_in(id_buffer),
+            cause: cause.map(|cause| -> &str { cause.array_to_str(cause_buffer) }),
+            lamport,
         }
     }
-    out.push(b'}');
 }
 
-fn push_number(out: &mut Vec<u8>, number: u64) {
-    let mut divisor = 10_u64.pow(number.checked_ilog10().unwrap_or(0));
-    while divisor > 0 {
-        let digit = number / divisor % 10;
-        out.push(b'0' + u8::try_from(digit).unwrap_or(0));
-        divisor /= 10;
+/// The JSON that all events of a context have in common.
+#[derive(Debug)]
+struct Surroundings {
+    /// From behind the payload to the clock's value.
+    node: Vec<u8>,
+    /// From behind the cause to the end.
+    rest: Vec<u8>,
+}
+
+impl Surroundings {
+    fn of(context: &Context) -> Self {
+        let mut node = b",\"node_id\":".to_vec();
+        push_text(&mut node, &context.node_id);
+        node.extend_from_slice(b",\"lamport_clock\":");
+        let mut rest = b",\"timestamp\":\"".to_vec();
+        push_timestamp(&mut rest, context.timestamp_us);
+        rest.push(b'"');
+        if let Some(team) = &context.team_slug {
+            rest.extend_from_slice(TEAM_KEY);
+            push_text(&mut rest, team);
+        }
+        let known: [(&[u8], &Option<String>); 5] = [
+            (b",\"project_uuid\":", &context.project_uuid),
+            (b",\"project_slug\":", &context.project_slug),
+            (b",\"git_branch\":", &context.git_branch),
+            (b",\"head_commit_sha\":", &context.head_commit_sha),
+            (b",\"repo_slug\":", &context.repo_slug),
+        ];
+        for (key, value) in known {
+            rest.extend_from_slice(key);
+            match value {
+                Some(text) => push_text(&mut rest, text),
+                None => rest.extend_from_slice(b"null"),
+            }
+        }
+        rest.push(b'}');
+        Self { node, rest }
     }
+
+    fn push_event(&self, own: &Own<'_>, out: &mut Vec<u8>) {
+        /// What is written here of an event without its payload, mostly.
+        const USUAL_BYTES: usize = 256;
+        let draft = own.draft;
+        let parts = [&self.node, &self.rest].map(Vec::len);
+        out.reserve(draft.payload().len() + USUAL_BYTES + parts.iter().sum::<usize>());
+        out.extend_from_slice(b"{\"event_id\":");
+        push_text(out, own.id);
+        out.extend_from_slice(b",\"event_type\":\"");
+        out.extend_from_slice(draft.event_type().as_str().as_bytes());
+        out.extend_from_slice(b"\",\"aggregate_id\":");
+        push_text(out, draft.aggregate_id());
+        out.extend_from_slice(b",\"aggregate_type\":\"");
+        out.extend_from_slice(draft.aggregate_type().as_str().as_bytes());
+        out.extend_from_slice(b"\",\"payload\":");
+        out.extend_from_slice(draft.payload().as_bytes());
+        out.extend_from_slice(&self.node);
+        push_number(out, own.lamport.0);
+        match own.cause {
+            Some(cause) => {
+                out.extend_from_slice(b",\"causation_id\":\"");
+                out.extend_from_slice(cause.as_bytes());
+                out.push(b'"');
+            }
+            None => out.extend_from_slice(b",\"causation_id\":null"),
+        }
+        out.extend_from_slice(&self.rest);
+    }
+}
+
+fn push_number(out: &mut Vec<u8>, mut number: u64) {
+    let mut digits = [b'0'; 20];
+    let mut first = digits.len();
+    for (at, digit) in digits.iter_mut().enumerate().rev() {
+        *digit = b'0' + u8::try_from(number % 10).unwrap_or(0);
+        number /= 10;
+        first = at;
+        if number == 0 {
+            break;
+        }
+    }
+    out.extend_from_slice(digits.get(first..).unwrap_or_default());
 }
 
 /// The Python tool's word for no team. An event with it was recorded without one.

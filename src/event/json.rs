@@ -8,19 +8,40 @@ use std::borrow::Cow;
 /// Appends `text` as a JSON string, UTF-8, escaping only what must be.
 pub(super) fn push_text(out: &mut Vec<u8>, text: &str) {
     out.push(b'"');
-    if any_escape(text) {
-        text.bytes().for_each(|byte| push_escaped(out, byte));
+    let bytes = text.as_bytes();
+    if plain_bytes(bytes) == bytes.len() {
+        out.extend_from_slice(bytes);
     } else {
-        out.extend_from_slice(text.as_bytes());
+        bytes.iter().for_each(|byte| push_escaped(out, *byte));
     }
     out.push(b'"');
 }
 
-/// Looks at every byte without stopping early, which the compiler turns into a
-/// few wide comparisons.
-fn any_escape(text: &str) -> bool {
-    text.bytes()
-        .fold(false, |found, byte| found | needs_escape(byte))
+/// How many bytes stand before the first that is a quote, a backslash or a
+/// control character: what ends a text, escapes in it, or must be escaped.
+pub(super) fn plain_bytes(bytes: &[u8]) -> usize {
+    let (words, rest) = bytes.as_chunks::<8>();
+    for (at, word) in words.iter().enumerate() {
+        let marks = marks(u64::from_le_bytes(*word));
+        if marks != 0 {
+            return at * 8 + usize::try_from(marks.trailing_zeros() / 8).unwrap_or(0);
+        }
+    }
+    let within = rest.iter().take_while(|byte| !needs_escape(**byte)).count();
+    words.len() * 8 + within
+}
+
+/// Eight bytes at once: the lowest mark is the highest bit of the first byte
+/// that [`needs_escape`]; marks above it mean nothing.
+const fn marks(word: u64) -> u64 {
+    const ONES: u64 = 0x0101_0101_0101_0101;
+    const HIGH: u64 = ONES << 7;
+    let quote = word ^ (ONES * 0x22);
+    let backslash = word ^ (ONES * 0x5C);
+    let below_blank = word.wrapping_sub(ONES * 0x20) & !word;
+    let is_quote = quote.wrapping_sub(ONES) & !quote;
+    let is_backslash = backslash.wrapping_sub(ONES) & !backslash;
+    (below_blank | is_quote | is_backslash) & HIGH
 }
 
 /// How many bytes [`push_text`] appends.
@@ -206,6 +227,14 @@ mod tests {
             prop_assert_eq!(&*once, value.to_string());
             prop_assert_eq!(compact(&once), once.as_ref());
             prop_assert!(once.bytes().all(|byte| byte >= 0x20));
+        }
+
+        #[test]
+        fn plain_bytes_end_where_something_needs_an_escape(
+            bytes in prop::collection::vec(prop_oneof![9 => 0x20_u8..=0xFF, 1 => any::<u8>()], 0..40),
+        ) {
+            let first = bytes.iter().position(|byte| needs_escape(*byte));
+            prop_assert_eq!(plain_bytes(&bytes), first.unwrap_or(bytes.len()));
         }
 
         #[test]

@@ -9,8 +9,15 @@ use super::privacy::redact_home;
 /// However the text is spelled: `\/home\/al` and `\u002fhome/al` are the same
 /// path. No other byte is changed. `json` must be valid and compact.
 pub(super) fn redact_home_in_json<'a>(json: &'a str, home_dir: &str) -> Cow<'a, str> {
-    let may_hold_home = json.contains(home_dir.trim_end_matches(['/', '\\']));
-    if home_dir.is_empty() || !(may_hold_home || json.contains('\\')) {
+    let home = home_dir.trim_end_matches(['/', '\\']);
+    let Some(first) = home.as_bytes().first() else {
+        return Cow::Borrowed(json);
+    };
+    // Setting up a search for the whole path takes longer than looking for one
+    // byte of it, and most payloads have no path at all.
+    let holds = |byte: &u8| json.as_bytes().contains(byte);
+    let may_hold_home = holds(first) && json.contains(home);
+    if !may_hold_home && !holds(&b'\\') {
         return Cow::Borrowed(json);
     }
     let mut out = String::with_capacity(json.len());

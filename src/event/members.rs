@@ -100,7 +100,7 @@ impl Members {
 }
 
 impl<'de> Kept<'de> {
-    fn keep(&mut self, key: &str, found: Found<'de>) {
+    pub(super) fn keep(&mut self, key: &str, found: Found<'de>) {
         match (key, found) {
             ("event_type", Found::Text(text)) => self.event_type = Some(text),
             ("wp_id", Found::Text(text)) => self.wp_id = Some(text),

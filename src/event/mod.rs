@@ -7,7 +7,7 @@
 //! An event's life here: a payload ([`WpStatusChanged`] and its seven
 //! siblings, or JSON given by hand) becomes a [`Draft`], which is valid by
 //! construction. Under the log's writer lock the draft gets its id and its
-//! clock value and is written once, by [`encode_event`]: a small header for
+//! clock value and is written once, by an [`Encoder`]: a small header for
 //! filters and the sender, then the JSON exactly as it goes over the wire.
 //!
 //! Invariants:
@@ -35,6 +35,7 @@ mod json;
 mod json_privacy;
 mod members;
 mod payloads;
+mod plain;
 mod privacy;
 mod rules;
 mod validate;
@@ -57,7 +58,7 @@ pub use words::{
 // Not the library: how the emitter, an import and the sender make and change
 // the JSON. Public for the tests, the benches and the fuzz targets.
 #[doc(hidden)]
-pub use envelope::{Context, encode_event, render, splice_team, spliced_team_len};
+pub use envelope::{Context, Encoder, encode_event, render, splice_team, spliced_team_len};
 #[doc(hidden)]
 pub use foreign::Foreign;
 

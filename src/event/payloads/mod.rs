@@ -50,7 +50,7 @@ pub trait Payload: Serialize {
     {
         let json = serde_json::to_string(&self)
             .map_err(|error| Invalid::new("payload", Reason::NotJson(error.to_string())))?;
-        Draft::from_payload(Self::EVENT_TYPE, &json)
+        Draft::from_payload(Self::EVENT_TYPE, json)
     }
 }
 
