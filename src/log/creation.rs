@@ -7,12 +7,14 @@
 use std::io;
 use std::path::Path;
 
+use crate::log::append::Log;
 use crate::log::bytes::as_u64;
 use crate::log::header::Header;
 use crate::log::names::{is_leftover, leftover_name};
+use crate::log::outcome::AppendError;
 use crate::log::segment::LogDir;
-use crate::log::storage::StoredFile;
-use crate::position::Offset;
+use crate::log::storage::{Held, StoredFile};
+use crate::position::{Offset, Seq};
 
 impl LogDir {
     /// Creates the segment that `header` describes and makes it durable.
@@ -52,6 +54,55 @@ impl LogDir {
             }
         }
     }
+}
+
+/// Creates the segment of `header` under this lock.
+pub(super) fn create_for(
+    log: &Log,
+    held: &dyn Held,
+    header: &Header,
+) -> Result<Box<dyn StoredFile>, AppendError> {
+    let [a, b, c, d, ..] = log.ambient.random();
+    // Whoever holds a newer lock may add to the segment that this one would
+    // end. A lock that is made from now on leads to the same ordinal.
+    let created = if held.is_current() {
+        log.dir.create(header, [a, b, c, d])
+    } else {
+        Err(io::Error::other("the lock file was replaced"))
+    };
+    created.map_err(|source| AppendError::Io {
+        action: "create",
+        path: log.dir.segment_path(header.ordinal),
+        source,
+    })
+}
+
+/// What is known of the name of a segment without frames.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Name {
+    /// This call made it, and synced it.
+    Synced,
+    /// Whoever made it may have stopped before it was durable.
+    Found,
+}
+
+/// Makes the way to a segment without frames durable: its name, and for the
+/// first frame of a home, which is only as durable as they are, the home's own
+/// name and its parent's.
+pub(super) fn make_findable(log: &Log, header: &Header, name: Name) -> Result<(), AppendError> {
+    let above = if header.first_seq == Seq(1) { 3 } else { 1 };
+    let done = usize::from(name == Name::Synced);
+    for dir in log.dir.path().ancestors().take(above).skip(done) {
+        log.dir
+            .storage()
+            .sync_dir(dir)
+            .map_err(|source| AppendError::Io {
+                action: "sync",
+                path: dir.to_owned(),
+                source,
+            })?;
+    }
+    Ok(())
 }
 
 /// What one write call did.

@@ -9,11 +9,12 @@ use crate::log::storage::StoredFile;
 use crate::position::{Lamport, Offset, Seq};
 
 /// A segment and where the next frame goes. `end`, `seq` and `clock` include
-/// what is still in the buffer; `written` does not.
+/// what is still in the buffer; `written` does not. There is no file yet while
+/// nothing has been written.
 pub(super) struct Filling {
     pub(super) header: Header,
     pub(super) seed: Seed,
-    pub(super) file: Box<dyn StoredFile>,
+    pub(super) file: Option<Box<dyn StoredFile>>,
     pub(super) end: Offset,
     pub(super) written: Offset,
     pub(super) seq: Seq,

@@ -37,6 +37,7 @@ mod newest;
 mod outcome;
 mod place;
 mod record;
+mod settling;
 mod succession;
 mod wreck;
 mod writer;

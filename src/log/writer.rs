@@ -5,15 +5,16 @@ use std::path::PathBuf;
 
 use crate::log::append::Log;
 use crate::log::bytes::as_u64;
-use crate::log::creation::{Written, short, write_once};
+use crate::log::creation::{Name, Written, create_for, make_findable, short, write_once};
 use crate::log::filling::{Filling, Roll};
 use crate::log::frame::MAX_BODY_BYTES;
 use crate::log::header::{HEADER_BYTES, Header, Predecessor, Pressure};
 use crate::log::newest::{self, Newest};
 use crate::log::outcome::{AppendError, Appended, Note, Outcome};
 use crate::log::record::{Record, Refused};
+use crate::log::settling::Settling;
 use crate::log::storage::{Held, StoredFile};
-use crate::position::{Lamport, Lease, Offset, Ordinal, Seq};
+use crate::position::{Lamport, Lease, Offset, Ordinal};
 
 /// One call's work under the lock.
 pub(super) struct Writer<'a> {
@@ -27,8 +28,10 @@ pub(super) struct Writer<'a> {
     /// How many records the call has.
     count: usize,
     outcomes: Vec<Outcome>,
-    /// The first outcome that is not durable yet.
-    unsynced_from: usize,
+    /// The first outcome that is about a segment which is not settled.
+    unsettled_from: usize,
+    /// The segment before this one, while it is being synced.
+    settling: Option<Settling>,
     /// Where a short write ended.
     landed: Option<Offset>,
     /// A sync that failed when the call was not at its end yet.
@@ -61,7 +64,8 @@ impl<'a> Writer<'a> {
             buffer: Vec::new(),
             count,
             outcomes: Vec::with_capacity(count),
-            unsynced_from: 0,
+            unsettled_from: 0,
+            settling: None,
             landed: None,
             setback: None,
             notes: Vec::new(),
@@ -80,6 +84,7 @@ impl<'a> Writer<'a> {
 
     /// Gives the lock back and says what became of the records so far.
     pub(super) fn finish(mut self, failure: Option<AppendError>) -> (Appended, Option<Unsynced>) {
+        self.settled();
         if failure.is_some() {
             self.withdraw_unwritten();
         }
@@ -95,10 +100,12 @@ impl<'a> Writer<'a> {
         let unsynced = self
             .segment
             .filter(|segment| pending && !self.log.gave_up_on(&segment.header))
-            .map(|segment| Unsynced {
-                path: self.log.dir.segment_path(segment.header.ordinal),
-                header: segment.header,
-                file: segment.file,
+            .and_then(|segment| {
+                Some(Unsynced {
+                    path: self.log.dir.segment_path(segment.header.ordinal),
+                    header: segment.header,
+                    file: segment.file?,
+                })
             });
         drop(self.held);
         let appended = Appended {
@@ -175,7 +182,7 @@ impl<'a> Writer<'a> {
                 self.segment = Some(Filling {
                     seed: open.header.seed(),
                     header: open.header,
-                    file: open.file,
+                    file: Some(open.file),
                     end: open.tail.end,
                     written: open.tail.end,
                     seq: open.tail.last_seq,
@@ -183,17 +190,28 @@ impl<'a> Writer<'a> {
                 });
                 Ok(())
             }
-            None => self.start(newest),
+            None => {
+                let pressure = newest::check_room(self.log)?;
+                self.start(newest, pressure)
+            }
         }
     }
 
     /// Starts a successor of the segment that is being filled.
     fn roll(&mut self, why: Roll) -> Result<(), AppendError> {
         self.flush()?;
-        let Some(segment) = self.segment.take() else {
+        self.create_file()?;
+        let Some(mut segment) = self.segment.take() else {
             return self.ready();
         };
-        self.settle(&segment);
+        let room = newest::check_room(self.log);
+        if let Some(file) = segment.file.take() {
+            let records_left = self.count.saturating_sub(self.outcomes.len());
+            let from = self.unsettled_from;
+            self.unsettled_from = self.outcomes.len();
+            let header = segment.header.clone();
+            self.settling = Some(Settling::begin(header, file, from, records_left));
+        }
         let past = match why {
             Roll::Full => Lamport(0),
             Roll::Past(remote) => remote.min(Lamport::MAX_PLAUSIBLE),
@@ -214,22 +232,25 @@ impl<'a> Writer<'a> {
             },
             clock_floor: (segment.clock.max(past)).max(segment.header.lease.start.previous()),
         };
-        self.start(newest)
+        self.start(newest, room?)
     }
 
-    /// Syncs a segment before its successor exists. When that fails, what this
-    /// call wrote to it stays unknown, and the caller learns why; what others
-    /// wrote is theirs to report. The rest of the call goes on in the successor.
-    fn settle(&mut self, segment: &Filling) {
-        let ours = self
-            .outcomes
-            .get_mut(self.unsynced_from..)
-            .unwrap_or_default();
-        self.unsynced_from = self.unsynced_from.saturating_add(ours.len());
-        let synced = segment.file.sync();
+    /// Waits until the segment before this one is durable. When it cannot be
+    /// made so, what this call wrote to it stays unknown, and the caller learns
+    /// why; what others wrote is theirs to report. The rest of the call goes on
+    /// in the successor.
+    fn settled(&mut self) {
+        let Some(settling) = self.settling.take() else {
+            return;
+        };
+        let (header, from) = (settling.header.clone(), settling.outcomes_from);
+        let synced = settling.end();
+        let ours = self.outcomes.get_mut(from..).unwrap_or_default();
         let mut first = None;
         for outcome in ours {
-            if let Outcome::Unknown(placed) = outcome {
+            if let Outcome::Unknown(placed) = outcome
+                && placed.ordinal == header.ordinal
+            {
                 first = first.or(Some(placed.offset));
                 if synced.is_ok() {
                     *outcome = Outcome::Recorded(*placed);
@@ -237,11 +258,11 @@ impl<'a> Writer<'a> {
             }
         }
         if let Err(source) = synced {
-            self.log.give_up_on(&segment.header);
+            self.log.give_up_on(&header);
             if let Some(offset) = first {
                 self.setback.get_or_insert(AppendError::Unknown {
                     action: "sync",
-                    path: self.log.dir.segment_path(segment.header.ordinal),
+                    path: self.log.dir.segment_path(header.ordinal),
                     offset,
                     source,
                 });
@@ -249,10 +270,10 @@ impl<'a> Writer<'a> {
         }
     }
 
-    /// Creates the segment after `newest` and goes on in it.
-    fn start(&mut self, newest: Newest) -> Result<(), AppendError> {
+    /// Goes on in the segment after `newest`, whose file is created when its
+    /// first frames are written.
+    fn start(&mut self, newest: Newest, pressure: Pressure) -> Result<(), AppendError> {
         let log = self.log;
-        let pressure = newest::check_room(log)?;
         let lease = self.lease_above(newest.clock_floor);
         if lease.end > Lamport::MAX_PLAUSIBLE {
             return Err(AppendError::ClockExhausted);
@@ -274,13 +295,11 @@ impl<'a> Writer<'a> {
             // When this fails, whoever wrote there was told the same.
             let _ = file.sync();
         }
-        log.dir.remove_leftovers();
-        let file = self.create(&header)?;
         self.top = header.ordinal;
         let end = Offset(as_u64(HEADER_BYTES));
         self.segment = Some(Filling {
             seed: header.seed(),
-            file,
+            file: None,
             end,
             written: end,
             seq: header.predecessor.last_seq,
@@ -290,24 +309,19 @@ impl<'a> Writer<'a> {
         Ok(())
     }
 
-    fn create(&self, header: &Header) -> Result<Box<dyn StoredFile>, AppendError> {
-        let dir = &self.log.dir;
-        let failed = |path: PathBuf| {
-            move |source: io::Error| AppendError::Io {
-                action: "create",
-                path,
-                source,
-            }
+    /// Creates the file of the segment that is being filled, if it has none.
+    fn create_file(&mut self) -> Result<Name, AppendError> {
+        let header = match &self.segment {
+            Some(segment) if segment.file.is_none() => segment.header.clone(),
+            _ => return Ok(Name::Found),
         };
-        let [a, b, c, d, ..] = self.log.ambient.random();
-        // Whoever holds a newer lock may add to the segment that this one would
-        // end. A lock that is made from now on leads to the same ordinal.
-        let created = if self.held.is_current() {
-            dir.create(header, [a, b, c, d])
-        } else {
-            Err(io::Error::other("the lock file was replaced"))
-        };
-        created.map_err(failed(dir.segment_path(header.ordinal)))
+        self.settled();
+        self.log.dir.remove_leftovers();
+        let file = create_for(self.log, self.held.as_ref(), &header)?;
+        if let Some(segment) = &mut self.segment {
+            segment.file = Some(file);
+        }
+        Ok(Name::Synced)
     }
 
     /// The lease for a new segment: from the one that was reserved when that
@@ -326,18 +340,22 @@ impl<'a> Writer<'a> {
 
     /// Writes the buffer with one call.
     fn flush(&mut self) -> Result<(), AppendError> {
-        let Some(segment) = &mut self.segment else {
-            return Ok(());
-        };
         if self.buffer.is_empty() {
             return Ok(());
         }
+        let name = self.create_file()?;
+        let Some(segment) = &mut self.segment else {
+            return Ok(());
+        };
+        let Some(file) = segment.file.as_deref() else {
+            return Ok(());
+        };
         let path = self.log.dir.segment_path(segment.header.ordinal);
         if segment.written.0 == as_u64(HEADER_BYTES) {
-            make_findable(self.log, &segment.header)?;
+            make_findable(self.log, &segment.header, name)?;
         }
         let (offset, action) = (segment.written, "write");
-        match write_once(segment.file.as_ref(), &self.buffer, offset) {
+        match write_once(file, &self.buffer, offset) {
             // Whoever has replaced the lock since may not have seen these frames,
             // and have ended the segment in front of them. Whoever replaces it
             // from now on does see them.
@@ -375,22 +393,4 @@ impl<'a> Writer<'a> {
         self.buffer.clear();
         Ok(())
     }
-}
-
-/// Makes the way to a segment without frames durable. Whoever made it may have
-/// stopped before its name was, and the first frame of a home is only as
-/// durable as the home's own name and its parent's.
-fn make_findable(log: &Log, header: &Header) -> Result<(), AppendError> {
-    let above = if header.first_seq == Seq(1) { 3 } else { 1 };
-    for dir in log.dir.path().ancestors().take(above) {
-        log.dir
-            .storage()
-            .sync_dir(dir)
-            .map_err(|source| AppendError::Io {
-                action: "sync",
-                path: dir.to_owned(),
-                source,
-            })?;
-    }
-    Ok(())
 }
