@@ -15,9 +15,11 @@ use serde_json::{Value, json};
 use thiserror::Error;
 
 use super::credentials::{Account, Credentials, Session, Unusable};
-use super::http::{Answer, Client, Encoding, Limits, NoAnswer};
+use super::http::{Answer, Encoding};
 use super::store::{LOCK_DEADLINE, Locked, Store, StoreError};
 use super::tokens::{ReplyError, TokenReply};
+
+pub use super::http::{Client, Limits, NoAnswer, SetupError};
 
 /// What a request to a token endpoint may cost.
 pub const LIMITS: Limits = Limits {
@@ -29,6 +31,25 @@ pub const LIMITS: Limits = Limits {
 const REPLAY_WAIT_MAX: Duration = Duration::from_secs(2);
 
 /// What a token endpoint answered instead of tokens.
+///
+/// ```
+/// use spec_kitty::auth::Store;
+/// use spec_kitty::auth::client::{self, Client, LIMITS, LoginError, Refusal};
+/// use spec_kitty::dev_server::{Canned, DevServer, Options, Response};
+/// use spec_kitty::home::Home;
+/// use spec_kitty::server_url::ServerUrl;
+///
+/// let dir = tempfile::tempdir()?;
+/// let server = DevServer::start(Options {
+///     script: Some(Box::new(|_| Some(Canned::Instead(Response::new(404))))),
+///     ..Options::new(dir.path(), "sesame".into())
+/// })?;
+/// let http = Client::new(&ServerUrl::parse(server.url())?, None, LIMITS)?;
+/// let store = Store::new(&Home::at(dir.path().join("home")));
+/// let refused = client::login(&http, &store, "demo", &"sesame".into());
+/// assert!(matches!(refused, Err(LoginError::Refused(Refusal::NotFound))));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 #[non_exhaustive]
 pub enum Refusal {
@@ -118,6 +139,34 @@ pub enum RefreshError {
 ///
 /// # Errors
 /// [`LoginError`]; the credentials are unchanged then.
+///
+/// ```
+/// use spec_kitty::auth::client::{self, Client, LIMITS, LoginError, NoAnswer};
+/// use spec_kitty::auth::{Session, Store};
+/// use spec_kitty::dev_server::{DevServer, Options};
+/// use spec_kitty::home::Home;
+/// use spec_kitty::server_url::ServerUrl;
+///
+/// let dir = tempfile::tempdir()?;
+/// let server = DevServer::start(Options::new(dir.path(), "sesame".into()))?;
+/// let http = Client::new(&ServerUrl::parse(server.url())?, None, LIMITS)?;
+/// let store = Store::new(&Home::at(dir.path().join("home")));
+///
+/// let refused = client::login(&http, &store, "demo", &"open".into());
+/// assert!(matches!(refused, Err(LoginError::InvalidCredentials { .. })));
+///
+/// let credentials = client::login(&http, &store, "demo", &"sesame".into())?;
+/// assert_eq!(credentials.account.team.as_deref(), Some("demo-team"));
+/// assert!(matches!(store.load().session, Session::Active(_)));
+///
+/// server.stop();
+/// let refused = client::login(&http, &store, "demo", &"sesame".into());
+/// let Err(LoginError::NoAnswer(NoAnswer::Connection { host, .. })) = refused else {
+///     panic!("nobody listens there any more");
+/// };
+/// assert!(host.contains("127.0.0.1"));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 pub fn login(
     client: &Client,
     store: &Store,
@@ -158,6 +207,28 @@ pub fn login(
 ///
 /// # Errors
 /// [`RefreshError`]; after [`RefreshError::Ended`] the file says so as well.
+///
+/// ```
+/// use spec_kitty::auth::client::{self, Client, LIMITS, RefreshError};
+/// use spec_kitty::auth::Store;
+/// use spec_kitty::dev_server::{DevServer, Options};
+/// use spec_kitty::home::Home;
+/// use spec_kitty::server_url::ServerUrl;
+///
+/// let dir = tempfile::tempdir()?;
+/// let server = DevServer::start(Options::new(dir.path(), "sesame".into()))?;
+/// let http = Client::new(&ServerUrl::parse(server.url())?, None, LIMITS)?;
+/// let store = Store::new(&Home::at(dir.path().join("home")));
+///
+/// let first = client::login(&http, &store, "demo", &"sesame".into())?;
+/// let second = client::refresh(&http, &store, &first)?;
+/// assert!(!second.same_tokens(&first));
+///
+/// store.lock(std::time::Duration::from_secs(1))?.remove()?; // signed out
+/// let refused = client::refresh(&http, &store, &second);
+/// assert!(matches!(refused, Err(RefreshError::SignedOut)));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 pub fn refresh(
     client: &Client,
     store: &Store,

@@ -41,6 +41,19 @@ pub struct Limits {
 }
 
 /// A client for one server.
+///
+/// ```
+/// use std::time::Duration;
+/// use spec_kitty::auth::client::{Client, Limits, SetupError};
+/// use spec_kitty::server_url::ServerUrl;
+///
+/// let limits = Limits { total: Duration::from_secs(5), body_bytes: 64 * 1024 };
+/// let server = ServerUrl::parse("https://kitty.example.org")?;
+/// assert_eq!(*Client::new(&server, None, limits)?.server(), server);
+/// let broken = Client::new(&server, Some("no-such.pem".as_ref()), limits);
+/// assert!(matches!(broken, Err(SetupError::CaFile { .. })));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Debug)]
 pub struct Client {
     agent: Agent,

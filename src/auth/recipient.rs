@@ -10,6 +10,19 @@ use crate::config::Config;
 use crate::server_url::ServerUrl;
 
 /// Who named the server.
+///
+/// ```
+/// use spec_kitty::auth::{ChosenBy, Recipient, Session};
+/// use spec_kitty::config::Config;
+/// use spec_kitty::server_url::ServerUrl;
+///
+/// let mut config = Config::default();
+/// config.sync.server_url = Some(ServerUrl::parse("https://kitty.example.org")?);
+/// let recipient = Recipient::resolve(None, &config, Session::SignedOut);
+/// let by = recipient.server().map(|chosen| chosen.by);
+/// assert_eq!(by, Some(ChosenBy::Config));
+/// # Ok::<(), spec_kitty::server_url::ServerUrlError>(())
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ChosenBy {
     /// `--server` or `SPEC_KITTY_SERVER_URL`.
@@ -21,6 +34,18 @@ pub enum ChosenBy {
 }
 
 /// A server and who named it.
+///
+/// ```
+/// use spec_kitty::auth::{Chosen, ChosenBy, Recipient, Session};
+/// use spec_kitty::config::Config;
+/// use spec_kitty::server_url::ServerUrl;
+///
+/// let server = ServerUrl::parse("https://kitty.example.org")?;
+/// let recipient = Recipient::resolve(Some(&server), &Config::default(), Session::SignedOut);
+/// let by = ChosenBy::Caller;
+/// assert_eq!(recipient.server(), Some(Chosen { server, by }));
+/// # Ok::<(), spec_kitty::server_url::ServerUrlError>(())
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Chosen {
     /// The server.
@@ -30,6 +55,25 @@ pub struct Chosen {
 }
 
 /// To whom events may be sent at this moment.
+///
+/// ```
+/// use jiff::Timestamp;
+/// use spec_kitty::auth::{Recipient, Session};
+/// use spec_kitty::config::Config;
+/// use spec_kitty::server_url::ServerUrl;
+///
+/// let text = "[tokens]\naccess = 'A'\nrefresh = 'R'\n\
+///             [user]\nusername = 'alice'\n[server]\nurl = 'https://kitty.example.org'\n";
+/// let session = Session::parse(text, Timestamp::now());
+/// let recipient = Recipient::resolve(None, &Config::default(), session.clone());
+/// assert!(matches!(recipient, Recipient::Ready(_)));
+///
+/// // A token goes to no server but its issuer.
+/// let other = ServerUrl::parse("https://other.example.org")?;
+/// let recipient = Recipient::resolve(Some(&other), &Config::default(), session);
+/// assert!(matches!(recipient, Recipient::Disagreement { .. }));
+/// # Ok::<(), spec_kitty::server_url::ServerUrlError>(())
+/// ```
 #[derive(Clone, Debug)]
 pub enum Recipient {
     /// Somebody is signed in and everything agrees.

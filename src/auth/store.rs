@@ -25,6 +25,19 @@ const MAX_FILE_BYTES: u64 = 128 * 1024;
 pub(crate) const LOCK_DEADLINE: Duration = Duration::from_secs(20);
 
 /// Why the credentials could not be changed.
+///
+/// ```
+/// use std::time::Duration;
+/// use spec_kitty::auth::{Store, StoreError};
+/// use spec_kitty::home::Home;
+///
+/// let dir = tempfile::tempdir()?;
+/// let store = Store::new(&Home::at(dir.path()));
+/// let _locked = store.lock(Duration::from_secs(1))?;
+/// let second = store.lock(Duration::from_millis(10)).map(drop);
+/// assert!(matches!(second, Err(StoreError::Busy)));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug, Error)]
 #[non_exhaustive]
 pub enum StoreError {
@@ -56,12 +69,37 @@ pub enum StoreError {
 }
 
 /// The credentials file of one home.
+///
+/// ```
+/// use spec_kitty::auth::{Session, Store};
+/// use spec_kitty::home::Home;
+///
+/// let dir = tempfile::tempdir()?;
+/// let store = Store::new(&Home::at(dir.path()));
+/// assert!(matches!(store.load().session, Session::SignedOut));
+/// # Ok::<(), std::io::Error>(())
+/// ```
 #[derive(Clone, Debug)]
 pub struct Store {
     home: Home,
 }
 
 /// What was read, and whether the file's permissions are too wide.
+///
+/// ```
+/// use spec_kitty::auth::{Session, Store};
+/// use spec_kitty::home::Home;
+///
+/// let dir = tempfile::tempdir()?;
+/// let home = Home::at(dir.path());
+/// std::fs::write(home.credentials_file(), "no TOML")?;
+/// let stored = Store::new(&home).load();
+/// assert!(matches!(stored.session, Session::Unreadable(_)));
+/// if stored.open_to_others {
+///     eprintln!("others can read your tokens");
+/// }
+/// # Ok::<(), std::io::Error>(())
+/// ```
 #[derive(Clone, Debug)]
 pub struct Stored {
     /// What the file means now.
@@ -131,6 +169,26 @@ impl Store {
 }
 
 /// The right to change the credentials file.
+///
+/// ```
+/// use std::time::Duration;
+/// use jiff::Timestamp;
+/// use spec_kitty::auth::{Session, Store};
+/// use spec_kitty::home::Home;
+///
+/// let dir = tempfile::tempdir()?;
+/// let store = Store::new(&Home::at(dir.path()));
+/// let text = "[tokens]\naccess = 'A'\nrefresh = 'R'\n\
+///             [user]\nusername = 'alice'\n[server]\nurl = 'https://kitty.example.org'\n";
+/// let Session::Active(credentials) = Session::parse(text, Timestamp::now()) else {
+///     panic!("somebody is signed in");
+/// };
+///
+/// let locked = store.lock(Duration::from_secs(1))?;
+/// locked.save(&credentials)?; // signed in
+/// assert!(locked.remove()?); // and out again
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug)]
 pub struct Locked<'a> {
     store: &'a Store,

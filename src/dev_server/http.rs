@@ -48,6 +48,15 @@ impl Headers {
 }
 
 /// Why a body cannot be had in its plain form.
+///
+/// ```
+/// use spec_kitty::dev_server::{BodyRefused, Request};
+///
+/// let request = Request::new("POST", "/api/v1/events/batch/").with_body("[1, 2, 3]");
+/// assert_eq!(request.plain_body(4), Err(BodyRefused::TooLong(4)));
+/// let request = request.with_header("Content-Encoding", "br");
+/// assert_eq!(request.plain_body(99), Err(BodyRefused::UnknownEncoding));
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum BodyRefused {
     /// The plain form is longer than the limit, in bytes.

@@ -76,6 +76,20 @@ impl DevServer {
 }
 
 /// Somebody who may sign in.
+///
+/// ```
+/// use spec_kitty::dev_server::{Account, DevServer, Options};
+///
+/// let data = tempfile::tempdir()?;
+/// let mut options = Options::new(data.path(), "sesame".into());
+/// options.accounts.push(Account {
+///     name: "newcomer".to_owned(),
+///     team: None, // can sign in, and that is all
+/// });
+/// let server = DevServer::start(options)?;
+/// # drop(server);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Account {
     /// The user name.
@@ -86,6 +100,19 @@ pub struct Account {
 }
 
 /// What the server takes in one request, and says so when asked.
+///
+/// ```
+/// use spec_kitty::dev_server::{Limits, Options};
+///
+/// let data = tempfile::tempdir()?;
+/// let mut options = Options::new(data.path(), "sesame".into());
+/// options.limits = Limits {
+///     max_events: 10, // a server that takes little at once
+///     ..Limits::default()
+/// };
+/// assert_eq!(options.limits.max_decompressed_bytes, 1024 * 1024);
+/// # Ok::<(), std::io::Error>(())
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Limits {
     /// Events in one batch. Default 1,000.
@@ -110,6 +137,17 @@ impl Default for Limits {
 }
 
 /// How long the server waits for others.
+///
+/// ```
+/// use std::time::Duration;
+/// use spec_kitty::dev_server::Timing;
+///
+/// let hasty = Timing {
+///     request: Duration::from_millis(100),
+///     ..Timing::default()
+/// };
+/// assert_eq!(hasty.idle, Duration::from_secs(30));
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Timing {
     /// For the next request on an open connection. Default 30 s.
@@ -133,6 +171,30 @@ impl Default for Timing {
 
 /// One request and how it was answered, for whoever watches the server. Holds
 /// no header, no query and no body.
+///
+/// ```
+/// use std::sync::mpsc;
+/// use spec_kitty::auth::Store;
+/// use spec_kitty::auth::client::{self, Client, LIMITS};
+/// use spec_kitty::dev_server::{DevServer, Exchange, Options};
+/// use spec_kitty::home::Home;
+/// use spec_kitty::server_url::ServerUrl;
+///
+/// let dir = tempfile::tempdir()?;
+/// let (tell, told) = mpsc::channel();
+/// let mut options = Options::new(dir.path(), "sesame".into());
+/// options.observer = Some(Box::new(move |exchange: &Exchange<'_>| {
+///     let line = format!("{} {} {}", exchange.method, exchange.path, exchange.status);
+///     let _ = tell.send(line);
+/// }));
+/// let server = DevServer::start(options)?;
+///
+/// let http = Client::new(&ServerUrl::parse(server.url())?, None, LIMITS)?;
+/// let store = Store::new(&Home::at(dir.path().join("home")));
+/// client::login(&http, &store, "demo", &"sesame".into())?;
+/// assert_eq!(told.recv()?, "POST /api/v1/token/ 200");
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Copy, Debug)]
 pub struct Exchange<'a> {
     /// The method, as the client sent it.
@@ -146,9 +208,30 @@ pub struct Exchange<'a> {
 }
 
 /// Told about every exchange, from the thread of its connection.
+///
+/// ```
+/// use spec_kitty::dev_server::{Observer, Options};
+///
+/// let data = tempfile::tempdir()?;
+/// let observer: Observer = Box::new(|exchange| println!("{exchange:?}"));
+/// let mut options = Options::new(data.path(), "sesame".into());
+/// options.observer = Some(observer);
+/// # Ok::<(), std::io::Error>(())
+/// ```
 pub type Observer = Box<dyn Fn(&Exchange<'_>) + Send + Sync>;
 
 /// What a server is started with.
+///
+/// ```
+/// use spec_kitty::dev_server::{DevServer, Options};
+///
+/// let data = tempfile::tempdir()?;
+/// let options = Options::new(data.path(), "sesame".into());
+/// assert_eq!((options.port, options.accounts.len()), (0, 1));
+/// let server = DevServer::start(options)?;
+/// assert_ne!(server.port(), 0); // a free one was taken
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 pub struct Options {
     /// The port on 127.0.0.1; 0 takes a free one.
     pub port: u16,
@@ -209,6 +292,15 @@ impl Options {
 }
 
 /// Why a server did not start.
+///
+/// ```
+/// use spec_kitty::dev_server::{DevServer, Options, StartError};
+///
+/// let data = tempfile::tempdir()?;
+/// let started = DevServer::start(Options::new(data.path(), "".into()));
+/// assert!(matches!(started.err(), Some(StartError::NoPassword)));
+/// # Ok::<(), std::io::Error>(())
+/// ```
 #[derive(Debug, Error)]
 #[non_exhaustive]
 pub enum StartError {

@@ -6,9 +6,33 @@
 use super::http::{Request, Response};
 
 /// Asked about every request, by one connection at a time.
+///
+/// ```
+/// use spec_kitty::dev_server::{Canned, Options, Response, Script};
+///
+/// let mut requests = 0;
+/// let script: Script = Box::new(move |request| {
+///     requests += 1;
+///     let busy = || Response::new(503).with_header("Retry-After", "5");
+///     // The second batch finds the server busy; all else is as usual.
+///     (requests == 2 && request.path().ends_with("/batch/")).then(|| Canned::Instead(busy()))
+/// });
+/// let data = tempfile::tempdir()?;
+/// let mut options = Options::new(data.path(), "sesame".into());
+/// options.script = Some(script);
+/// # Ok::<(), std::io::Error>(())
+/// ```
 pub type Script = Box<dyn FnMut(&Request) -> Option<Canned> + Send>;
 
 /// What happens instead of the usual answer.
+///
+/// ```
+/// use spec_kitty::dev_server::{Canned, Response};
+///
+/// let refused = Canned::Instead(Response::json(400, &serde_json::json!({"detail": "No."})));
+/// let lost = Canned::Cut { sent_bytes: 0 }; // stored, and nobody hears of it
+/// # drop((refused, lost));
+/// ```
 #[derive(Clone, Debug)]
 pub enum Canned {
     /// This is answered, and nothing is stored.

@@ -25,11 +25,34 @@ use super::tokens::Tokens;
 use super::{Exchange, Observer, Options, StartError, Timing};
 
 /// How many connections are served at a time; the next one gets a 503.
+///
+/// ```
+/// use std::net::TcpStream;
+/// use spec_kitty::dev_server::{DevServer, MAX_CONNECTIONS, Options};
+///
+/// let data = tempfile::tempdir()?;
+/// let server = DevServer::start(Options::new(data.path(), "sesame".into()))?;
+/// let connect = |_| TcpStream::connect(("127.0.0.1", server.port()));
+/// let all = (0..MAX_CONNECTIONS).map(connect).collect::<Result<Vec<_>, _>>()?;
+/// assert_eq!(all.len(), 64); // one more is told to come later
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 pub const MAX_CONNECTIONS: usize = 64;
 /// How long connections may take to end once the server stops.
 const STOP_PATIENCE: Duration = Duration::from_secs(2);
 
 /// A server that is up. Dropping it stops it.
+///
+/// ```
+/// use spec_kitty::dev_server::{DevServer, Options};
+///
+/// let data = tempfile::tempdir()?;
+/// let server = DevServer::start(Options::new(data.path(), "sesame".into()))?;
+/// assert_eq!(server.url(), format!("http://127.0.0.1:{}", server.port()));
+/// assert!(server.data_file().is_file());
+/// server.stop(); // or drop it
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 pub struct Running {
     url: String,
     address: SocketAddr,

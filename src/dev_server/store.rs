@@ -21,6 +21,19 @@ use super::board::Board;
 use crate::platform;
 
 /// Why the stored events cannot be used.
+///
+/// ```
+/// use spec_kitty::dev_server::{DevServer, Options, StartError, StoreError};
+///
+/// let data = tempfile::tempdir()?;
+/// std::fs::write(data.path().join("events.ndjson"), "no event\n")?;
+/// let started = DevServer::start(Options::new(data.path(), "sesame".into()));
+/// let Some(StartError::Store(StoreError::Damaged { line, .. })) = started.err() else {
+///     panic!("it starts on no damage");
+/// };
+/// assert_eq!(line, 1);
+/// # Ok::<(), std::io::Error>(())
+/// ```
 #[derive(Debug, Error)]
 #[non_exhaustive]
 pub enum StoreError {

@@ -30,6 +30,16 @@ pub(crate) enum Use {
 }
 
 /// How long tokens last, in seconds.
+///
+/// ```
+/// use spec_kitty::dev_server::{Lifetimes, Options};
+///
+/// let data = tempfile::tempdir()?;
+/// let mut options = Options::new(data.path(), "sesame".into());
+/// options.lifetimes.access_s = 1; // to see a refresh soon
+/// assert_eq!(Lifetimes::default().access_s, 900);
+/// # Ok::<(), std::io::Error>(())
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Lifetimes {
     /// Access tokens, for the batch and health routes. Default 900.

@@ -4,6 +4,25 @@ use std::fmt;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 /// Where the log takes time and randomness from.
+///
+/// ```
+/// use spec_kitty::log::ambient::Ambient;
+///
+/// /// Always the same moment, and never by chance: for a test.
+/// #[derive(Debug)]
+/// struct Still;
+///
+/// impl Ambient for Still {
+///     fn now_us(&self) -> i64 {
+///         1_795_342_293_000_000
+///     }
+///
+///     fn random(&self) -> [u8; 16] {
+///         [7; 16]
+///     }
+/// }
+/// assert_eq!(Still.random(), Still.random());
+/// ```
 pub trait Ambient: fmt::Debug + Send + Sync {
     /// Microseconds since 1970. Information only: nothing is ordered by it.
     fn now_us(&self) -> i64;
@@ -13,6 +32,13 @@ pub trait Ambient: fmt::Debug + Send + Sync {
 }
 
 /// The clock and the random numbers of the operating system.
+///
+/// ```
+/// use spec_kitty::log::ambient::{Ambient, System};
+///
+/// assert_ne!(System.random(), System.random());
+/// assert!(System.now_us() > 1_700_000_000_000_000);
+/// ```
 #[derive(Clone, Copy, Debug, Default)]
 pub struct System;
 

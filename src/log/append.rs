@@ -16,12 +16,13 @@ use std::io;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
+pub use crate::log::header::{NodeId, Pressure};
 pub use crate::log::outcome::{AppendError, Appended, Note, Outcome, Placed};
 pub use crate::log::record::{Record, Refused, Stamp, Tick};
 
 use crate::log::ambient::Ambient;
 use crate::log::fill::Fill;
-use crate::log::header::{Header, HeaderRead, NodeId};
+use crate::log::header::{Header, HeaderRead};
 use crate::log::outcome::SLOW;
 use crate::log::segment::{Access, LogDir};
 use crate::log::storage::Held;
@@ -40,6 +41,17 @@ pub struct NodeIdentity {
 }
 
 /// Sizes and limits of a log.
+///
+/// ```
+/// use spec_kitty::log::append::{LogOptions, NodeId, NodeIdentity};
+///
+/// let node_id = NodeId::from_bytes([1, 2, 3, 4, 5, 6]);
+/// let small = LogOptions {
+///     segment_bytes: 64 * 1024,
+///     ..LogOptions::for_node(NodeIdentity { node_id, facts: [0; 8] })
+/// };
+/// assert_eq!(small.max_bytes, 1 << 30); // 1 GiB
+/// ```
 #[derive(Clone, Copy, Debug)]
 pub struct LogOptions {
     /// A segment takes no further frame that would make it longer than this.
@@ -69,6 +81,51 @@ impl LogOptions {
 }
 
 /// An append-only log of frames in one directory.
+///
+/// ```
+/// use std::sync::Arc;
+/// use std::time::Duration;
+/// use spec_kitty::log::ambient::System;
+/// use spec_kitty::log::append::{
+///     Appended, Log, LogOptions, NodeId, NodeIdentity, Outcome, Placed, Pressure, Record,
+///     Refused, Stamp, Tick,
+/// };
+/// use spec_kitty::log::read::Kind;
+/// use spec_kitty::log::{segment::LogDir, storage::Disk};
+/// use spec_kitty::position::Seq;
+///
+/// /// A frame that is no event, of a kind that other readers pass over.
+/// struct Note(&'static str);
+///
+/// impl Record for Note {
+///     fn kind(&self) -> Kind {
+///         Kind::Other(200)
+///     }
+///
+///     fn tick(&self) -> Tick {
+///         Tick::Still
+///     }
+///
+///     fn encode(&mut self, stamp: &Stamp<'_>, out: &mut Vec<u8>) -> Result<(), Refused> {
+///         out.extend_from_slice(format!("{}: {}", stamp.seq, self.0).as_bytes());
+///         Ok(())
+///     }
+/// }
+///
+/// let dir = tempfile::tempdir()?;
+/// let node_id = NodeId::from_bytes([1, 2, 3, 4, 5, 6]);
+/// let node = NodeIdentity { node_id, facts: [0; 8] };
+/// let log_dir = LogDir::new(dir.path().join("log"), Arc::new(Disk));
+/// let log = Log::new(log_dir, Arc::new(System), LogOptions::for_node(node));
+///
+/// let (mut one, mut two) = (Note("begun"), Note("done"));
+/// let appended: Appended = log.append(&mut [&mut one, &mut two], None, Duration::from_secs(5));
+/// let Some(Outcome::Recorded(Placed { seq, .. })) = appended.outcomes.last() else {
+///     panic!("both are durable");
+/// };
+/// assert_eq!((*seq, appended.pressure), (Seq(2), Pressure::Calm));
+/// # Ok::<(), std::io::Error>(())
+/// ```
 #[derive(Debug)]
 pub struct Log {
     pub(super) dir: LogDir,

@@ -45,6 +45,14 @@ pub const MAX_BODY_BYTES: usize = 1024 * 1024 + 64 * 1024;
 const CRC_AT: usize = 28;
 
 /// What a frame holds.
+///
+/// ```
+/// use spec_kitty::log::read::Kind;
+///
+/// assert!(Kind::Event.is_event() && Kind::ForeignEvent.is_event());
+/// assert!(!Kind::Control.is_event());
+/// assert_eq!(Kind::from_byte(200), Kind::Other(200)); // of a later version
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Kind {
     /// An event that this home recorded.

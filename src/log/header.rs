@@ -55,6 +55,14 @@ const FLAG_PRESSURE: u16 = 1;
 pub(super) const MOST_COUNTED: u64 = 1 << 62;
 
 /// The stable name of one machine and user in every event: 12 hex digits.
+///
+/// ```
+/// use spec_kitty::log::append::NodeId;
+///
+/// let node = NodeId::parse("0123456789ab");
+/// assert_eq!(node, Some(NodeId::from_bytes([0x01, 0x23, 0x45, 0x67, 0x89, 0xab])));
+/// assert_eq!(NodeId::parse("my laptop"), None);
+/// ```
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
 pub struct NodeId([u8; 12]);
 

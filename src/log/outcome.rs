@@ -39,6 +39,29 @@ pub enum Outcome {
 }
 
 /// Something about the home that the user should be told once.
+///
+/// ```
+/// use std::io::Write as _;
+/// use spec_kitty::emitter::{EmitNote, EventEmitter, log_of};
+/// use spec_kitty::event::{EntryType, HistoryAdded};
+/// use spec_kitty::home::Home;
+/// use spec_kitty::log::append::Note;
+/// use spec_kitty::position::Ordinal;
+///
+/// let dir = tempfile::tempdir()?;
+/// let home = Home::at(dir.path());
+/// let emitter = EventEmitter::new(home.clone(), dir.path());
+/// let note = |text: &str| HistoryAdded::new("WP01", EntryType::Note, text);
+/// emitter.emit_payload(note("begun"), None);
+/// let segment = log_of(&home).dir().segment_path(Ordinal(1));
+/// std::fs::OpenOptions::new().append(true).open(segment)?.write_all(b"half a fr")?;
+///
+/// let emission = emitter.emit_payload(note("done"), None);
+/// assert!(emission.is_recorded()); // behind the debris, in a successor
+/// let told = |note: &EmitNote| matches!(note, EmitNote::Log(Note::Debris { bytes: 9, .. }));
+/// assert!(emission.notes.iter().any(told));
+/// # Ok::<(), std::io::Error>(())
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Note {
     /// The newest segment ended in debris; writing went on in a successor.
@@ -93,6 +116,29 @@ pub struct Appended {
 }
 
 /// Why an append, or the rest of one, could not be done.
+///
+/// ```
+/// use std::time::Duration;
+/// use spec_kitty::emitter::{EmitError, EventEmitter, log_of};
+/// use spec_kitty::event::{EntryType, HistoryAdded};
+/// use spec_kitty::home::Home;
+/// use spec_kitty::log::append::AppendError;
+/// use spec_kitty::log::storage::{Disk, Storage};
+///
+/// let dir = tempfile::tempdir()?;
+/// let home = Home::at(dir.path());
+/// std::fs::create_dir(home.log_dir())?;
+/// let _writer = Disk.lock(&log_of(&home).dir().lock_path(), Duration::ZERO)?;
+///
+/// let emitter = EventEmitter::new(home, dir.path()).lock_timeout(Duration::ZERO);
+/// let emission = emitter.emit_payload(HistoryAdded::new("WP01", EntryType::Note, "x"), None);
+/// let error = emission.receipt().and_then(|receipt| receipt.error.as_ref());
+/// let Some(EmitError::Log(error)) = error else {
+///     panic!("another process is writing");
+/// };
+/// assert!(matches!(error.as_ref(), AppendError::Busy { .. }));
+/// # Ok::<(), std::io::Error>(())
+/// ```
 #[derive(Debug, Error)]
 #[non_exhaustive]
 pub enum AppendError {

@@ -5,11 +5,24 @@ use std::path::PathBuf;
 
 use thiserror::Error;
 
-use crate::log::frame::{Fault, Kind};
-use crate::log::scan::SeqRange;
+pub use crate::log::frame::{Fault, Kind};
+pub use crate::log::scan::SeqRange;
+
 use crate::position::{Lamport, Offset, Ordinal, Seq};
 
 /// Why reading cannot go on.
+///
+/// ```
+/// use std::sync::Arc;
+/// use spec_kitty::log::{read::ReadError, reader::Reader, segment::LogDir, storage::Disk};
+/// use spec_kitty::position::Seq;
+///
+/// let dir = tempfile::tempdir()?;
+/// std::fs::write(dir.path().join("log"), "a file")?;
+/// let mut reader = Reader::new(LogDir::new(dir.path().join("log"), Arc::new(Disk)), Seq(1));
+/// assert!(matches!(reader.step(), Err(ReadError::Io { .. })));
+/// # Ok::<(), std::io::Error>(())
+/// ```
 #[derive(Debug, Error)]
 #[non_exhaustive]
 pub enum ReadError {
@@ -97,6 +110,35 @@ impl Reason {
 }
 
 /// A place where something is lost or does not belong.
+///
+/// ```
+/// use spec_kitty::emitter::{EventEmitter, log_of};
+/// use spec_kitty::event::{EntryType, HistoryAdded};
+/// use spec_kitty::home::Home;
+/// use spec_kitty::log::read::{Damage, Fault, Reason, SeqRange};
+/// use spec_kitty::log::verify::{Writers, verify};
+/// use spec_kitty::position::{Ordinal, Seq};
+///
+/// let dir = tempfile::tempdir()?;
+/// let home = Home::at(dir.path());
+/// let emitter = EventEmitter::new(home.clone(), dir.path());
+/// for line in ["begun", "half-way", "done"] {
+///     emitter.emit_payload(HistoryAdded::new("WP01", EntryType::Note, line), None);
+/// }
+/// let log = log_of(&home);
+/// let path = log.dir().segment_path(Ordinal(1));
+/// let mut bytes = std::fs::read(&path)?;
+/// let at = bytes.windows(8).position(|text| text == b"half-way").ok_or("it is there")?;
+/// bytes[at] = b'H'; // somebody edits an event by hand
+/// std::fs::write(&path, bytes)?;
+///
+/// let verdict = verify(log.dir().clone(), Writers::None, |_| {})?;
+/// let damage: &Damage = verdict.damage.first().ok_or("that is noticed")?;
+/// assert_eq!(damage.reason, Reason::Bytes(Fault::Checksum));
+/// let lost: SeqRange = damage.lost.ok_or("one event, and no more")?;
+/// assert_eq!((lost.from, lost.to), (Seq(2), Seq(2)));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Damage {
     /// The segment.
@@ -114,6 +156,21 @@ pub struct Damage {
 }
 
 /// One step of reading.
+///
+/// ```
+/// use std::sync::Arc;
+/// use spec_kitty::log::{read::Step, reader::Reader, segment::LogDir, storage::Disk};
+/// use spec_kitty::position::Seq;
+///
+/// let dir = tempfile::tempdir()?;
+/// let mut reader = Reader::new(LogDir::new(dir.path(), Arc::new(Disk)), Seq(1));
+/// match reader.step()? {
+///     Step::Frame(item) => println!("{} {:?}", item.seq, item.kind),
+///     Step::Damage(damage) => eprintln!("{}: {}", damage.ordinal, damage.reason.word()),
+///     Step::Idle => println!("nothing more for now"),
+/// }
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Step<'a> {
     /// The next frame.
@@ -125,6 +182,32 @@ pub enum Step<'a> {
 }
 
 /// Bytes at the end of the newest segment that are no frame.
+///
+/// ```
+/// use std::io::Write as _;
+/// use spec_kitty::emitter::{EventEmitter, log_of};
+/// use spec_kitty::event::{EntryType, HistoryAdded};
+/// use spec_kitty::home::Home;
+/// use spec_kitty::log::read::{Step, Unfinished};
+/// use spec_kitty::log::reader::Reader;
+/// use spec_kitty::position::{Ordinal, Seq};
+///
+/// let dir = tempfile::tempdir()?;
+/// let home = Home::at(dir.path());
+/// let emitter = EventEmitter::new(home.clone(), dir.path());
+/// emitter.emit_payload(HistoryAdded::new("WP01", EntryType::Note, "begun"), None);
+/// let log = log_of(&home);
+/// let segment = log.dir().segment_path(Ordinal(1));
+/// std::fs::OpenOptions::new().append(true).open(segment)?.write_all(b"half a fr")?;
+///
+/// let mut reader = Reader::new(log.dir().clone(), Seq(1));
+/// while !matches!(reader.step()?, Step::Idle) {}
+/// let Some(Unfinished::Torn { bytes, .. }) = reader.unfinished() else {
+///     panic!("a torn tail is not damage");
+/// };
+/// assert_eq!(bytes, 9);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Unfinished {
     /// A write that never finished, or is not finished yet.

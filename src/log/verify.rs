@@ -59,6 +59,27 @@ impl Verdict {
 ///
 /// # Errors
 /// [`ReadError`] when the log cannot be read at all; damage is no error.
+///
+/// ```
+/// use spec_kitty::emitter::{EventEmitter, log_of};
+/// use spec_kitty::event::{EntryType, HistoryAdded};
+/// use spec_kitty::home::Home;
+/// use spec_kitty::log::read::Item;
+/// use spec_kitty::log::verify::{Verdict, Writers, verify};
+///
+/// let dir = tempfile::tempdir()?;
+/// let home = Home::at(dir.path());
+/// let emitter = EventEmitter::new(home.clone(), dir.path());
+/// emitter.emit_payload(HistoryAdded::new("WP01", EntryType::Note, "begun"), None);
+///
+/// let mut bytes = 0;
+/// let count = |item: &Item<'_>| bytes += item.body.len();
+/// let log = log_of(&home).dir().clone();
+/// let verdict: Verdict = verify(log, Writers::Possible, count)?;
+/// assert!(verdict.is_sound() && bytes > 0);
+/// assert_eq!((verdict.segments, verdict.events, verdict.lost()), (1, 1, 0));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 pub fn verify(
     dir: LogDir,
     writers: Writers,

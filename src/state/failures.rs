@@ -38,6 +38,15 @@ use copy::{COPY_BYTES, Copy};
 const LOCK_WAIT: Duration = Duration::from_millis(50);
 
 /// Why an event could not be recorded.
+///
+/// ```
+/// use spec_kitty::state::FailureReason;
+///
+/// for reason in FailureReason::ALL {
+///     println!("events that could not be recorded, {}", reason.as_str());
+/// }
+/// assert_eq!(FailureReason::Busy.as_str(), "busy");
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum FailureReason {
     /// The log was in use past the deadline.
@@ -76,6 +85,13 @@ impl FailureReason {
 }
 
 /// How many events could not be recorded.
+///
+/// ```
+/// use spec_kitty::state::{FailureCounts, FailureReason};
+///
+/// let counts = FailureCounts { busy: 2, full: 1, ..FailureCounts::default() };
+/// assert_eq!((counts.of(FailureReason::Busy), counts.total()), (2, 3));
+/// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct FailureCounts {
     /// The log was in use.
@@ -129,6 +145,16 @@ impl FailureCounts {
 }
 
 /// Why the counters cannot be read or set back.
+///
+/// ```
+/// use spec_kitty::state::{FailuresError, State};
+///
+/// let dir = tempfile::tempdir()?;
+/// std::fs::write(dir.path().join("failures"), [1; 1024])?;
+/// let counts = State::at(dir.path()).failures().read();
+/// assert!(matches!(counts, Err(FailuresError::Damaged { .. })));
+/// # Ok::<(), std::io::Error>(())
+/// ```
 #[derive(Debug, Error)]
 #[non_exhaustive]
 pub enum FailuresError {
@@ -155,6 +181,21 @@ pub enum FailuresError {
 }
 
 /// The counters of one home. Cheap; opens nothing.
+///
+/// ```
+/// use spec_kitty::home::Home;
+/// use spec_kitty::state::{FailureReason, State};
+///
+/// let dir = tempfile::tempdir()?;
+/// let failures = State::at(Home::at(dir.path()).state_dir()).failures();
+/// assert!(failures.record(FailureReason::Full, 1_795_342_293_000));
+///
+/// let counts = failures.read()?;
+/// assert_eq!((counts.full, counts.total()), (1, 1));
+/// failures.reset()?;
+/// assert_eq!(failures.read()?.total(), 0);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Debug)]
 pub struct Failures {
     path: PathBuf,

@@ -145,6 +145,17 @@ impl StateError {
 }
 
 /// The state of one home: a handle on its directory. Cheap; opens nothing.
+///
+/// ```
+/// use spec_kitty::home::Home;
+/// use spec_kitty::state::State;
+///
+/// let dir = tempfile::tempdir()?;
+/// let state = State::at(Home::at(dir.path()).state_dir());
+/// assert!(state.view()?.is_none()); // nothing was ever sent from here
+/// assert_eq!(state.failures().read()?.total(), 0);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Debug)]
 pub struct State {
     dir: PathBuf,
@@ -160,6 +171,7 @@ impl State {
 
     /// The same, with the files of the view on something else than a disk. The
     /// store, the locks and the counters stay on the disk.
+    #[doc(hidden)]
     #[must_use]
     pub fn over(dir: impl Into<PathBuf>, files: Arc<dyn Files>) -> Self {
         let dir = dir.into();
@@ -180,6 +192,7 @@ impl State {
     /// # Errors
     /// [`StateError::Busy`] when the store is in use past `deadline`. With any
     /// error the caller goes on from the log alone.
+    #[doc(hidden)]
     pub fn reserve(
         &self,
         floor: LeaseFloor,
@@ -195,6 +208,7 @@ impl State {
     ///
     /// # Errors
     /// [`StateError::Io`] when the lock file cannot be made or locked.
+    #[doc(hidden)]
     pub fn sender_lock(&self, deadline: Duration) -> Result<Option<SenderLock>, StateError> {
         self.prepare()?;
         SenderLock::acquire(&self.dir, deadline)
@@ -207,6 +221,7 @@ impl State {
     ///
     /// # Errors
     /// Any [`StateError`] when neither the store nor the view can be read.
+    #[doc(hidden)]
     pub fn open_ledger(
         &self,
         sender: SenderLock,
@@ -222,6 +237,7 @@ impl State {
     ///
     /// # Errors
     /// Any [`StateError`] when neither the shelf nor the view can be read.
+    #[doc(hidden)]
     pub fn open_ledger_on<S: Shelf>(
         &self,
         shelf: S,
@@ -245,6 +261,7 @@ impl State {
     ///
     /// # Errors
     /// [`ViewError::Io`] when it cannot be synced.
+    #[doc(hidden)]
     pub fn settle_view(&self) -> Result<(), ViewError> {
         view::settle(self.files.as_ref(), &self.dir)
     }
@@ -252,6 +269,7 @@ impl State {
     /// How far the log beside the lock file `log_lock` had come when an event was
     /// last confirmed, as far as that is known. What was remembered of another
     /// log, or of this one before it was copied, does not count.
+    #[doc(hidden)]
     #[must_use]
     pub fn mark(&self, log_lock: &Path) -> Option<Mark> {
         let log = platform::path_identity(log_lock).ok()?;
@@ -260,6 +278,7 @@ impl State {
 
     /// Remembers how far that log has come; says whether that could be done.
     /// Everything up to there must be durable.
+    #[doc(hidden)]
     pub fn set_mark(&self, log_lock: &Path, mark: Mark) -> bool {
         platform::path_identity(log_lock)
             .is_ok_and(|log| mark::write(&mark::path_in(&self.dir), log, mark))
@@ -267,12 +286,14 @@ impl State {
 
     /// What was kept of the segments that do not change any more; `None` when
     /// there is nothing that can be used.
+    #[doc(hidden)]
     #[must_use]
     pub fn tallies<T: DeserializeOwned>(&self) -> Option<T> {
         tallies::read(&tallies::path_in(&self.dir))
     }
 
     /// Keeps that for whoever looks next; says whether it could be kept.
+    #[doc(hidden)]
     pub fn keep_tallies<T: Serialize>(&self, tallies: &T) -> bool {
         tallies::write(&tallies::path_in(&self.dir), tallies)
     }
@@ -281,6 +302,7 @@ impl State {
     ///
     /// # Errors
     /// [`StateError::Io`] when the file is there and cannot be removed.
+    #[doc(hidden)]
     pub fn forget_tallies(&self) -> Result<(), StateError> {
         let path = tallies::path_in(&self.dir);
         match std::fs::remove_file(&path) {

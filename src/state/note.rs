@@ -4,6 +4,14 @@ use std::fmt;
 use std::path::PathBuf;
 
 /// Something that was put right on the way, worth one line to a person.
+///
+/// ```
+/// use spec_kitty::state::Note;
+///
+/// let note = Note::ImplausibleClock { value: u64::MAX };
+/// assert!(note.needs_attention());
+/// assert!(!Note::RestoredFromView.needs_attention()); // after a kill: as it should be
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Note {

@@ -10,6 +10,12 @@ use thiserror::Error;
 const MAX_KEY_BYTES: usize = 64;
 
 /// A text is longer than the ledger keeps, or empty.
+///
+/// ```
+/// use spec_kitty::state::{EventKey, TooLong};
+///
+/// assert_eq!(EventKey::new(""), Err(TooLong(0)));
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 #[error("an identifier must have 1 to {MAX_KEY_BYTES} bytes, not {0}")]
 pub struct TooLong(pub usize);
@@ -64,11 +70,27 @@ macro_rules! key {
 
 key! {
     /// The identifier of a project: with a target it names a stream.
+    ///
+    /// ```
+    /// use spec_kitty::state::Project;
+    ///
+    /// let project = Project::new("0b6f4d7e-5f0c-4f0e-8d5e-3b1d2c3a4b5c")?;
+    /// assert_eq!(project.as_str().len(), 36);
+    /// # Ok::<(), spec_kitty::state::TooLong>(())
+    /// ```
     Project
 }
 
 key! {
     /// The identifier of an event, by which a cursor recognises its place.
+    ///
+    /// ```
+    /// use spec_kitty::state::EventKey;
+    ///
+    /// let event = EventKey::new("01M81BTPP6PS3R3G0D5WC0XV38")?;
+    /// assert_eq!(event.to_string(), "01M81BTPP6PS3R3G0D5WC0XV38");
+    /// # Ok::<(), spec_kitty::state::TooLong>(())
+    /// ```
     EventKey
 }
 

@@ -30,6 +30,16 @@ const FORMER_VERSION: u32 = 1;
 const HEADER_BYTES: usize = 24;
 
 /// Why the view cannot be used.
+///
+/// ```
+/// use spec_kitty::state::{State, ViewError};
+///
+/// let dir = tempfile::tempdir()?;
+/// std::fs::write(dir.path().join("delivery.view"), "no view")?;
+/// let view = State::at(dir.path()).view();
+/// assert!(matches!(view, Err(ViewError::Damaged { .. })));
+/// # Ok::<(), std::io::Error>(())
+/// ```
 #[derive(Debug, Error)]
 #[non_exhaustive]
 pub enum ViewError {

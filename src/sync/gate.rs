@@ -11,6 +11,15 @@ use serde::Serialize;
 use crate::auth::Recipient;
 
 /// One gate. The order is the order in which they are looked at.
+///
+/// ```
+/// use spec_kitty::sync::gate::Gate;
+///
+/// assert!(Gate::SignedIn < Gate::Network); // the order in which they are looked at
+/// assert_eq!(Gate::of_category("dns"), Gate::Network);
+/// let words: Vec<_> = Gate::ALL.iter().map(|gate| gate.as_str()).collect();
+/// assert_eq!(words.join(" "), "sync signed-in team project server wait network");
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Gate {
@@ -90,6 +99,21 @@ pub(super) fn wait_reason(until: Timestamp, now: Timestamp) -> String {
 pub const OFF_VARIABLE: &str = "SPEC_KITTY_SYNC_DISABLE";
 
 /// The gates of the machine and of the account: the first that is closed.
+///
+/// ```
+/// use spec_kitty::auth::Recipient;
+/// use spec_kitty::sync::gate::{Closed, Gate, account_gate};
+///
+/// let nobody = Recipient::SignedOut { server: None };
+/// let closed: Option<Closed> = account_gate(&nobody, false);
+/// let closed = closed.ok_or("nobody is signed in")?;
+/// assert_eq!(closed.gate, Gate::SignedIn);
+/// println!("{}; to go on: {}", closed.reason, closed.next);
+///
+/// let turned_off = account_gate(&nobody, true).map(|closed| closed.gate);
+/// assert_eq!(turned_off, Some(Gate::Sync)); // the first of them
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[must_use]
 pub fn account_gate(recipient: &Recipient, sync_off: bool) -> Option<Closed> {
     let closed = |gate, reason: String, next: &str| {
@@ -141,12 +165,30 @@ pub fn account_gate(recipient: &Recipient, sync_off: bool) -> Option<Closed> {
 pub const NO_DAEMON_VARIABLE: &str = "SPEC_KITTY_NO_DAEMON";
 
 /// Whether the environment turns sending off.
+///
+/// ```
+/// use spec_kitty::auth::Recipient;
+/// use spec_kitty::sync::gate::{OFF_VARIABLE, account_gate, sync_is_off};
+///
+/// let nobody = Recipient::SignedOut { server: None };
+/// if let Some(closed) = account_gate(&nobody, sync_is_off()) {
+///     assert_eq!(closed.reason.contains(OFF_VARIABLE), sync_is_off());
+/// }
+/// ```
 #[must_use]
 pub fn sync_is_off() -> bool {
     is_set(OFF_VARIABLE)
 }
 
 /// Whether the environment keeps commands from starting a background sender.
+///
+/// ```
+/// use spec_kitty::sync::gate::{NO_DAEMON_VARIABLE, no_daemon};
+///
+/// if no_daemon() {
+///     println!("{NO_DAEMON_VARIABLE} is set: events wait for `sync now`");
+/// }
+/// ```
 #[must_use]
 pub fn no_daemon() -> bool {
     is_set(NO_DAEMON_VARIABLE)

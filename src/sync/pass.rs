@@ -9,18 +9,14 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use thiserror::Error;
-
-use crate::auth::http::SetupError;
 use crate::auth::{Account, Credentials, Recipient, Store};
 use crate::home::Home;
 use crate::log::ambient::{Ambient, System};
 use crate::log::horizon::Horizon;
-use crate::log::read::ReadError;
 use crate::log::segment::LogDir;
 use crate::log::storage::Disk;
 use crate::position::Seq;
-use crate::state::{LedgerStore, Noted, SenderLock, Shelf, State, StateError, Trouble, ViewError};
+use crate::state::{LedgerStore, Noted, SenderLock, Shelf, State, Trouble};
 use crate::sync::book::{Book, COMMIT_DEADLINE};
 use crate::sync::chunk::{Chunk, ChunkLimits};
 use crate::sync::courier::{Carried, Courier, Line, Stop, WAIT_BUDGET};
@@ -30,52 +26,20 @@ use crate::sync::relay::{Flow, carry_stream};
 use crate::sync::report::{CaughtUp, Report, Stopped};
 use crate::sync::route::Bindings;
 use crate::sync::send::HttpLine;
+use crate::sync::setting::{SENDER_DEADLINE, WRITER_DEADLINE};
 use crate::sync::survey::Survey;
 use crate::sync::tallies::Tallies;
 use crate::sync::todo::{Todo, planned, todo};
 
-pub use crate::sync::setting::{Interrupt, Pace, Progress, Setting};
+pub use crate::sync::setting::{Interrupt, Pace, PassError, Progress, Setting};
 
-/// How long a pass waits for another sender to finish.
-const SENDER_DEADLINE: Duration = Duration::from_secs(30);
 /// A pass with fewer events does not ask first what the server takes at once.
 const ASK_FROM_EVENTS: u64 = 100;
-/// How long a pass waits for a moment in which nobody writes.
-const WRITER_DEADLINE: Duration = Duration::from_secs(5);
 /// The pieces of those waits.
 const SENDER_TRY: Duration = Duration::from_millis(250);
 
-/// Why a pass could not begin, or could not keep what it learned.
-#[derive(Debug, Error)]
-#[non_exhaustive]
-pub enum PassError {
-    /// Another process has been sending past the deadline.
-    #[error("another process has been sending for {} s", SENDER_DEADLINE.as_secs())]
-    Busy,
-    /// A writer has kept the log past the deadline.
-    #[error("another process has been writing to the log for {} s", WRITER_DEADLINE.as_secs())]
-    LogBusy,
-    /// The log cannot be read.
-    #[error(transparent)]
-    Log(#[from] ReadError),
-    /// The newest segment cannot be made durable: nothing is shipped then.
-    #[error("cannot sync the log: {0}")]
-    Sync(std::io::Error),
-    /// The ledger cannot be read or written.
-    #[error(transparent)]
-    State(#[from] StateError),
-    /// No thread could be started.
-    #[error("cannot start a thread: {0}")]
-    Thread(std::io::Error),
-    /// The view of the ledger cannot be read.
-    #[error(transparent)]
-    View(#[from] ViewError),
-    /// The certificates cannot be used.
-    #[error(transparent)]
-    Setup(#[from] SetupError),
-}
-
 /// The log of a home.
+#[doc(hidden)]
 #[must_use]
 pub fn log_dir(home: &Home) -> LogDir {
     LogDir::new(home.log_dir(), Arc::new(Disk))
@@ -86,6 +50,42 @@ pub fn log_dir(home: &Home) -> LogDir {
 /// # Errors
 /// [`PassError`]. What the server confirmed by then is kept as far as possible,
 /// and what could not be kept is sent again.
+///
+/// ```
+/// use spec_kitty::auth::{Recipient, Store};
+/// # use spec_kitty::auth::client::{self, Client, LIMITS};
+/// # use spec_kitty::dev_server::{DevServer, Options};
+/// # use spec_kitty::server_url::ServerUrl;
+/// use spec_kitty::config::Config;
+/// use spec_kitty::emitter::EventEmitter;
+/// use spec_kitty::event::{EntryType, HistoryAdded};
+/// use spec_kitty::home::Home;
+/// use spec_kitty::sync::pass::{self, Pace, Setting};
+///
+/// let dir = tempfile::tempdir()?;
+/// let home = Home::at(dir.path().join("home"));
+/// let store = Store::new(&home);
+/// # let server = DevServer::start(Options::new(dir.path(), "sesame".into()))?;
+/// # let url = ServerUrl::parse(server.url())?;
+/// # client::login(&Client::new(&url, None, LIMITS)?, &store, "demo", &"sesame".into())?;
+/// # std::fs::create_dir(dir.path().join(".kittify"))?;
+/// let emitter = EventEmitter::new(home.clone(), dir.path()); // somebody is signed in
+/// emitter.emit_payload(HistoryAdded::new("WP01", EntryType::Note, "begun"), None);
+///
+/// let config = Config::load(&home.config_file()).config;
+/// let recipient = Recipient::resolve(None, &config, store.load().session);
+/// let report = pass::run(Setting {
+///     home: &home,
+///     config: &config.sync,
+///     recipient: &recipient,
+///     sync_off: false,
+///     interrupt: &|| false,
+///     pace: Pace::FullSpeed,
+///     progress: &mut |progress| println!("{} of {}", progress.settled, progress.total),
+/// })?;
+/// assert_eq!((report.delivered, report.pending), (1, 0));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 pub fn run(setting: Setting<'_>) -> Result<Report, PassError> {
     let state = State::at(setting.home.state_dir());
     let dir = log_dir(setting.home);

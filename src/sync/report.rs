@@ -13,6 +13,15 @@ use crate::sync::route::Bindings;
 use crate::target::{Target, TargetId};
 
 /// What a pass did.
+///
+/// ```
+/// use spec_kitty::sync::report::Report;
+///
+/// let mut report = Report::default();
+/// (report.delivered, report.duplicate, report.pending) = (2, 1, 4);
+/// assert_eq!(report.settled(), 3);
+/// assert!(report.stopped.is_none() && report.categories().is_empty());
+/// ```
 #[derive(Clone, Debug, Default)]
 pub struct Report {
     /// The recipient, when there is one.
@@ -75,6 +84,19 @@ impl CaughtUp {
 }
 
 /// Why events are left.
+///
+/// ```
+/// use spec_kitty::sync::report::Stopped;
+/// use spec_kitty::sync::gate::Gate;
+///
+/// let stopped = Stopped::Trouble {
+///     gate: Gate::Network,
+///     category: "dns".to_owned(),
+///     message: "the name is not known".to_owned(),
+/// };
+/// assert_eq!(stopped.word(), "dns");
+/// assert_eq!(Stopped::Interrupted.word(), "interrupted");
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Stopped {
     /// A gate is closed; the first in their order.
@@ -93,6 +115,21 @@ pub enum Stopped {
 }
 
 /// An event that the server refused in this pass.
+///
+/// ```
+/// use spec_kitty::position::Seq;
+/// use spec_kitty::state::Trouble;
+/// use spec_kitty::sync::report::{RefusedEvent, Report};
+///
+/// let mut report = Report::default();
+/// report.refused.push(RefusedEvent {
+///     seq: Seq(7),
+///     event_id: "01M81BTPP6PS3R3G0D5WC0XV38".to_owned(),
+///     parked: true,
+///     trouble: Trouble::new("invalid", "unknown work package", Some(400)),
+/// });
+/// assert_eq!(report.categories().get("invalid"), Some(&1));
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RefusedEvent {
     /// Its position.

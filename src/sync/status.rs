@@ -24,6 +24,15 @@ use crate::target::{Target, TargetId};
 use crate::log::read::ReadError;
 
 /// How this home stands towards the server.
+///
+/// ```
+/// use spec_kitty::auth::Recipient;
+/// use spec_kitty::sync::status::Connection;
+///
+/// let nobody = Recipient::SignedOut { server: None };
+/// let connection = Connection::of(&nobody, false, None, None);
+/// assert_eq!(connection.as_str(), "Offline");
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Connection {
     /// The background sender holds a live connection.
@@ -81,6 +90,29 @@ pub struct Counted {
 }
 
 /// Everything that `sync status` tells.
+///
+/// ```
+/// use spec_kitty::auth::Recipient;
+/// use spec_kitty::emitter::EventEmitter;
+/// use spec_kitty::event::{EntryType, HistoryAdded};
+/// use spec_kitty::home::Home;
+/// use spec_kitty::sync::status::{Connection, Counted, Status};
+///
+/// let dir = tempfile::tempdir()?;
+/// let home = Home::at(dir.path());
+/// let emitter = EventEmitter::new(home.clone(), dir.path());
+/// emitter.emit_payload(HistoryAdded::new("WP01", EntryType::Note, "begun"), None);
+///
+/// let nobody = Recipient::SignedOut { server: None };
+/// let status = Status::take(&home, &nobody, false)?;
+/// assert_eq!(status.connection, Connection::Offline);
+/// assert_eq!((status.recorded, status.pending, status.delivered), (1, 1, 0));
+/// assert_eq!(status.counted, Counted { log: 1, ledger: 1 }); // counted twice, and alike
+/// for closed in &status.closed {
+///     println!("{}: {}", closed.gate.as_str(), closed.reason);
+/// }
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug)]
 pub struct Status {
     /// How this home stands towards the server.

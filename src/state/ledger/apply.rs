@@ -29,6 +29,22 @@ const CROWDED: usize = 1_024;
 
 /// A limit of the ledger is reached; nothing was changed. The events stay
 /// pending until somebody looks after what the server refused.
+///
+/// ```
+/// use spec_kitty::state::{Answer, Commit, Ledger, LedgerFull, StateError, Trouble};
+/// use spec_kitty::target::TargetId;
+///
+/// let mut ledger = Ledger::default();
+/// let trouble = Trouble::new("dns", "the name is not known", None);
+/// let refused = (0..1000_u128).find_map(|n| {
+///     let mut commit = Commit::new(TargetId(n.to_le_bytes()), 1_795_342_293_000);
+///     commit.answer(Answer::Unanswered(trouble.clone()));
+///     ledger.apply(&commit).err()
+/// });
+/// assert_eq!(refused, Some(LedgerFull::Targets)); // the ledger stays small
+/// let error = refused.map(StateError::from);
+/// assert!(matches!(error, Some(StateError::LedgerFull(_))));
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
 pub enum LedgerFull {
     /// Too many refused events.

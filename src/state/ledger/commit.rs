@@ -14,6 +14,15 @@ const MAX_CATEGORY_BYTES: usize = 32;
 const MAX_MESSAGE_BYTES: usize = 1024;
 
 /// What went wrong, as the ledger keeps it: bounded, for people and for reports.
+///
+/// ```
+/// use spec_kitty::state::Trouble;
+///
+/// let trouble = Trouble::new("server-error", "out of cheese", Some(500));
+/// assert_eq!((trouble.category(), trouble.http_status()), ("server-error", Some(500)));
+/// let long = Trouble::new("server-error", &"x".repeat(5000), None);
+/// assert_eq!(long.message().len(), 1024); // the ledger stays small
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Trouble {
     category: Box<str>,
@@ -72,6 +81,29 @@ pub enum Retry {
 }
 
 /// The server refused one event.
+///
+/// ```
+/// use spec_kitty::position::Seq;
+/// use spec_kitty::state::{Commit, EventKey, Exception, Ledger, Outcome, Refusal, Retry, Standing, Trouble};
+/// use spec_kitty::target::TargetId;
+///
+/// let target = TargetId([7; 16]);
+/// let mut commit = Commit::new(target, 1_795_342_293_000);
+/// let refusal = Refusal {
+///     retry: Retry::Never,
+///     trouble: Trouble::new("invalid", "unknown work package", Some(400)),
+/// };
+/// commit.settle(None, Seq(1), EventKey::new("01J0")?, Outcome::Refused(refusal));
+/// let mut ledger = Ledger::default();
+/// ledger.apply(&commit)?;
+///
+/// let known = ledger.target(target).ok_or("it was spoken to")?;
+/// let stream = known.stream(None).ok_or("an event was refused")?;
+/// let exception: &Exception = stream.exceptions().get(&Seq(1)).ok_or("that one")?;
+/// assert_eq!((exception.standing, exception.attempts), (Standing::Parked, 1));
+/// assert_eq!(exception.trouble.message(), "unknown work package");
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Refusal {
     /// What becomes of it.
@@ -100,6 +132,26 @@ pub enum Outcome {
 }
 
 /// How an exchange with the server went as a whole.
+///
+/// ```
+/// use spec_kitty::state::{Answer, Commit, Ledger, TargetLedger, Trouble};
+/// use spec_kitty::target::TargetId;
+///
+/// let target = TargetId([7; 16]);
+/// let mut commit = Commit::new(target, 1_795_342_293_000);
+/// let trouble = Trouble::new("throttled", "slow down", Some(429));
+/// commit.answer(Answer::Answered {
+///     retry_not_before_ms: Some(1_795_342_303_000),
+///     trouble: Some(trouble.clone()),
+/// });
+/// let mut ledger = Ledger::default();
+/// ledger.apply(&commit)?;
+///
+/// let known: &TargetLedger = ledger.target(target).ok_or("it was spoken to")?;
+/// assert_eq!(known.retry_not_before_ms(), Some(1_795_342_303_000));
+/// assert_eq!(known.last_error(), Some((1_795_342_293_000, &trouble)));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Answer {
     /// The server answered.

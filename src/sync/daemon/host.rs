@@ -30,6 +30,33 @@ pub struct Errands {
 }
 
 /// The thread; it is asked to leave, and waited for a little, on drop.
+///
+/// ```
+/// use std::time::Instant;
+/// use spec_kitty::auth::{Recipient, Store};
+/// use spec_kitty::config::Config;
+/// use spec_kitty::home::Home;
+/// use spec_kitty::sync::daemon::{EXIT_DEADLINE, Errands, Host};
+///
+/// let dir = tempfile::tempdir()?;
+/// let home = Home::at(dir.path());
+/// let asked = home.clone();
+/// let errands = Errands {
+///     resolve: Box::new(move || {
+///         let config = Config::load(&asked.config_file()).config;
+///         let session = Store::new(&asked).load().session;
+///         let recipient = Recipient::resolve(None, &config, session);
+///         (config.sync, recipient)
+///     }),
+///     hear: Box::new(|clock| println!("the server's clock is at {clock}")),
+/// };
+/// let host = Host::start(home, errands)?;
+/// // ... the work of the program; what it records is sent meanwhile ...
+/// let asked_to_leave = Instant::now();
+/// drop(host); // waits for a request in flight, a little
+/// assert!(asked_to_leave.elapsed() < 10 * EXIT_DEADLINE);
+/// # Ok::<(), std::io::Error>(())
+/// ```
 #[derive(Debug)]
 pub struct Host {
     leave: Arc<AtomicBool>,

@@ -111,6 +111,29 @@ pub enum DaemonError {
 ///
 /// # Errors
 /// [`DaemonError`] when it could not begin.
+///
+/// ```
+/// use spec_kitty::auth::Recipient;
+/// use spec_kitty::config::SyncConfig;
+/// use spec_kitty::home::Home;
+/// use spec_kitty::sync::daemon::{self, DaemonError, Duty, IDLE_EXIT, Left};
+///
+/// let dir = tempfile::tempdir()?;
+/// let ended = daemon::run(Duty {
+///     home: &Home::at(dir.path()),
+///     resolve: &|| (SyncConfig::default(), Recipient::SignedOut { server: None }),
+///     program: None,
+///     interrupt: &|| true, // somebody has pressed Ctrl-C
+///     idle_exit: IDLE_EXIT,
+///     hear: &mut |clock| println!("the server's clock is at {clock}"),
+/// });
+/// match ended {
+///     Ok(left) => assert_eq!(left, Left::Interrupted),
+///     Err(DaemonError::Running) => println!("somebody else does it"),
+///     Err(error) => return Err(error.into()),
+/// }
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 pub fn run(mut duty: Duty<'_>) -> Result<Left, DaemonError> {
     let post = Post::take(duty.home)?;
     let mut watch = Watch::new(&duty, post);
