@@ -31,8 +31,10 @@ pub(super) fn is_leftover(name: &str) -> bool {
 pub(super) fn ordinal_of(name: &str) -> Option<Ordinal> {
     let digits = name.strip_suffix(SUFFIX)?;
     let number: u64 = digits.parse().ok()?;
-    let canonical = format!("{number:0ORDINAL_DIGITS$}");
-    ((1..=MOST_COUNTED).contains(&number) && canonical == digits).then_some(Ordinal(number))
+    let is_padded = digits.len() == ORDINAL_DIGITS;
+    let is_long = digits.len() > ORDINAL_DIGITS && !digits.starts_with('0');
+    let canonical = digits.bytes().all(|b| b.is_ascii_digit()) && (is_padded || is_long);
+    (canonical && (1..=MOST_COUNTED).contains(&number)).then_some(Ordinal(number))
 }
 
 #[cfg(test)]

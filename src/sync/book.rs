@@ -1,6 +1,7 @@
 //! The ledger in the hands of a pass: what was learned, written down in time.
 //!
-//! Commits are gathered and written at most twice a second and at the end. An
+//! Commits are gathered and written at most twice a second, when there are many,
+//! and at the end. An
 //! event enters only with the server's word about it, and behind a cursor only
 //! in an unbroken run, so whatever is written is true, and what is not written
 //! is sent again and recognised by its id.
@@ -29,8 +30,10 @@ use crate::target::TargetId;
 
 /// How long one commit may wait for the store.
 pub(super) const COMMIT_DEADLINE: Duration = Duration::from_secs(5);
-/// The ledger is written at most this often.
+/// The ledger is written at most this often,
 const COMMIT_EVERY_MS: u64 = 500;
+/// or when so many events are entered: each takes some 160 bytes until then.
+const COMMIT_EVERY_EVENTS: usize = 32_768;
 /// After so many refusals an event is parked.
 const MAX_ATTEMPTS: u32 = 5;
 
@@ -40,6 +43,8 @@ pub(super) struct Book<S> {
     pub(super) target: TargetId,
     ambient: Arc<dyn Ambient>,
     commit: Commit,
+    /// How many events it holds.
+    gathered: usize,
     written_ms: u64,
     pub(super) notes: Vec<Note>,
     /// Events that were pending when the pass began and are settled now.
@@ -61,6 +66,7 @@ impl<S: Shelf> Book<S> {
             target,
             ambient,
             commit: Commit::new(target, now_ms),
+            gathered: 0,
             written_ms: now_ms,
             notes,
             pending_settled: 0,
@@ -170,6 +176,7 @@ impl<S: Shelf> Book<S> {
             self.commit
                 .settle(Some(stream), parcel.seq, parcel.id.clone(), outcome);
         }
+        self.gathered = self.gathered.saturating_add(entered);
         entered
     }
 
@@ -211,7 +218,8 @@ impl<S: Shelf> Book<S> {
 
     pub(super) fn flush_now_and_then(&mut self) -> Result<(), StateError> {
         // A clock that was set back must not stop the writing.
-        if now_ms(self.ambient.as_ref()).abs_diff(self.written_ms) < COMMIT_EVERY_MS {
+        let since_ms = now_ms(self.ambient.as_ref()).abs_diff(self.written_ms);
+        if since_ms < COMMIT_EVERY_MS && self.gathered < COMMIT_EVERY_EVENTS {
             return Ok(());
         }
         let answer = Answer::Answered {
@@ -253,6 +261,7 @@ impl<S: Shelf> Book<S> {
 
     pub(super) fn flush(&mut self) -> Result<(), StateError> {
         self.written_ms = now_ms(self.ambient.as_ref());
+        self.gathered = 0;
         let next = Commit::new(self.target, self.written_ms);
         let commit = std::mem::replace(&mut self.commit, next);
         if commit.is_empty() {

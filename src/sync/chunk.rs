@@ -78,6 +78,8 @@ pub struct Chunk {
     parcels: Vec<Parcel>,
     ids: HashSet<EventKey>,
     json: Vec<u8>,
+    /// The request that holds all of it, ready to be sent.
+    packed: Option<Vec<u8>>,
 }
 
 /// Whether an event went into the chunk.
@@ -140,6 +142,27 @@ impl Chunk {
         self.parcels.is_empty()
     }
 
+    /// Prepares the request that holds all of it; `pack` makes of a body what
+    /// goes over the wire.
+    pub(super) fn prepare(&mut self, pack: impl FnOnce(Vec<u8>) -> Vec<u8>) {
+        let all: Vec<usize> = (0..self.parcels.len()).collect();
+        self.packed = Some(pack(self.body(&all)));
+    }
+
+    /// What [`Chunk::prepare`] has made, when it is for these events.
+    pub(super) fn prepared(&self, indices: &[usize]) -> Option<&[u8]> {
+        let packed = self.packed.as_deref();
+        packed.filter(|_| indices.len() == self.parcels.len())
+    }
+
+    /// The length of [`Chunk::body`] for the events with these indices.
+    pub(super) fn body_len(&self, indices: &[usize]) -> usize {
+        let parcels = indices.iter().filter_map(|index| self.parcels.get(*index));
+        let lengths = parcels.map(|parcel| parcel.json.len());
+        let commas = indices.len().saturating_sub(1);
+        lengths.fold(OPEN.len() + CLOSE.len() + commas, usize::saturating_add)
+    }
+
     /// The uncompressed request body for the events with these indices.
     #[must_use]
     pub fn body(&self, indices: &[usize]) -> Vec<u8> {
@@ -147,7 +170,7 @@ impl Chunk {
             let parcel = self.parcels.get(*index)?;
             self.json.get(parcel.json.clone())
         });
-        let mut body = Vec::with_capacity(self.body_len_with(0));
+        let mut body = Vec::with_capacity(self.body_len(indices));
         body.extend_from_slice(OPEN);
         for (place, json) in events.enumerate() {
             if place > 0 {
@@ -205,6 +228,25 @@ mod tests {
             chunk.body(&[1]),
             br#"{"events":[{"b":2,"team_slug":"acme"}]}"#
         );
+    }
+
+    #[test]
+    fn only_the_whole_chunk_is_prepared() {
+        let mut chunk = Chunk::default();
+        for n in 0..3 {
+            chunk.offer((Seq(1), &key(n)), b"{}", None, limits(9, 999));
+        }
+        assert_eq!(chunk.prepared(&[0, 1, 2]), None);
+        let whole = chunk.body(&[0, 1, 2]);
+        chunk.prepare(|body| [b"packed ".as_slice(), &body].concat());
+        assert_eq!(
+            chunk.prepared(&[0, 1, 2]).unwrap().strip_prefix(b"packed "),
+            Some(whole.as_slice())
+        );
+        assert_eq!(chunk.prepared(&[0, 2]), None);
+        for indices in [&[][..], &[1], &[0, 2], &[0, 1, 2]] {
+            assert_eq!(chunk.body_len(indices), chunk.body(indices).len());
+        }
     }
 
     #[test]

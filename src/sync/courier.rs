@@ -32,8 +32,13 @@ const FIRST_PAUSE: Duration = Duration::from_millis(500);
 
 /// What a courier needs of the world.
 pub trait Line {
-    /// Sends one body; says how many bytes went over the wire.
-    fn post(&mut self, body: &[u8]) -> (Result<Answer, NoAnswer>, u64);
+    /// What goes over the wire for a body. Asks nothing of the line, so that it
+    /// can be done for the next chunk while one is in flight.
+    fn pack(body: Vec<u8>) -> Vec<u8> {
+        body
+    }
+    /// Sends one packed body; says how many bytes went over the wire.
+    fn post(&mut self, packed: &[u8]) -> (Result<Answer, NoAnswer>, u64);
     /// Makes sure that the session is good as far as its own dates say.
     ///
     /// # Errors
@@ -56,7 +61,8 @@ pub trait Line {
     fn pause(&mut self, pause: Duration);
     /// Whether somebody wants the pass to end.
     fn interrupted(&self) -> bool;
-    /// Whether the next chunk is read while one is in flight, by another thread.
+    /// Whether the next chunk is read and packed while one is in flight, by
+    /// another thread.
     fn reads_ahead(&self) -> bool;
 }
 
@@ -174,10 +180,12 @@ impl<'a, L: Line> Courier<'a, L> {
     fn exchange(&mut self, work: &mut Work<'_>, read_ms: &mut [Option<u64>]) -> Option<Stop> {
         let batch = work.next()?;
         let chunk = work.chunk();
-        let body = chunk.body(batch);
         let parcels = batch.iter().filter_map(|index| chunk.parcels().get(*index));
         let ids: Vec<&str> = parcels.map(|parcel| parcel.id.as_str()).collect();
-        let (answer, bytes) = self.line.post(&body);
+        let (answer, bytes) = match chunk.prepared(batch) {
+            Some(packed) => self.line.post(packed),
+            None => self.line.post(&L::pack(chunk.body(batch))),
+        };
         if answer.is_err() && self.line.interrupted() {
             return Some(Stop::Interrupted);
         }
@@ -196,7 +204,8 @@ impl<'a, L: Line> Courier<'a, L> {
             }
             Err(silence) => outcome::judge_silence(silence),
         };
-        match work.take(verdict, body.len(), &mut self.credit) {
+        let body_bytes = chunk.body_len(batch);
+        match work.take(verdict, body_bytes, &mut self.credit) {
             After::Progress => {
                 self.patience.retries = 0;
                 self.patience.refreshed = false;

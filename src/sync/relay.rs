@@ -1,7 +1,9 @@
 //! One stream from the log to the courier, one chunk read ahead.
 //!
-//! Where the line wants it, a thread reads the next chunk while the present one is in flight. It ends
-//! with the stream, and as soon as nobody takes its chunks any more.
+//! Where the line wants it, a thread reads and packs the next chunk while the
+//! present one is in flight. It ends with the stream, and as soon as nobody takes
+//! its chunks any more. Nothing is asked of the server, and nothing entered in
+//! the ledger, out of order: one request is in flight at a time.
 
 use std::sync::{Mutex, PoisonError, mpsc};
 use std::thread;
@@ -38,7 +40,10 @@ pub(super) fn carry_stream<L: Line>(
         let read_ahead = move || {
             loop {
                 let now = *limits.lock().unwrap_or_else(PoisonError::into_inner);
-                let next = feed.next(now).transpose();
+                let mut next = feed.next(now).transpose();
+                if let Some(Ok(chunk)) = &mut next {
+                    chunk.prepare(L::pack);
+                }
                 let is_last = !matches!(next, Some(Ok(_)));
                 let taken = next.is_none_or(|next| sender.send(next).is_ok());
                 if is_last || !taken {

@@ -127,8 +127,12 @@ impl<'a> HttpLine<'a> {
 }
 
 impl Line for HttpLine<'_> {
-    fn post(&mut self, body: &[u8]) -> (Result<Answer, NoAnswer>, u64) {
-        let packed = gzip(body);
+    fn pack(body: Vec<u8>) -> Vec<u8> {
+        gzip(&body)
+    }
+
+    fn post(&mut self, packed: &[u8]) -> (Result<Answer, NoAnswer>, u64) {
+        let packed = packed.to_vec();
         let bytes = u64::try_from(packed.len()).unwrap_or(u64::MAX);
         let answer = self.request(move |client, token| {
             client.post_json(PATH, Some(&token), &packed, Encoding::Gzip)
@@ -189,8 +193,12 @@ impl Line for HttpLine<'_> {
     }
 }
 
+/// Level 6 takes a third more time, and what it sends is at most 7 % shorter.
+const GZIP_LEVEL: u32 = 4;
+
 fn gzip(body: &[u8]) -> Vec<u8> {
-    let mut encoder = GzEncoder::new(Vec::with_capacity(body.len() / 4), Compression::new(6));
+    let level = Compression::new(GZIP_LEVEL);
+    let mut encoder = GzEncoder::new(Vec::with_capacity(body.len() / 8), level);
     // Writing to memory does not fail.
     let _ = encoder.write_all(body);
     encoder.finish().unwrap_or_default()

@@ -77,6 +77,25 @@ impl Place {
         Self { home, project }
     }
 
+    /// Signs in to a server of the program's own, which has live connections.
+    pub fn signed_in(&self) -> Server {
+        let mut command = self.command(&["--json", "dev-server", "--port", "0"]);
+        command
+            .args(["--user", "alice:acme"])
+            .env("SPEC_KITTY_DEV_PASSWORD", "for a measurement")
+            .stdout(Stdio::piped());
+        let mut server = Server(command.spawn().unwrap());
+        let mut line = String::new();
+        let mut stdout = BufReader::new(server.0.stdout.take().unwrap());
+        stdout.read_line(&mut line).unwrap();
+        let ready: serde_json::Value = serde_json::from_str(&line).unwrap();
+        let url = ready["url"].as_str().unwrap();
+        let mut command = self.command(&["auth", "login", "-u", "alice", "--server", url]);
+        command.env("SPEC_KITTY_PASSWORD", "for a measurement");
+        assert!(command.status().unwrap().success());
+        server
+    }
+
     pub fn command(&self, arguments: &[&str]) -> Command {
         let mut command = Command::new(program());
         command
@@ -119,8 +138,9 @@ pub fn draft() -> Draft {
     Draft::from_json("HistoryAdded", PAYLOAD, None).unwrap()
 }
 
-/// What a process used: seconds of processor time, and the most memory in KiB,
-/// as far as it was still there to be asked.
+/// What a process used, all its threads together, those that ended included:
+/// processor time to 10 ms, and the most memory in KiB, as far as it was still
+/// there to be asked.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Used {
     pub cpu: Duration,
@@ -128,21 +148,31 @@ pub struct Used {
 }
 
 pub fn used(pid: u32) -> Option<Used> {
-    let schedstat = std::fs::read_to_string(format!("/proc/{pid}/schedstat")).ok()?;
-    let nanos = schedstat.split(' ').next()?.parse().ok()?;
     let status = std::fs::read_to_string(format!("/proc/{pid}/status")).ok()?;
     let peak = status
         .lines()
         .find_map(|line| line.strip_prefix("VmHWM:"))?;
     let peak_kib = peak.trim().trim_end_matches(" kB").parse().ok()?;
     Some(Used {
-        cpu: Duration::from_nanos(nanos),
+        cpu: cpu(&pid.to_string(), 11)?,
         peak_kib,
     })
 }
 
+/// Two neighbouring times in `/proc/…/stat`, user and system, counted from
+/// behind the name: 11 is the process's own, 13 that of children that ended.
+fn cpu(process: &str, from: usize) -> Option<Duration> {
+    const TICK: Duration = Duration::from_millis(10);
+    let stat = std::fs::read_to_string(format!("/proc/{process}/stat")).ok()?;
+    let fields = stat.rsplit_once(") ")?.1.split(' ').skip(from).take(2);
+    let ticks: u32 = fields.filter_map(|text| text.parse::<u32>().ok()).sum();
+    Some(TICK * ticks)
+}
+
 /// Waits for a process and says the most memory it was seen to use.
 pub fn watched(mut child: Child) -> Used {
+    let of_children = || cpu("self", 13).unwrap_or_default();
+    let before = of_children();
     let mut last = Used::default();
     loop {
         if let Some(now) = used(child.id()) {
@@ -150,10 +180,62 @@ pub fn watched(mut child: Child) -> Used {
         }
         if let Some(status) = child.try_wait().unwrap() {
             assert!(status.success(), "{status}");
-            return last;
+            let cpu = of_children() - before;
+            return Used { cpu, ..last };
         }
-        std::thread::sleep(Duration::from_millis(2));
+        // Looking costs time on a machine with two cores.
+        std::thread::sleep(Duration::from_millis(10));
     }
+}
+
+/// The interpreter that has the Python original: `SPEC_KITTY_PYTHON`, else
+/// `python3`.
+pub fn original() -> Option<String> {
+    let named = std::env::var("SPEC_KITTY_PYTHON").ok();
+    let python = named.unwrap_or_else(|| "python3".to_owned());
+    let check = "import importlib.metadata as m; assert m.version('spec-kitty-cli') == '2.1.0'; \
+                 import specify_cli.sync.batch";
+    let output = Command::new(&python).args(["-c", check]).output();
+    match output.is_ok_and(|output| output.status.success()) {
+        true => Some(python),
+        false => {
+            println!(
+                "   not measured: {python} has no spec-kitty-cli 2.1.0 (SPEC_KITTY_PYTHON names one \
+                 that has, see benches/README.md)"
+            );
+            None
+        }
+    }
+}
+
+/// The original sends the queue at `queue` to `server`: what its own function
+/// took, without the start of the interpreter and the imports, and what the
+/// process used.
+pub fn drained_by(python: &str, queue: &Path, server: &str) -> (Duration, Used) {
+    const SCRIPT: &str = "import sys, time
+from pathlib import Path
+from specify_cli.sync.batch import sync_all_queued_events
+from specify_cli.sync.queue import OfflineQueue
+queue = OfflineQueue(Path(sys.argv[1]), max_queue_size=10**9)
+began = time.perf_counter()
+result = sync_all_queued_events(queue, 'A', sys.argv[2], show_progress=False)
+took = time.perf_counter() - began
+assert queue.size() == 0 and result.error_count == 0, result.error_messages[:3]
+print(took)";
+    let mut child = Command::new(python)
+        .args(["-c", SCRIPT])
+        .args([queue.to_str().unwrap(), server])
+        .env("HOME", queue.parent().unwrap())
+        .env("SPEC_KITTY_ENABLE_SAAS_SYNC", "1")
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut stdout = child.stdout.take().unwrap();
+    let used = watched(child);
+    let mut text = String::new();
+    stdout.read_to_string(&mut text).unwrap();
+    (Duration::from_secs_f64(text.trim().parse().unwrap()), used)
 }
 
 /// A receiver that takes whatever comes and calls it stored, in a process of its
@@ -190,6 +272,16 @@ impl Drop for Receiver {
     fn drop(&mut self) {
         let _ = self.child.kill();
         let _ = self.child.wait();
+    }
+}
+
+/// The server of the program itself, until it is dropped.
+pub struct Server(Child);
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
     }
 }
 
@@ -252,11 +344,13 @@ fn serve(reader: &mut impl BufRead, writer: &mut impl Write) -> Option<()> {
 }
 
 fn answer(body: &[u8]) -> Vec<u8> {
-    const KEY: &[u8] = b"\"event_id\":\"";
+    // Python writes a space behind the colon.
+    const KEY: &[u8] = b"\"event_id\":";
     let mut answer = b"{\"results\":[".to_vec();
     let mut rest = body;
     while let Some(at) = rest.windows(KEY.len()).position(|window| window == KEY) {
-        let id = &rest[at + KEY.len()..at + KEY.len() + 26];
+        let quote = at + KEY.len() + usize::from(rest[at + KEY.len()] == b' ');
+        let id = &rest[quote + 1..quote + 27];
         if answer.len() > 12 {
             answer.push(b',');
         }

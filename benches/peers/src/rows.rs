@@ -13,7 +13,9 @@ use spec_kitty::log::segment::LogDir;
 use spec_kitty::log::storage::Disk;
 use spec_kitty::log::verify::{Writers, verify};
 
-use crate::homes::{PAYLOAD, Place, Receiver, drafts, program, scratch, used, watched};
+use crate::homes::{
+    PAYLOAD, Place, Receiver, Used, drafts, drained_by, original, program, scratch, used, watched,
+};
 use crate::stores::{self, BARE_FRAME, Store};
 use crate::told::{Series, shown, table, timed};
 
@@ -220,31 +222,45 @@ fn scan_bare(path: &Path) -> usize {
     }
 }
 
-/// Row 6: `sync now` to a receiver on the same machine.
+/// Row 6: `sync now` to a receiver on the same machine, and the same events from
+/// the queue of the Python original.
 pub fn drain() {
     let events = number("EVENTS", 100_000);
+    let python = original();
     for _ in 0..rounds(3) {
         let dir = scratch();
         let receiver = Receiver::start();
         let place = Place::new(dir.path(), &receiver.url, LARGE);
         place.fill(events);
+        let tell = |name: &str, took: Duration, sender: Used, receiver: &Receiver| {
+            println!(
+                "6  {name}: {events} events in {}: {:.0} events/s; sender {} of processor time, at most {:.1} MiB; receiver {}",
+                shown(took),
+                events as f64 / took.as_secs_f64(),
+                shown(sender.cpu),
+                sender.peak_kib as f64 / 1024.0,
+                shown(receiver.used().cpu),
+            );
+        };
+        let queue = python.as_ref().map(|_| {
+            let queue = dir.path().join("queue.db");
+            place.run(&["log", "export", "--format", "sqlite", queue.to_str().unwrap()]);
+            queue
+        });
         let start = Instant::now();
         let mine = watched(place.command(&["sync", "now"]).spawn().unwrap());
-        let took = start.elapsed();
-        println!(
-            "6  {events} events in {}: {:.0} events/s; sender {} of processor time, at most {} MiB; receiver {}",
-            shown(took),
-            events as f64 / took.as_secs_f64(),
-            shown(mine.cpu),
-            mine.peak_kib / 1024,
-            shown(receiver.used().cpu),
-        );
+        tell("ours", start.elapsed(), mine, &receiver);
         let status = place
             .command(&["--json", "sync", "status"])
             .stdout(Stdio::piped())
             .output();
         let status: serde_json::Value = serde_json::from_slice(&status.unwrap().stdout).unwrap();
         assert_eq!(status["pending"], 0, "{status}");
+        if let Some((python, queue)) = python.as_ref().zip(queue) {
+            let receiver = Receiver::start();
+            let (took, theirs) = drained_by(python, &queue, &receiver.url);
+            tell("the Python original", took, theirs, &receiver);
+        }
     }
 }
 
@@ -354,15 +370,29 @@ pub fn start() {
     table("8  start-up", &series);
 }
 
-/// Row 9: what is used while nothing happens.
+/// Row 9: what is used while nothing happens. The receiver knows no live
+/// connection; the server of the program itself does.
 pub fn idle() {
     let dir = scratch();
     let receiver = Receiver::start();
-    let place = Place::new(dir.path(), &receiver.url, "");
+    let place = Place::new(&dir.path().join("batch"), &receiver.url, "");
     place.fill(1000);
     place.run(&["sync", "now"]);
-    let seconds = number("SECONDS", 20);
-    for arguments in [&["log", "tail", "-f"][..], &["sync", "daemon", "run"]] {
+    let live = Place::new(&dir.path().join("live"), "http://127.0.0.1:9", "");
+    let _server = live.signed_in();
+    live.fill(1000);
+    live.run(&["sync", "now"]);
+    let out = Place::new(&dir.path().join("out"), "http://127.0.0.1:9", "");
+    std::fs::remove_file(out.home.credentials_file()).unwrap();
+    out.fill(1000);
+    let seconds = number("SECONDS", 60);
+    let (follow, daemon) = (&["log", "tail", "-f"][..], &["sync", "daemon", "run"][..]);
+    for (what, place, arguments) in [
+        ("nothing to send", &place, follow),
+        ("nothing to send, no live connection", &place, daemon),
+        ("nothing to send, live connection", &live, daemon),
+        ("signed out", &out, daemon),
+    ] {
         let mut command = place.command(arguments);
         command.env_remove("SPEC_KITTY_NO_DAEMON");
         let mut child = command.spawn().unwrap();
@@ -371,7 +401,7 @@ pub fn idle() {
         std::thread::sleep(Duration::from_secs(seconds as u64));
         let after = used(child.id()).expect("it is running").cpu;
         let share = (after - before).as_secs_f64() / seconds as f64 * 100.0;
-        println!("9  {}: {share:.3} % of a core", arguments.join(" "));
+        println!("9  {} ({what}): {share:.3} % of a core", arguments.join(" "));
         let _ = child.kill();
         let _ = child.wait();
     }
