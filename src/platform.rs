@@ -26,7 +26,7 @@ pub use lock::try_lock_exclusive;
 pub(crate) use lock::{lock_exclusive, unlock};
 pub(crate) use network::network_file_system;
 pub use stamp::Stamp;
-pub(crate) use stamp::path_stamp;
+pub(crate) use stamp::{path_stamp, resting_stamp};
 
 /// Creates one private directory (mode 0700 where modes exist).
 ///

@@ -92,7 +92,7 @@ impl Backward {
     /// [`ReadError`] when the directory cannot be listed.
     pub fn new(dir: LogDir) -> Result<Self, ReadError> {
         let ordinals = dir
-            .ordinals()
+            .ordinals_seen()
             .map_err(ReadError::io("list", dir.path().to_owned()))?;
         Ok(Self {
             dir,

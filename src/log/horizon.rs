@@ -41,7 +41,7 @@ impl LogDir {
     /// [`ReadError`] when the log cannot be read or its lock not be used.
     pub fn horizon(&self, deadline: Duration) -> Result<Horizon, ReadError> {
         let listed = self
-            .ordinals()
+            .ordinals_seen()
             .map_err(ReadError::io("list", self.path().to_owned()))?;
         if listed.is_empty() {
             return Ok(Horizon::At(Seq(0)));

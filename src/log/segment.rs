@@ -43,13 +43,22 @@ pub struct LogDir {
     names: Mutex<Names>,
     /// The highest number that a file had when they were last listed.
     listed: Mutex<Option<Ordinal>>,
+    /// The files that were listed under a stamp of the directory. Clones have it
+    /// in common: it says what the directory says.
+    seen: Arc<Mutex<Option<Listing>>>,
 }
 
 impl Clone for LogDir {
     fn clone(&self) -> Self {
-        Self::new(self.path.clone(), Arc::clone(&self.storage))
+        Self {
+            seen: Arc::clone(&self.seen),
+            ..Self::new(self.path.clone(), Arc::clone(&self.storage))
+        }
     }
 }
+
+/// The files that a directory with this stamp has.
+type Listing = (Stamp, Vec<Ordinal>);
 
 /// What is known of wrong names.
 #[derive(Debug, Default)]
@@ -88,6 +97,7 @@ impl LogDir {
             storage,
             names: Mutex::default(),
             listed: Mutex::default(),
+            seen: Arc::default(),
         }
     }
 
@@ -160,6 +170,36 @@ impl LogDir {
         Ok(ordinals)
     }
 
+    /// The same for whoever only reads, and may ask again and again: the directory
+    /// is not listed anew while it has the stamp that it had before it was listed,
+    /// and no file has the number behind the highest.
+    ///
+    /// # Errors
+    /// As for [`LogDir::ordinals`].
+    pub(crate) fn ordinals_seen(&self) -> io::Result<Vec<Ordinal>> {
+        if self.knows_wrong_names() {
+            return self.ordinals();
+        }
+        let stamp = self.storage.resting_stamp_of(&self.path);
+        let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
+        match (seen.as_ref(), stamp) {
+            (Some((before, files)), Some(now)) if *before == now && self.ends_at(files.last()) => {
+                return Ok(files.clone());
+            }
+            _ => {}
+        }
+        let files = self.files()?;
+        *seen = stamp.map(|stamp| (stamp, files.clone()));
+        Ok(files)
+    }
+
+    /// Whether no file has the number behind this one.
+    fn ends_at(&self, highest: Option<&Ordinal>) -> bool {
+        let next = highest.copied().unwrap_or_default().next();
+        let found = self.storage.size_of(&self.path_named(next));
+        matches!(found, Err(error) if error.kind() == io::ErrorKind::NotFound)
+    }
+
     /// The numbers in the names of all segment files, ascending.
     fn files(&self) -> io::Result<Vec<Ordinal>> {
         let names = match self.storage.list(&self.path) {
@@ -189,9 +229,7 @@ impl LogDir {
     /// The same, where it is known without listing the directory.
     pub(super) fn newest_known(&self) -> Option<Ordinal> {
         let known = (*self.listed())?;
-        let next = self.storage.size_of(&self.path_named(known.next()));
-        let is_last = matches!(next, Err(error) if error.kind() == io::ErrorKind::NotFound);
-        is_last.then_some(known)
+        self.ends_at(Some(&known)).then_some(known)
     }
 
     /// The highest number that a file has, when these are the segments.
@@ -356,3 +394,7 @@ pub(super) enum Access {
     Read,
     Append,
 }
+
+#[cfg(test)]
+#[path = "segment_tests.rs"]
+mod tests;

@@ -105,6 +105,14 @@ pub trait Storage: fmt::Debug + Send + Sync {
         Err(io::ErrorKind::Unsupported.into())
     }
 
+    /// The stamp of the directory `dir`, where its entries are sure to be what they
+    /// are now for as long as it has this stamp; `None` where that cannot be told:
+    /// then it is listed whenever somebody asks.
+    fn resting_stamp_of(&self, dir: &Path) -> Option<Stamp> {
+        let _ = dir;
+        None
+    }
+
     /// Takes the exclusive lock on the file at `path`, creating the file when
     /// it is missing and waiting at most `deadline`; `None` when that passed.
     ///
@@ -240,6 +248,10 @@ impl Storage for Disk {
         platform::path_stamp(path)
     }
 
+    fn resting_stamp_of(&self, dir: &Path) -> Option<Stamp> {
+        platform::resting_stamp(dir)
+    }
+
     fn lock(&self, path: &Path, deadline: Duration) -> io::Result<Option<Box<dyn Held>>> {
         let mut options = platform::private_options();
         let file = options
@@ -306,6 +318,9 @@ impl Held for DiskLock {
     }
 }
 
+/// Buffers are a multiple of this, so that segments of nearly one length fit in.
+const PAGE_BYTES: usize = 4096;
+
 /// Reads `[offset, offset + length)`, or up to the end of the file when that
 /// comes first, into `buffer`, replacing what was in it. After an error the
 /// buffer is empty: what was not read is never taken for bytes of the file.
@@ -318,6 +333,12 @@ pub(super) fn read_range(
     length: usize,
     buffer: &mut Vec<u8>,
 ) -> io::Result<()> {
+    if buffer.capacity() < length {
+        // Given back before there is more: what it has is not wanted any more, and
+        // two segments need not fit into memory for that.
+        *buffer = Vec::new();
+        buffer.reserve_exact(length.next_multiple_of(PAGE_BYTES));
+    }
     // What the buffer has is overwritten or cut off, and need not be zeroed.
     buffer.resize(length, 0);
     let mut filled = 0;

@@ -307,7 +307,7 @@ pub(super) fn is_alien(header: &Header, place: (Ordinal, [u8; 16]), used: Range<
 }
 
 fn list(dir: &LogDir) -> Result<Vec<Ordinal>, ReadError> {
-    dir.ordinals()
+    dir.ordinals_seen()
         .map_err(ReadError::io("list", dir.path().to_owned()))
 }
 

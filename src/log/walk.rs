@@ -154,7 +154,7 @@ struct Map<'a> {
 
 impl<'a> Map<'a> {
     fn of(dir: &'a LogDir, known: &'a BTreeMap<Ordinal, Sealed>) -> Result<Self, ReadError> {
-        let listed = dir.ordinals();
+        let listed = dir.ordinals_seen();
         let listed = listed.map_err(ReadError::io("list", dir.path().to_owned()))?;
         let stamp = |ordinal: Ordinal| dir.stamp_of(ordinal).ok();
         let mut map = Self {

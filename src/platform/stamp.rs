@@ -3,6 +3,8 @@
 use std::fs::Metadata;
 use std::io;
 use std::path::Path;
+#[cfg(unix)]
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use serde::{Deserialize, Serialize};
 
@@ -33,6 +35,26 @@ pub(crate) fn path_stamp(path: &Path) -> io::Result<Stamp> {
     })
 }
 
+/// The stamp of a directory, where the next entry that is added, removed or
+/// renamed is sure to give it another one: not within the same tick of the file
+/// system's clock as the last one (two seconds, where they are the longest).
+/// `None` where that cannot be told.
+pub(crate) fn resting_stamp(dir: &Path) -> Option<Stamp> {
+    #[cfg(unix)]
+    {
+        const REST: Duration = Duration::from_millis(2500);
+        let now = SystemTime::now().duration_since(UNIX_EPOCH).ok()?;
+        let stamp = path_stamp(dir).ok()?;
+        let rested_until = i128::try_from(now.checked_sub(REST)?.as_nanos()).ok()?;
+        (stamp.changed < rested_until).then_some(stamp)
+    }
+    #[cfg(windows)]
+    {
+        let _ = dir;
+        None
+    }
+}
+
 /// The time that no ordinary program sets: that of the inode, not of the content.
 #[cfg(unix)]
 fn changed(metadata: &Metadata) -> i128 {
@@ -50,6 +72,14 @@ fn changed(metadata: &Metadata) -> i128 {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_directory_that_just_changed_may_change_again_unseen() {
+        let dir = tempfile::tempdir().unwrap();
+        std::fs::write(dir.path().join("f"), "1").unwrap();
+        assert_eq!(resting_stamp(dir.path()), None);
+        assert_eq!(resting_stamp(&dir.path().join("missing")), None);
+    }
 
     #[test]
     fn whatever_is_done_to_a_file_its_stamp_is_another_one() {

@@ -26,7 +26,7 @@ use crate::platform;
 use crate::position::{Lamport, Lease, LeaseFloor};
 
 mod clock;
-mod codec;
+pub(crate) mod codec;
 mod failures;
 mod ground;
 mod latencies;

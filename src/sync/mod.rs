@@ -18,6 +18,7 @@
 mod book;
 mod courier;
 mod feed;
+mod kept;
 mod relay;
 mod send;
 mod setting;

@@ -11,7 +11,7 @@ use crate::log::read::Item;
 use crate::log::segment::LogDir;
 use crate::position::{Ordinal, Seq};
 use crate::state::State;
-use crate::sync::tallies::Kept;
+use crate::sync::kept::Kept;
 use crate::sync::tally::{Counter, Part, joined};
 
 /// Counts what is read of a log anew and holds it against what was kept.
@@ -21,6 +21,8 @@ pub struct Recount {
     ordinal: Ordinal,
     parts: BTreeMap<Ordinal, Vec<Part>>,
     kept: BTreeMap<Ordinal, Kept>,
+    /// Those that are kept together with a wrong sum.
+    wrong_sums: BTreeSet<Ordinal>,
 }
 
 static NONE_APART: BTreeSet<Seq> = BTreeSet::new();
@@ -30,13 +32,23 @@ impl Recount {
     #[must_use]
     pub fn of(state: &State) -> Self {
         let kept: Vec<Kept> = state.tallies().unwrap_or_default();
-        let by_ordinal = kept.into_iter().map(|kept| (kept.sealed.ordinal(), kept));
-        Self {
+        let mut recount = Self {
             counter: Counter::new(&NONE_APART),
             ordinal: Ordinal(0),
             parts: BTreeMap::new(),
-            kept: by_ordinal.collect(),
+            kept: BTreeMap::new(),
+            wrong_sums: BTreeSet::new(),
+        };
+        for kept in kept {
+            let (each, is_sum) = kept.checked();
+            for (ordinal, one) in each.into_iter().filter_map(|one| Some((one.first()?, one))) {
+                if !is_sum {
+                    recount.wrong_sums.insert(ordinal);
+                }
+                recount.kept.insert(ordinal, one);
+            }
         }
+        recount
     }
 
     /// Takes in the next frame of the log.
@@ -64,7 +76,9 @@ impl Recount {
         let mut wrong = Vec::new();
         for (ordinal, kept) in self.kept {
             let counted = self.parts.remove(&ordinal).unwrap_or_default();
-            if kept.sealed.is_current(dir) && joined(kept.parts) != counted {
+            let is_current = kept.seals().iter().all(|seal| seal.is_current(dir));
+            let is_right = !self.wrong_sums.contains(&ordinal) && joined(kept.parts) == counted;
+            if is_current && !is_right {
                 wrong.push(ordinal);
             }
         }

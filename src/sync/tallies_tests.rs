@@ -15,6 +15,7 @@ use crate::log::header::NodeId;
 use crate::log::read::Step;
 use crate::log::reader::Reader;
 use crate::log::storage::Disk;
+use crate::position::Ordinal;
 use crate::state::{Commit, EventKey, Outcome, Trouble};
 use crate::sync::control::{Beginning, Control};
 use crate::sync::recount::Recount;
@@ -280,109 +281,5 @@ proptest! {
     }
 }
 
-fn events(count: u8) -> Vec<Frame> {
-    let event = |id| Frame::Event {
-        target: 1,
-        team: None,
-        project: Some(0),
-        id,
-        at_us: 0,
-        opted_out: false,
-    };
-    (2..count + 2).map(event).collect()
-}
-
-/// A home whose first segments are known.
-fn known() -> (tempfile::TempDir, Log, State) {
-    let home = tempfile::tempdir().unwrap();
-    let log = log_in(home.path());
-    append(&log, &events(60));
-    let state = State::at(home.path());
-    Survey::glance(log.dir(), &state, &Ledger::default()).unwrap();
-    (home, log, state)
-}
-
-#[test]
-fn a_forged_count_is_believed_until_somebody_reads_the_log() {
-    let (_home, log, state) = known();
-    let mut kept: Vec<Kept> = state.tallies().unwrap();
-    assert_eq!(kept.len(), 7);
-    assert!(differences(log.dir(), &state).is_empty());
-    if let Part::Events(tallies) = &mut kept[3].parts[0] {
-        tallies[0].events += 1;
-    }
-    kept[5].parts.clear();
-    state.keep_tallies(&kept);
-    let survey = |state: &State| {
-        Survey::glance(log.dir(), state, &Ledger::default())
-            .unwrap()
-            .0
-    };
-    assert_eq!(survey(&state).events, 60 + 1 - 8);
-    assert_eq!(differences(log.dir(), &state), [Ordinal(4), Ordinal(6)]);
-    state.forget_tallies().unwrap();
-    assert_eq!(survey(&state).events, 60);
-    assert!(differences(log.dir(), &state).is_empty());
-}
-
-#[test]
-fn whatever_lies_in_its_place_the_count_is_right() {
-    let (home, log, state) = known();
-    let path = home.path().join("tallies");
-    let sound = std::fs::read(&path).unwrap();
-    let survey = |state: &State| {
-        Survey::glance(log.dir(), state, &Ledger::default())
-            .unwrap()
-            .0
-    };
-    for bad in [
-        &b""[..],
-        b"sktally\n",
-        &sound[..sound.len() - 1],
-        &[0xff; 4096],
-    ] {
-        std::fs::write(&path, bad).unwrap();
-        assert_eq!(survey(&state).events, 60);
-        assert_eq!(
-            std::fs::read(&path).unwrap().len(),
-            sound.len(),
-            "made anew"
-        );
-    }
-    std::fs::remove_file(&path).unwrap();
-    std::fs::create_dir(&path).unwrap();
-    assert_eq!(survey(&state).events, 60);
-    let missing = State::at(home.path().join("missing"));
-    assert_eq!(survey(&missing).events, 60);
-    assert!(!missing.dir().exists(), "a look makes no directory");
-}
-
-/// The deadline of a command that wants to record.
-#[test]
-fn a_look_that_ends_early_keeps_what_it_has_learned() {
-    let (_home, log, state) = known();
-    let kept: Vec<Kept> = state.tallies().unwrap();
-    state.keep_tallies(&kept[..2].to_vec());
-    let over = Some(Instant::now());
-    let none = Tallies::renew_until(log.dir(), &state, &Ledger::default(), over).unwrap();
-    assert!(none.is_none());
-    assert_eq!(state.tallies::<Vec<Kept>>().unwrap(), kept[..2]);
-    let some = Tallies::renew_until(log.dir(), &state, &Ledger::default(), None).unwrap();
-    assert!(some.is_some());
-    assert_eq!(state.tallies::<Vec<Kept>>().unwrap(), kept);
-}
-
-#[test]
-fn no_more_is_kept_than_may_be() {
-    let (_home, _log, state) = known();
-    let kept: Vec<Kept> = state.tallies().unwrap();
-    let many = vec![kept[0].clone(); MAX_TALLIES];
-    assert_eq!(within_limits(many).len(), MAX_TALLIES / 2);
-    let control = |bytes| Part::Control {
-        seq: Seq(1),
-        body: vec![0; bytes],
-    };
-    assert!(is_small(&vec![control(MAX_TEXT_BYTES); MAX_ENTRIES]));
-    assert!(!is_small(&vec![control(1); MAX_ENTRIES + 1]));
-    assert!(!is_small(&[control(MAX_TEXT_BYTES + 1)]));
-}
+#[path = "tallies/keeping_tests.rs"]
+mod keeping;

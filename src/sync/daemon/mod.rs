@@ -154,7 +154,7 @@ struct Mark {
 
 impl Mark {
     fn of(dir: &LogDir) -> Self {
-        let newest = dir.ordinals().ok().and_then(|all| all.last().copied());
+        let newest = dir.ordinals_seen().ok().and_then(|all| all.last().copied());
         let newest = newest.unwrap_or_default();
         let bytes = dir.size_of(newest).unwrap_or(0);
         Self { newest, bytes }
