@@ -5,8 +5,8 @@
 //! is what the tests run on; the macOS branch shares the Unix code and the
 //! Windows branch is compiled by reasoning only (see `docs/platforms.md`).
 
-use std::fs::{File, Metadata, OpenOptions};
-use std::io::{self, Read};
+use std::fs::{File, OpenOptions};
+use std::io;
 use std::path::{Path, PathBuf};
 use std::process::Child;
 use std::thread;
@@ -17,6 +17,7 @@ mod group;
 mod inherited;
 mod lock;
 mod network;
+mod regular;
 mod stamp;
 
 pub(crate) use disk::{free_bytes, may_write};
@@ -25,8 +26,9 @@ pub(crate) use inherited::close_inherited;
 pub use lock::try_lock_exclusive;
 pub(crate) use lock::{lock_exclusive, unlock};
 pub(crate) use network::network_file_system;
+pub(crate) use regular::{open_regular, read_regular, read_whole};
 pub use stamp::Stamp;
-pub(crate) use stamp::{path_stamp, resting_stamp};
+pub(crate) use stamp::{file_stamp, path_stamp, resting_stamp};
 
 /// Creates one private directory (mode 0700 where modes exist).
 ///
@@ -126,49 +128,6 @@ pub(crate) fn refuse_links(options: &mut OpenOptions) {
     }
     #[cfg(windows)]
     let _ = options;
-}
-
-/// Opens a regular file for reading. A pipe or a device in its place answers
-/// `InvalidInput` at once instead of blocking.
-///
-/// # Errors
-/// Any I/O error of opening, `NotFound` included.
-pub(crate) fn open_regular(path: &Path) -> io::Result<(File, Metadata)> {
-    let mut options = OpenOptions::new();
-    options.read(true);
-    #[cfg(unix)]
-    {
-        use std::os::unix::fs::OpenOptionsExt;
-        let flags = rustix::fs::OFlags::NONBLOCK | rustix::fs::OFlags::NOCTTY;
-        options.custom_flags(i32::try_from(flags.bits()).unwrap_or(0));
-    }
-    let file = options.open(path)?;
-    let metadata = file.metadata()?;
-    if metadata.is_file() {
-        Ok((file, metadata))
-    } else {
-        Err(io::ErrorKind::InvalidInput.into())
-    }
-}
-
-/// Reads a small regular file whole; more than `max_bytes` answers `FileTooLarge`.
-///
-/// # Errors
-/// As for [`open_regular`], and any I/O error of reading.
-pub(crate) fn read_regular(path: &Path, max_bytes: usize) -> io::Result<Vec<u8>> {
-    let (file, metadata) = open_regular(path)?;
-    let expected = usize::try_from(metadata.len()).unwrap_or(usize::MAX);
-    if expected > max_bytes {
-        return Err(io::ErrorKind::FileTooLarge.into());
-    }
-    // One byte more than the length, so that one read sees the end.
-    let mut bytes = Vec::with_capacity(expected.saturating_add(1));
-    let limit = u64::try_from(max_bytes).unwrap_or(u64::MAX);
-    file.take(limit.saturating_add(1)).read_to_end(&mut bytes)?;
-    if bytes.len() > max_bytes {
-        return Err(io::ErrorKind::FileTooLarge.into());
-    }
-    Ok(bytes)
 }
 
 /// Reads at `offset` without moving the file's cursor; may read less than asked.

@@ -8,7 +8,7 @@
 //! the directory, so that after a crash either the old or the new text is
 //! there. No locking: callers that read, change and write hold their own lock.
 
-use std::io::{self, Read, Write};
+use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
 use thiserror::Error;
@@ -87,16 +87,16 @@ pub fn read(path: &Path, limit_bytes: u64) -> Result<Option<SmallFile>, ReadErro
         other => other.map_err(io_error)?,
     };
     let open_to_others = platform::open_to_others(&metadata);
-    let mut bytes = Vec::new();
-    file.take(limit_bytes.saturating_add(1))
-        .read_to_end(&mut bytes)
-        .map_err(io_error)?;
-    if u64::try_from(bytes.len()).unwrap_or(u64::MAX) > limit_bytes {
-        return Err(ReadError::TooLarge {
-            path: path.to_owned(),
-            limit_bytes,
-        });
-    }
+    let limit = usize::try_from(limit_bytes).unwrap_or(usize::MAX);
+    let bytes = match platform::read_whole(file, &metadata, limit) {
+        Err(error) if error.kind() == io::ErrorKind::FileTooLarge => {
+            return Err(ReadError::TooLarge {
+                path: path.to_owned(),
+                limit_bytes,
+            });
+        }
+        other => other.map_err(io_error)?,
+    };
     let text = String::from_utf8(bytes).map_err(|_| ReadError::NotText {
         path: path.to_owned(),
     })?;

@@ -61,16 +61,19 @@ enum RefText {
 
 fn head(dirs: &GitDirs) -> Option<Head> {
     let head_file = dirs.git_dir.join("HEAD");
-    let mut name = match linked_head(&head_file) {
-        Some(name) => name,
-        None => match parse_ref(&platform::read_regular(&head_file, MAX_REF_BYTES).ok()?)? {
-            RefText::Commit(commit) => {
+    let text = platform::read_regular(&head_file, MAX_REF_BYTES);
+    let mut name = match text.ok().and_then(|text| parse_ref(&text)) {
+        Some(RefText::Symbolic(name)) => name,
+        // Read through a link, a branch looks like a commit or like nothing.
+        other => match (linked_head(&head_file), other) {
+            (Some(name), _) => name,
+            (None, Some(RefText::Commit(commit))) => {
                 return Some(Head {
                     branch: "HEAD".to_owned(),
                     commit: Some(commit),
                 });
             }
-            RefText::Symbolic(name) => name,
+            (None, _) => return None,
         },
     };
     for _ in 0..MAX_SYMBOLIC {

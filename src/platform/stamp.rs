@@ -1,6 +1,6 @@
 //! What tells a file from itself after somebody touched it.
 
-use std::fs::Metadata;
+use std::fs::{File, Metadata};
 use std::io;
 use std::path::Path;
 #[cfg(unix)]
@@ -27,11 +27,22 @@ pub struct Stamp {
 /// # Errors
 /// Any I/O error of the look-up, `NotFound` included.
 pub(crate) fn path_stamp(path: &Path) -> io::Result<Stamp> {
-    let metadata = std::fs::metadata(path)?;
+    stamp_in(&std::fs::metadata(path)?)
+}
+
+/// The stamp of an open file, whatever its path names now.
+///
+/// # Errors
+/// Any I/O error of the look-up.
+pub(crate) fn file_stamp(file: &File) -> io::Result<Stamp> {
+    stamp_in(&file.metadata()?)
+}
+
+fn stamp_in(metadata: &Metadata) -> io::Result<Stamp> {
     Ok(Stamp {
-        identity: super::identity_of(&metadata)?,
+        identity: super::identity_of(metadata)?,
         size: metadata.len(),
-        changed: changed(&metadata),
+        changed: changed(metadata),
     })
 }
 
@@ -88,6 +99,8 @@ mod tests {
         std::fs::write(&path, "1234").unwrap();
         let before = path_stamp(&path).unwrap();
         assert_eq!(path_stamp(&path).unwrap(), before);
+        let open = File::open(&path).unwrap();
+        assert_eq!(file_stamp(&open).unwrap(), before);
         // Two looks in one tick of the clock see the same time: the ticks of
         // the systems that this runs on are shorter than this pause.
         std::thread::sleep(std::time::Duration::from_millis(20));
@@ -99,6 +112,8 @@ mod tests {
         assert_ne!(written, before, "overwritten in place");
         std::fs::rename(&other, &path).unwrap();
         assert_ne!(path_stamp(&path).unwrap(), written, "replaced");
+        let gone = file_stamp(&open).unwrap();
+        assert_ne!(path_stamp(&path).unwrap(), gone, "another file");
         assert!(path_stamp(&other).is_err());
     }
 }
