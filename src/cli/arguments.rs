@@ -6,15 +6,18 @@
 //! the command line wins over a variable.
 
 use std::ffi::OsString;
+use std::mem::ManuallyDrop;
 
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::parser::ValueSource;
-use clap::{ArgMatches, Args, Command, CommandFactory, FromArgMatches, Subcommand};
+use clap::{Arg, ArgMatches, Args, Command, CommandFactory, FromArgMatches, Subcommand};
 
 use super::failure::Failure;
 use super::help;
 use super::output::Form;
-use super::{Cli, Color, Global, agent, emit, log, sync};
+use super::{Cli, Color, Global, agent, log, sync};
+
+mod alone;
 
 /// The whole command tree: what completions, manual pages, `help` and the
 /// command reference are made from.
@@ -38,14 +41,14 @@ pub(super) enum Parsed {
 /// Reads the arguments of this process.
 pub(super) fn parse() -> Parsed {
     let arguments: Vec<OsString> = std::env::args_os().collect();
-    // What the branch alone does not understand the whole tree explains.
-    let parsed = match branch(&arguments).map(|tree| parse_by(tree, &arguments)) {
+    // What a part of the tree does not understand the whole tree explains.
+    let in_part = || match branch(&arguments).map(|tree| parse_by(tree, &arguments)) {
         Some(Ok(parsed)) => Ok(parsed),
         Some(Err(error)) if error.kind() == ErrorKind::DisplayVersion => Err(error),
         _ => parse_by(command(), &arguments),
     };
-    match parsed {
-        Ok((mut cli, matches)) => match settle(&mut cli, &matches) {
+    match alone::parse(&arguments).map_or_else(in_part, Ok) {
+        Ok((mut cli, typed)) => match settle(&mut cli, typed) {
             Ok(()) => Parsed::Run(Box::new(cli)),
             Err(failure) => Parsed::Wrong(failure, form(&arguments)),
         },
@@ -78,7 +81,6 @@ fn branch(arguments: &[OsString]) -> Option<Command> {
     }
     let tree = Global::augment_args(Command::new("spec-kitty").disable_help_subcommand(true));
     let branch = match name {
-        "emit" => emit::Arguments::augment_args(Command::new("emit")),
         "log" => log::LogCommand::augment_subcommands(Command::new("log")),
         "sync" => sync::SyncCommand::augment_subcommands(Command::new("sync")),
         "agent" => agent::AgentCommand::augment_subcommands(Command::new("agent")),
@@ -87,19 +89,36 @@ fn branch(arguments: &[OsString]) -> Option<Command> {
     Some(tree.subcommand(branch))
 }
 
-fn parse_by(tree: Command, arguments: &[OsString]) -> Result<(Cli, ArgMatches), clap::Error> {
+/// Which of two options that exclude each other were typed.
+#[derive(Clone, Copy, Debug)]
+struct Typed {
+    quiet: bool,
+    verbose: bool,
+}
+
+impl Typed {
+    fn of(matches: &ArgMatches) -> Self {
+        let typed = |name| matches.value_source(name) == Some(ValueSource::CommandLine);
+        Self {
+            quiet: typed("quiet"),
+            verbose: typed("verbose"),
+        }
+    }
+}
+
+fn parse_by(tree: Command, arguments: &[OsString]) -> Result<(Cli, Typed), clap::Error> {
     // The process is about to do one thing and end: to take the tree down would
     // cost as much as to use it.
-    let mut tree = std::mem::ManuallyDrop::new(without_empty_variables(tree));
-    let matches = tree.try_get_matches_from_mut(arguments)?;
-    Ok((Cli::from_arg_matches(&matches)?, matches))
+    let mut tree = ManuallyDrop::new(without_empty_variables(tree));
+    let mut matches = ManuallyDrop::new(tree.try_get_matches_from_mut(arguments)?);
+    let typed = Typed::of(&matches);
+    Ok((Cli::from_arg_matches_mut(&mut matches)?, typed))
 }
 
 /// `-q` and `-v` exclude each other; where one of them is a variable, the word
 /// on the command line wins.
-fn settle(cli: &mut Cli, matches: &ArgMatches) -> Result<(), Failure> {
-    let typed = |name| matches.value_source(name) == Some(ValueSource::CommandLine);
-    match (typed("quiet"), typed("verbose")) {
+fn settle(cli: &mut Cli, typed: Typed) -> Result<(), Failure> {
+    match (typed.quiet, typed.verbose) {
         (true, true) => {
             return Err(Failure::usage("--quiet and --verbose exclude each other")
                 .hint("spec-kitty --help"));
@@ -113,9 +132,19 @@ fn settle(cli: &mut Cli, matches: &ArgMatches) -> Result<(), Failure> {
 
 /// The tree without those variables that are set but empty.
 fn without_empty_variables(command: Command) -> Command {
-    let is_ours = |name: &OsString| name.to_string_lossy().starts_with("SPEC_KITTY_");
-    let any = std::env::vars_os().any(|(name, value)| value.is_empty() && is_ours(&name));
-    if any { forget_empty(command) } else { command }
+    if has_empty_variable(&command) {
+        forget_empty(command)
+    } else {
+        command
+    }
+}
+
+fn has_empty_variable(command: &Command) -> bool {
+    let is_empty = |argument: &Arg| {
+        let value = argument.get_env().and_then(std::env::var_os);
+        value.is_some_and(|value| value.is_empty())
+    };
+    command.get_arguments().any(is_empty) || command.get_subcommands().any(has_empty_variable)
 }
 
 fn forget_empty(command: Command) -> Command {

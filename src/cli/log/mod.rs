@@ -18,6 +18,7 @@ use crate::log::read::Item;
 use crate::log::segment::LogDir;
 use crate::log::storage::Disk;
 
+pub(super) use tail::TailArgs;
 pub(super) use verify::{Reading, examine};
 
 use delivery::Deliveries;
