@@ -140,7 +140,7 @@ pub(super) fn append(
     while matches!(appended.failure, Some(AppendError::Full { .. })) && room.relieve(notes) {
         appended = once_more(&journal.log, records, appended, lease, timeout);
     }
-    memory::keep(&state, &journal.log, &appended.outcomes);
+    memory::keep(&state, &appended);
     let moved = |note: &Note| matches!(note, Note::NewNode { .. });
     if journal.origin.is_some() || appended.notes.iter().any(moved) {
         let kind = platform::network_file_system(journal.log.dir().path());
@@ -185,6 +185,7 @@ fn once_more(
         failure: second.failure,
         notes: first.notes.into_iter().chain(second.notes).collect(),
         pressure: second.pressure,
+        lock_identity: second.lock_identity.or(first.lock_identity),
     }
 }
 

@@ -1,28 +1,37 @@
 //! What is remembered of the log outside of it, so that segments which were put
 //! back from an older copy are noticed before a clock value is issued again.
 
-use crate::log::append::{Log, Outcome};
+use crate::log::append::{Appended, Log, Outcome};
 use crate::state::{Mark, State};
 
 /// Tells the log what is remembered of it. To be called before the append: what
 /// others add to the log after the mark was read only makes it longer.
 pub(super) fn recall(state: &State, log: &Log) {
-    if let Some(mark) = state.mark(&log.dir().lock_path()) {
-        log.remember(mark.seq, mark.clock);
+    if let Some(Mark {
+        log: of,
+        seq,
+        clock,
+    }) = state.mark()
+    {
+        log.remember(of, seq, clock);
     }
 }
 
 /// Remembers what was confirmed.
-pub(super) fn keep(state: &State, log: &Log, outcomes: &[Outcome]) {
-    let last = outcomes.iter().rev().find_map(|outcome| match outcome {
-        Outcome::Recorded(placed) => Some(placed),
-        _ => None,
-    });
-    if let Some(last) = last {
-        let mark = Mark {
+pub(super) fn keep(state: &State, appended: &Appended) {
+    let last = appended
+        .outcomes
+        .iter()
+        .rev()
+        .find_map(|outcome| match outcome {
+            Outcome::Recorded(placed) => Some(placed),
+            _ => None,
+        });
+    if let (Some(last), Some(log)) = (last, appended.lock_identity) {
+        state.set_mark(Mark {
+            log,
             seq: last.seq,
             clock: last.clock,
-        };
-        state.set_mark(&log.dir().lock_path(), mark);
+        });
     }
 }

@@ -23,11 +23,12 @@ pub use crate::log::record::{Record, Refused, Stamp, Tick};
 use crate::log::ambient::Ambient;
 use crate::log::fill::Fill;
 use crate::log::header::{Header, HeaderRead};
+use crate::log::left::{Left, Unsynced};
 use crate::log::outcome::SLOW;
 use crate::log::segment::{Access, LogDir};
-use crate::log::storage::Held;
+use crate::log::storage::{Held, Idle};
 use crate::log::tail::{self, Ending};
-use crate::log::writer::{Unsynced, Writer};
+use crate::log::writer::Writer;
 use crate::position::{Lamport, Lease, LeaseFloor, Seq};
 
 /// The node that a home's events are issued by, when the home is first used.
@@ -137,11 +138,16 @@ pub struct Log {
     dead: Mutex<BTreeSet<[u8; 16]>>,
     /// How far the log had come, as others remember it.
     remembered: Mutex<Remembered>,
+    /// The lock that was held last, while nobody here holds it.
+    idle: Mutex<Option<Box<dyn Idle>>>,
+    /// The segment that was written to last, while nobody here writes.
+    left: Mutex<Option<Left>>,
 }
 
-/// A place that the log had reached.
+/// A place that the log beside a lock file had reached.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Remembered {
+    lock_identity: u64,
     pub(super) seq: Seq,
     pub(super) clock: Lamport,
 }
@@ -163,6 +169,8 @@ impl Log {
             options,
             dead: Mutex::default(),
             remembered: Mutex::default(),
+            idle: Mutex::default(),
+            left: Mutex::default(),
         }
     }
 
@@ -196,22 +204,26 @@ impl Log {
     }
 
     /// Tells the log how far it had come at some time before this call, in what
-    /// was durable. A log that ends below was put back from an older copy, or
-    /// has lost its end: it goes on as a new node, above both.
-    pub fn remember(&self, seq: Seq, clock: Lamport) {
-        let mut known = self.known();
-        known.seq = known.seq.max(seq);
-        known.clock = known.clock.max(clock);
+    /// was durable, beside the lock file with this identity. A log that ends
+    /// below was put back from an older copy, or has lost its end: it goes on as
+    /// a new node, above both. Beside another lock file that says nothing.
+    pub fn remember(&self, lock_identity: u64, seq: Seq, clock: Lamport) {
+        let before = self.remembered(lock_identity);
+        *guard(&self.remembered) = Remembered {
+            lock_identity,
+            seq: before.seq.max(seq),
+            clock: before.clock.max(clock),
+        };
     }
 
-    pub(super) fn remembered(&self) -> Remembered {
-        *self.known()
-    }
-
-    fn known(&self) -> MutexGuard<'_, Remembered> {
-        self.remembered
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
+    /// What counts beside this lock file.
+    pub(super) fn remembered(&self, lock_identity: u64) -> Remembered {
+        let known = *guard(&self.remembered);
+        if known.lock_identity == lock_identity {
+            known
+        } else {
+            Remembered::default()
+        }
     }
 
     /// What a lease must lie above when appending `frames` frames of `bytes`
@@ -225,17 +237,16 @@ impl Log {
         let Ok(Some(newest)) = self.dir.newest() else {
             return Some(empty);
         };
+        let holds = |size: u64| size.saturating_add(bytes) < self.options.segment_bytes;
+        if frames < self.options.segment_frames && self.dir.size_of(newest).is_ok_and(holds) {
+            return None;
+        }
         let Ok(opened) = self.dir.open(newest, Access::Read) else {
             return Some(empty);
         };
         let HeaderRead::Sound { header, .. } = &opened.read else {
             return Some(empty);
         };
-        if opened.size.saturating_add(bytes) < self.options.segment_bytes
-            && frames < self.options.segment_frames
-        {
-            return None;
-        }
         let tail = tail::find(opened.file.as_ref(), header, opened.size).ok()?;
         Some(match tail.ending {
             Ending::Clean => LeaseFloor::Clean {
@@ -283,12 +294,12 @@ impl Log {
 
     /// Makes what was written last durable, and says so record by record.
     fn sync(&self, appended: &mut Appended, unsynced: Unsynced) {
-        let Unsynced { path, header, file } = unsynced;
-        let synced = file.sync();
+        let Unsynced { path, open, stamp } = unsynced;
+        let synced = open.file.sync();
         let mut first = None;
         for outcome in &mut appended.outcomes {
             if let Outcome::Unknown(placed) = outcome
-                && placed.ordinal == header.ordinal
+                && placed.ordinal == open.header.ordinal
             {
                 first = first.or(Some(placed.offset));
                 if synced.is_ok() {
@@ -296,15 +307,23 @@ impl Log {
                 }
             }
         }
-        if let Err(source) = synced {
-            self.give_up_on(&header);
-            appended.failure.get_or_insert(AppendError::Unknown {
-                action: "sync",
-                path,
-                offset: first.unwrap_or_default(),
-                source,
-            });
+        match synced {
+            Ok(()) => *guard(&self.left) = stamp.and_then(|stamp| Left::new(open, stamp)),
+            Err(source) => {
+                self.give_up_on(&open.header);
+                appended.failure.get_or_insert(AppendError::Unknown {
+                    action: "sync",
+                    path,
+                    offset: first.unwrap_or_default(),
+                    source,
+                });
+            }
         }
+    }
+
+    /// What this log left behind when it was last written to. Whoever asks has it.
+    pub(super) fn take_left(&self) -> Option<Left> {
+        taken(&self.left)
     }
 
     /// Nothing more is added to this segment by this log.
@@ -317,14 +336,23 @@ impl Log {
     }
 
     fn dead(&self) -> MutexGuard<'_, BTreeSet<[u8; 16]>> {
-        self.dead.lock().unwrap_or_else(PoisonError::into_inner)
+        guard(&self.dead)
+    }
+
+    /// Gives the writer lock back.
+    pub(super) fn unlock(&self, held: Box<dyn Held>) {
+        let idle = held.give_back();
+        *guard(&self.idle) = idle;
     }
 
     /// Takes the writer lock, creating the directory when it is missing.
     fn lock(&self, deadline: Duration) -> Result<Box<dyn Held>, AppendError> {
         let path = self.dir.lock_path();
         let storage = self.dir.storage();
-        let mut answer = storage.lock(&path, deadline);
+        let mut answer = match taken(&self.idle) {
+            Some(idle) => idle.take(deadline),
+            None => storage.lock(&path, deadline),
+        };
         if matches!(&answer, Err(error) if error.kind() == io::ErrorKind::NotFound) {
             storage
                 .create_dir_all(self.dir.path())
@@ -348,6 +376,14 @@ impl Log {
             }),
         }
     }
+}
+
+fn guard<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+fn taken<T>(mutex: &Mutex<Option<T>>) -> Option<T> {
+    guard(mutex).take()
 }
 
 #[cfg(test)]

@@ -30,15 +30,16 @@ impl LogDir {
     fn fill_and_name(&self, temporary: &Path, header: &Header) -> io::Result<Box<dyn StoredFile>> {
         let name = &self.path_named(header.ordinal);
         let file = self.storage().create_new(temporary)?;
-        let header = header.encode();
-        match write_once(file.as_ref(), &header, Offset(0)) {
+        let bytes = header.encode();
+        match write_once(file.as_ref(), &bytes, Offset(0)) {
             Written::All => {}
-            Written::Short(count) => return Err(short(count, header.len())),
+            Written::Short(count) => return Err(short(count, bytes.len())),
             Written::Failed(error) => return Err(error),
         }
         file.sync()?;
         self.storage().rename_new(temporary, name)?;
         self.storage().sync_dir(self.path())?;
+        self.made(header.ordinal);
         Ok(file)
     }
 

@@ -3,9 +3,12 @@
 use crate::log::append::LogOptions;
 use crate::log::frame::{self, MAX_BODY_BYTES, Seed};
 use crate::log::header::Header;
+use crate::log::newest::Open;
 use crate::log::outcome::{Outcome, Placed};
 use crate::log::record::{Record, Refused, Stamp, Tick};
 use crate::log::storage::StoredFile;
+use crate::log::tail::{Ending, Tail};
+use crate::platform;
 use crate::position::{Lamport, Offset, Seq};
 
 /// A segment and where the next frame goes. `end`, `seq` and `clock` include
@@ -31,6 +34,27 @@ pub(super) enum Roll {
 }
 
 impl Filling {
+    /// The segment as it ends when everything was written; `last_event` is the
+    /// body of its last frame when that is an event of our own.
+    pub(super) fn into_open(self, last_event: Option<Vec<u8>>) -> Option<Open> {
+        Some(Open {
+            header: self.header,
+            file: self.file?,
+            tail: Tail {
+                end: self.end,
+                last_seq: self.seq,
+                last_clock: self.clock,
+                ending: Ending::Clean,
+                last_event,
+            },
+        })
+    }
+
+    /// What tells its file from itself once somebody else touched it.
+    pub(super) fn stamp(&self) -> Option<platform::Stamp> {
+        self.file.as_ref()?.stamp().ok()
+    }
+
     /// The clock value that a record would get here, or why it must go into a
     /// successor instead.
     pub(super) fn clock_for(&self, tick: Tick, options: &LogOptions) -> Result<Lamport, Roll> {

@@ -31,6 +31,7 @@ mod course;
 mod creation;
 mod filling;
 mod kinship;
+mod left;
 mod misnamed;
 mod names;
 mod newest;

@@ -3,7 +3,7 @@
 use std::io;
 use std::path::PathBuf;
 
-use crate::log::append::{AppendError, Log, Note};
+use crate::log::append::{AppendError, Log, Note, Remembered};
 use crate::log::bytes::{as_u64, as_usize};
 use crate::log::course::{Above, Behind, Course, Ends, Facts, Made, Node, Segment, Trust, decide};
 use crate::log::fill::Fill;
@@ -18,6 +18,7 @@ use crate::log::wreck::claimed_last_seq;
 use crate::position::{Lamport, Offset, Ordinal, Seq};
 
 /// A segment that may be added to.
+#[derive(Debug)]
 pub(super) struct Open {
     pub(super) header: Header,
     pub(super) file: Box<dyn StoredFile>,
@@ -47,13 +48,11 @@ pub(super) struct Newest {
 /// the newest file is the newest segment, made here, whole, and may be added to.
 fn at_once(log: &Log, lock_identity: u64) -> Option<Newest> {
     let ordinal = log.dir.newest_known()?;
-    let opened = log.dir.open(ordinal, Access::Append).ok()?;
-    let header = match opened.read {
-        HeaderRead::Sound { header, .. } if opened.naming == Naming::Right => header,
-        _ => return None,
-    };
-    let tail = tail::find(opened.file.as_ref(), &header, opened.size).ok()?;
-    let remembered = log.remembered();
+    let left = log.take_left();
+    let Open { header, file, tail } = left
+        .and_then(|left| left.untouched(&log.dir, ordinal))
+        .or_else(|| in_order(log, ordinal))?;
+    let remembered = log.remembered(lock_identity);
     let is_well = is_at_home(&header, log.options.node.facts, lock_identity)
         && tail.ending == Ending::Clean
         && !remembered.is_beyond(tail.last_seq, tail.last_clock)
@@ -61,14 +60,29 @@ fn at_once(log: &Log, lock_identity: u64) -> Option<Newest> {
     is_well.then(|| {
         let resting = Resting {
             header,
-            file: opened.file,
+            file,
             tail,
             made: Made::Here,
             put_back: false,
         };
-        let mut newest = Newest::nothing_known(log, ordinal);
+        let mut newest = Newest::nothing_known(log, ordinal, remembered);
         newest.rest_on(log, resting, Course::Append);
         newest
+    })
+}
+
+/// The segment `ordinal` with its end, when it can be read and is what its name says.
+fn in_order(log: &Log, ordinal: Ordinal) -> Option<Open> {
+    let opened = log.dir.open(ordinal, Access::Append).ok()?;
+    let header = match opened.read {
+        HeaderRead::Sound { header, .. } if opened.naming == Naming::Right => header,
+        _ => return None,
+    };
+    let tail = tail::find(opened.file.as_ref(), &header, opened.size).ok()?;
+    Some(Open {
+        header,
+        file: opened.file,
+        tail,
     })
 }
 
@@ -83,8 +97,8 @@ pub(super) fn find(log: &Log, lock_identity: u64) -> Result<Newest, AppendError>
             .map_err(failed("list", log.dir.path().to_owned()))
     };
     let mut ordinals = list()?;
-    let remembered = log.remembered();
-    let mut newest = Newest::nothing_known(log, log.dir.highest(&ordinals));
+    let remembered = log.remembered(lock_identity);
+    let mut newest = Newest::nothing_known(log, log.dir.highest(&ordinals), remembered);
     let mut unreadable = Vec::new();
     let mut strangers = Vec::new();
     let mut resting = None;
@@ -214,7 +228,7 @@ impl Resting {
 }
 
 impl Newest {
-    fn nothing_known(log: &Log, top: Ordinal) -> Self {
+    fn nothing_known(log: &Log, top: Ordinal, remembered: Remembered) -> Self {
         Self {
             open: None,
             unsettled: None,
@@ -223,7 +237,7 @@ impl Newest {
             home_id: None,
             node_id: log.options.node.node_id,
             predecessor: Predecessor::default(),
-            clock_floor: log.remembered().clock.min(Lamport::MAX_PLAUSIBLE),
+            clock_floor: remembered.clock.min(Lamport::MAX_PLAUSIBLE),
         }
     }
 

@@ -113,6 +113,9 @@ pub struct Appended {
     pub notes: Vec<Note>,
     /// How full the log is.
     pub pressure: Pressure,
+    /// The identity of the lock file that it was done under; `None` when the
+    /// lock could not be taken.
+    pub lock_identity: Option<u64>,
 }
 
 /// Why an append, or the rest of one, could not be done.
@@ -201,6 +204,7 @@ impl Appended {
             failure: Some(failure),
             notes: Vec::new(),
             pressure: Pressure::Calm,
+            lock_identity: None,
         }
     }
 }

@@ -216,6 +216,11 @@ impl LogDir {
         self.listed.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// A segment was made here, behind all others.
+    pub(super) fn made(&self, ordinal: Ordinal) {
+        *self.listed() = Some(ordinal);
+    }
+
     /// The highest ordinal that a file has. Listed once; then, as long as no file
     /// has the next number, it is the same: a successor has the next number, and
     /// goes after the segment before it.

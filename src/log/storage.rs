@@ -153,6 +153,15 @@ pub trait StoredFile: fmt::Debug + Send {
     /// Any I/O error.
     fn write_at(&self, bytes: &[u8], offset: u64) -> io::Result<usize>;
 
+    /// What tells this file from itself once somebody touched it, as
+    /// [`Storage::stamp_of`] tells it of a path.
+    ///
+    /// # Errors
+    /// Any I/O error; `Unsupported` where that cannot be told.
+    fn stamp(&self) -> io::Result<Stamp> {
+        Err(io::ErrorKind::Unsupported.into())
+    }
+
     /// Makes what was written through this descriptor durable, and the length.
     ///
     /// # Errors
@@ -183,6 +192,22 @@ pub trait Held: fmt::Debug + Send {
     /// Whether the path still names the locked file. When it does not (somebody
     /// removed or replaced the file), another process may hold a lock as well.
     fn is_current(&self) -> bool;
+
+    /// Gives the lock back, keeping what is needed to take it again at less
+    /// cost; `None` where there is no such thing.
+    fn give_back(self: Box<Self>) -> Option<Box<dyn Idle>> {
+        None
+    }
+}
+
+/// A lock that was given back and whose file is still open.
+pub trait Idle: fmt::Debug + Send {
+    /// Takes it again, waiting at most `deadline`; `None` when that passed.
+    ///
+    /// # Errors
+    /// `NotFound` when the path names another file by now, or none; any other
+    /// I/O error than contention.
+    fn take(self: Box<Self>, deadline: Duration) -> io::Result<Option<Box<dyn Held>>>;
 }
 
 /// The real file system.
@@ -260,22 +285,13 @@ impl Storage for Disk {
             .create(true)
             .truncate(false)
             .open(path)?;
-        let Some(file) = platform::lock_exclusive(file, deadline)? else {
-            return Ok(None);
-        };
         let identity = platform::file_identity(&file)?;
-        // A lock on a file that the path no longer names excludes nobody.
-        if platform::path_identity(path).ok() != Some(identity) {
-            return Err(io::Error::new(
-                io::ErrorKind::NotFound,
-                "the lock file was replaced",
-            ));
-        }
-        Ok(Some(Box::new(DiskLock {
-            _file: file,
+        let idle = DiskLock {
+            file,
             path: path.to_owned(),
             identity,
-        })))
+        };
+        Box::new(idle).take(deadline)
     }
 }
 
@@ -295,6 +311,10 @@ impl StoredFile for DiskFile {
         platform::write_at(&self.0, bytes, offset)
     }
 
+    fn stamp(&self) -> io::Result<Stamp> {
+        platform::file_stamp(&self.0)
+    }
+
     fn sync(&self) -> io::Result<()> {
         self.0.sync_data()
     }
@@ -303,7 +323,7 @@ impl StoredFile for DiskFile {
 #[derive(Debug)]
 struct DiskLock {
     /// Closing the descriptor gives the lock back.
-    _file: File,
+    file: File,
     path: PathBuf,
     identity: u64,
 }
@@ -315,6 +335,39 @@ impl Held for DiskLock {
 
     fn is_current(&self) -> bool {
         platform::path_identity(&self.path).ok() == Some(self.identity)
+    }
+
+    fn give_back(self: Box<Self>) -> Option<Box<dyn Idle>> {
+        match platform::unlock(&self.file) {
+            Ok(()) => Some(self),
+            Err(_) => None,
+        }
+    }
+}
+
+impl Idle for DiskLock {
+    fn take(self: Box<Self>, deadline: Duration) -> io::Result<Option<Box<dyn Held>>> {
+        let Self {
+            file,
+            path,
+            identity,
+        } = *self;
+        let Some(file) = platform::lock_exclusive(file, deadline)? else {
+            return Ok(None);
+        };
+        let held = Self {
+            file,
+            path,
+            identity,
+        };
+        // A lock on a file that the path no longer names excludes nobody.
+        if !held.is_current() {
+            return Err(io::Error::new(
+                io::ErrorKind::NotFound,
+                "the lock file was replaced",
+            ));
+        }
+        Ok(Some(Box::new(held)))
     }
 }
 

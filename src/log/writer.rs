@@ -1,7 +1,6 @@
 //! What happens while the writer lock is held: find the end, fill, roll, write.
 
 use std::io;
-use std::path::PathBuf;
 
 use crate::log::append::Log;
 use crate::log::bytes::as_u64;
@@ -9,11 +8,12 @@ use crate::log::creation::{Name, Written, create_for, make_findable, short, writ
 use crate::log::filling::{Filling, Roll};
 use crate::log::frame::MAX_BODY_BYTES;
 use crate::log::header::{HEADER_BYTES, Header, Predecessor, Pressure};
+use crate::log::left::{Unsynced, last_event_in};
 use crate::log::newest::{self, Newest};
 use crate::log::outcome::{AppendError, Appended, Note, Outcome};
 use crate::log::record::{Record, Refused};
 use crate::log::settling::Settling;
-use crate::log::storage::{Held, StoredFile};
+use crate::log::storage::Held;
 use crate::position::{Lamport, Lease, Offset, Ordinal};
 
 /// One call's work under the lock.
@@ -37,15 +37,10 @@ pub(super) struct Writer<'a> {
     /// A sync that failed when the call was not at its end yet.
     setback: Option<AppendError>,
     notes: Vec<Note>,
+    /// The newest event when the call began, until it is superseded.
     last_event: Option<Vec<u8>>,
-}
-
-/// The descriptor that the last frames were written through, to be synced
-/// after the lock was given back.
-pub(super) struct Unsynced {
-    pub(super) path: PathBuf,
-    pub(super) header: Header,
-    pub(super) file: Box<dyn StoredFile>,
+    /// The last event that was written.
+    written_event: Option<Vec<u8>>,
 }
 
 impl<'a> Writer<'a> {
@@ -70,6 +65,7 @@ impl<'a> Writer<'a> {
             setback: None,
             notes: Vec::new(),
             last_event: None,
+            written_event: None,
         }
     }
 
@@ -85,7 +81,8 @@ impl<'a> Writer<'a> {
     /// Gives the lock back and says what became of the records so far.
     pub(super) fn finish(mut self, failure: Option<AppendError>) -> (Appended, Option<Unsynced>) {
         self.settled();
-        if failure.is_some() {
+        let went_well = failure.is_none();
+        if !went_well {
             self.withdraw_unwritten();
         }
         self.outcomes.resize(self.count, Outcome::NotWritten);
@@ -103,16 +100,18 @@ impl<'a> Writer<'a> {
             .and_then(|segment| {
                 Some(Unsynced {
                     path: self.log.dir.segment_path(segment.header.ordinal),
-                    header: segment.header,
-                    file: segment.file?,
+                    stamp: segment.stamp().filter(|_| went_well),
+                    open: segment.into_open(self.written_event)?,
                 })
             });
-        drop(self.held);
+        let lock_identity = self.held.identity();
+        self.log.unlock(self.held);
         let appended = Appended {
             outcomes: self.outcomes,
             failure: self.setback.or(failure),
             notes: self.notes,
             pressure,
+            lock_identity: Some(lock_identity),
         };
         (appended, unsynced)
     }
@@ -390,6 +389,7 @@ impl<'a> Writer<'a> {
             }
         }
         segment.written = segment.end;
+        self.written_event = last_event_in(&self.buffer, segment.seed);
         self.buffer.clear();
         Ok(())
     }

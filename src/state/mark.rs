@@ -26,6 +26,8 @@ const SIZE: usize = 36;
 /// How far a log had come.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Mark {
+    /// The log: the identity of its lock file.
+    pub log: u64,
     /// The number of the last event that was confirmed.
     pub seq: Seq,
     /// The clock after it.
@@ -36,27 +38,25 @@ pub(super) fn path_in(state_dir: &Path) -> PathBuf {
     state_dir.join("mark")
 }
 
-/// The mark in the file at `path`, if there is a sound one of the log whose
-/// lock file has this identity.
-pub(super) fn read(path: &Path, log: u64) -> Option<Mark> {
-    let (of, mark) = decode(&platform::read_regular(path, SIZE).ok()?)?;
-    (of == log).then_some(mark)
+/// The mark in the file at `path`, if there is a sound one.
+pub(super) fn read(path: &Path) -> Option<Mark> {
+    decode(&platform::read_regular(path, SIZE).ok()?)
 }
 
 /// Overwrites the mark; where that cannot be done an older one stays.
-pub(super) fn write(path: &Path, log: u64, mark: Mark) -> bool {
+pub(super) fn write(path: &Path, mark: Mark) -> bool {
     let mut options = platform::private_options();
     platform::refuse_links(&mut options);
     let opened = options.write(true).create(true).truncate(false).open(path);
     opened
-        .and_then(|file| platform::write_at(&file, &encode(log, mark), 0))
+        .and_then(|file| platform::write_at(&file, &encode(mark), 0))
         .is_ok()
 }
 
-fn encode(log: u64, mark: Mark) -> Vec<u8> {
+fn encode(mark: Mark) -> Vec<u8> {
     let mut bytes = Vec::with_capacity(SIZE);
     bytes.extend(MAGIC);
-    for number in [log, mark.seq.0, mark.clock.0] {
+    for number in [mark.log, mark.seq.0, mark.clock.0] {
         bytes.extend(number.to_le_bytes());
     }
     let crc = crc32fast::hash(&bytes);
@@ -64,7 +64,7 @@ fn encode(log: u64, mark: Mark) -> Vec<u8> {
     bytes
 }
 
-fn decode(bytes: &[u8]) -> Option<(u64, Mark)> {
+fn decode(bytes: &[u8]) -> Option<Mark> {
     let bytes: &[u8; SIZE] = bytes.try_into().ok()?;
     let (covered, crc) = bytes.split_last_chunk::<4>()?;
     let numbers = covered.strip_prefix(&MAGIC)?;
@@ -74,20 +74,20 @@ fn decode(bytes: &[u8]) -> Option<(u64, Mark)> {
     let mut numbers = numbers
         .chunks(8)
         .filter_map(|chunk| chunk.try_into().ok().map(u64::from_le_bytes));
-    let log = numbers.next()?;
     let mark = Mark {
+        log: numbers.next()?,
         seq: Seq(numbers.next()?),
         clock: Lamport(numbers.next()?),
     };
-    (mark.clock <= Lamport::MAX_PLAUSIBLE).then_some((log, mark))
+    (mark.clock <= Lamport::MAX_PLAUSIBLE).then_some(mark)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    const LOG: u64 = 0x1122_3344;
     const MARK: Mark = Mark {
+        log: 0x1122_3344,
         seq: Seq(7),
         clock: Lamport(9),
     };
@@ -96,20 +96,16 @@ mod tests {
     fn a_mark_is_what_was_last_written() {
         let dir = tempfile::tempdir().unwrap();
         let path = path_in(dir.path());
-        assert_eq!(read(&path, LOG), None);
+        assert_eq!(read(&path), None);
         let later = Mark {
             clock: Lamport(90),
             ..MARK
         };
         for mark in [MARK, later] {
-            assert!(write(&path, LOG, mark));
-            assert_eq!(read(&path, LOG), Some(mark));
-            assert_eq!(read(&path, LOG + 1), None, "another log");
+            assert!(write(&path, mark));
+            assert_eq!(read(&path), Some(mark));
         }
-        let hex: String = encode(LOG, MARK)
-            .iter()
-            .map(|b| format!("{b:02x}"))
-            .collect();
+        let hex: String = encode(MARK).iter().map(|b| format!("{b:02x}")).collect();
         assert_eq!(
             hex,
             "736b6d61726bff0a443322110000000007000000000000000900000000000000049a9a25"
@@ -118,7 +114,7 @@ mod tests {
 
     #[test]
     fn whatever_is_wrong_with_it_nothing_is_remembered() {
-        let sound = encode(LOG, MARK);
+        let sound = encode(MARK);
         for bit in 0..sound.len() * 8 {
             let mut bytes = sound.clone();
             bytes[bit / 8] ^= 1 << (bit % 8);
@@ -131,11 +127,11 @@ mod tests {
             clock: Lamport::MAX_PLAUSIBLE.next(),
             ..MARK
         };
-        assert_eq!(decode(&encode(LOG, beyond)), None);
+        assert_eq!(decode(&encode(beyond)), None);
         let dir = tempfile::tempdir().unwrap();
         std::fs::create_dir(path_in(dir.path())).unwrap();
-        assert!(!write(&path_in(dir.path()), LOG, MARK));
-        assert_eq!(read(&path_in(dir.path()), LOG), None);
-        assert!(!write(&path_in(&dir.path().join("missing")), LOG, MARK));
+        assert!(!write(&path_in(dir.path()), MARK));
+        assert_eq!(read(&path_in(dir.path())), None);
+        assert!(!write(&path_in(&dir.path().join("missing")), MARK));
     }
 }

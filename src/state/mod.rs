@@ -22,7 +22,6 @@ use serde::de::DeserializeOwned;
 use thiserror::Error;
 
 use crate::home::{Home, HomeError};
-use crate::platform;
 use crate::position::{Lamport, Lease, LeaseFloor};
 
 mod clock;
@@ -266,22 +265,20 @@ impl State {
         view::settle(self.files.as_ref(), &self.dir)
     }
 
-    /// How far the log beside the lock file `log_lock` had come when an event was
-    /// last confirmed, as far as that is known. What was remembered of another
-    /// log, or of this one before it was copied, does not count.
+    /// How far the log had come when an event was last confirmed, as far as that
+    /// is known. It counts only for the log that it names: not for another one,
+    /// nor for this one before it was copied.
     #[doc(hidden)]
     #[must_use]
-    pub fn mark(&self, log_lock: &Path) -> Option<Mark> {
-        let log = platform::path_identity(log_lock).ok()?;
-        mark::read(&mark::path_in(&self.dir), log)
+    pub fn mark(&self) -> Option<Mark> {
+        mark::read(&mark::path_in(&self.dir))
     }
 
-    /// Remembers how far that log has come; says whether that could be done.
+    /// Remembers how far a log has come; says whether that could be done.
     /// Everything up to there must be durable.
     #[doc(hidden)]
-    pub fn set_mark(&self, log_lock: &Path, mark: Mark) -> bool {
-        platform::path_identity(log_lock)
-            .is_ok_and(|log| mark::write(&mark::path_in(&self.dir), log, mark))
+    pub fn set_mark(&self, mark: Mark) -> bool {
+        mark::write(&mark::path_in(&self.dir), mark)
     }
 
     /// What was kept of the segments that do not change any more; `None` when

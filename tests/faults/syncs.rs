@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use spec_kitty::log::append::{AppendError, Outcome};
+use spec_kitty::log::append::{AppendError, Log, Outcome};
 use spec_kitty::log::verify::{Writers, verify};
 
 use crate::Home;
@@ -193,4 +193,38 @@ fn a_failed_directory_sync_of_a_successor_is_made_good_as_well() {
     let write = made.iter().position(|(call, _)| *call == Call::Write);
     assert!(sync.is_some() && sync < write, "{made:?}");
     home.expect_sound();
+}
+
+/// The calls of one append, those on the lock left out.
+fn calls_of(home: &mut Home, log: &Log, texts: &[&str]) -> Vec<Call> {
+    home.faulty.made();
+    home.confirm(log, texts);
+    let made = home.faulty.made().into_iter().map(|(call, _)| call);
+    made.filter(|call| !matches!(call, Call::Lock | Call::Current))
+        .collect()
+}
+
+#[test]
+fn an_append_costs_one_write_and_one_sync_and_a_later_one_opens_and_reads_nothing() {
+    let mut home = Home::new();
+    let healthy = home.healthy_process();
+    home.confirm(&healthy, &["before"]);
+    let log = home.process();
+    let first = calls_of(&mut home, &log, &["a"]);
+    let count = |calls: &[Call], wanted| calls.iter().filter(|call| **call == wanted).count();
+    assert_eq!(
+        (count(&first, Call::Write), count(&first, Call::Sync)),
+        (1, 1)
+    );
+    // Is there a successor? Is the segment as it was left? How is it left now?
+    let later = [Call::Size, Call::Size, Call::Write, Call::Size, Call::Sync];
+    assert_eq!(calls_of(&mut home, &log, &["b", "c"]), later);
+    home.confirm(&healthy, &["by another"]);
+    let after = calls_of(&mut home, &log, &["d"]);
+    assert!(after.contains(&Call::Read), "{after:?}");
+    assert_eq!(
+        (count(&after, Call::Write), count(&after, Call::Sync)),
+        (1, 1)
+    );
+    assert_eq!(calls_of(&mut home, &log, &["e"]), later);
 }

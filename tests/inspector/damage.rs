@@ -6,6 +6,7 @@ use crate::support::{Bench, PROJECT, acme, id, rejected};
 use serde_json::json;
 use spec_kitty::home::Home;
 use spec_kitty::log::frame::Kind;
+use spec_kitty::log::storage::{Disk, Storage};
 use spec_kitty::state::{Mark, Outcome, Retry, State};
 use spec_kitty::target::TargetId;
 
@@ -176,10 +177,11 @@ fn an_end_that_was_confirmed_to_a_command_is_missed_without_a_sender() {
     let state = State::at(Home::at(bench.home()).state_dir());
     std::fs::create_dir_all(state.dir()).unwrap();
     let mark = Mark {
+        log: Disk.identity_of(&bench.log.dir().lock_path()).unwrap(),
         seq: second.seq,
         clock: second.clock,
     };
-    assert!(state.set_mark(&bench.log.dir().lock_path(), mark));
+    assert!(state.set_mark(mark));
     assert_eq!(bench.json(&["log", "verify"])[0]["ok"], true);
     let file = std::fs::OpenOptions::new()
         .write(true)

@@ -21,6 +21,8 @@ pub struct Inode {
     dirty: BTreeSet<usize>,
     /// Who wrote what is dirty.
     writers: BTreeSet<usize>,
+    /// Grows with each write; what rots on the disk does not touch it.
+    pub changes: u64,
     /// Grows with each failed sync; every descriptor that was open then hears
     /// of it once, one that is opened later does not.
     pub errors: u64,
@@ -142,6 +144,7 @@ impl Disk {
         }
         inode.cache[offset..end].copy_from_slice(&bytes[..count]);
         if count > 0 {
+            inode.changes += 1;
             inode.dirty.extend(offset / SECTOR..=(end - 1) / SECTOR);
             inode.writers.insert(writer);
         }

@@ -5,7 +5,8 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use spec_kitty::log::storage::{Held, Storage, StoredFile};
+use spec_kitty::log::storage::{Held, Idle, Storage, StoredFile};
+use spec_kitty::platform::Stamp;
 use spec_kitty::state::Files;
 
 use crate::coverage::{Op, Situation};
@@ -31,6 +32,46 @@ impl Process {
                 .ok_or(io::ErrorKind::NotFound)?;
             Ok(SimFile::open(self, inode, path, machine))
         })
+    }
+
+    fn stamp(machine: &Machine, inode: u64) -> Stamp {
+        let file = machine.lasting.disk.inode(inode);
+        Stamp {
+            identity: inode,
+            size: file.cache.len() as u64,
+            changed: file.changes.into(),
+        }
+    }
+
+    /// Takes the lock on this inode, else on whatever the path names.
+    fn lock_from(&self, path: &Path, opened: Option<u64>) -> io::Result<Option<Box<dyn Held>>> {
+        let mut wanted = opened;
+        loop {
+            let (mut machine, dies) = self.turn(Op::Lock, || path.display().to_string())?;
+            if dies == Dies::Now {
+                return Err(io::Error::other("killed before the call"));
+            }
+            let disk = &mut machine.lasting.disk;
+            let identity = match wanted.or_else(|| disk.lookup(path)) {
+                Some(inode) => inode,
+                None => disk.create(path).ok_or(io::ErrorKind::NotFound)?,
+            };
+            wanted = Some(identity);
+            if machine.locks.contains_key(&identity) {
+                drop(machine);
+                self.world.scheduler().wait_for_lock(self.number);
+                continue;
+            }
+            if machine.lasting.disk.lookup(path) != Some(identity) {
+                return Err(io::ErrorKind::NotFound.into());
+            }
+            machine.locks.insert(identity, self.number);
+            return Ok(Some(Box::new(SimLock {
+                process: self.clone(),
+                path: path.to_owned(),
+                identity,
+            })));
+        }
     }
 
     /// Whether a sync of this file is left out by the bug that is planted.
@@ -123,34 +164,15 @@ impl Storage for Process {
         })
     }
 
+    fn stamp_of(&self, path: &Path) -> io::Result<Stamp> {
+        self.act(Op::Size, path, |machine| {
+            let inode = machine.lasting.disk.lookup(path);
+            Ok(Self::stamp(machine, inode.ok_or(io::ErrorKind::NotFound)?))
+        })
+    }
+
     fn lock(&self, path: &Path, _deadline: Duration) -> io::Result<Option<Box<dyn Held>>> {
-        let mut wanted = None;
-        loop {
-            let (mut machine, dies) = self.turn(Op::Lock, || path.display().to_string())?;
-            if dies == Dies::Now {
-                return Err(io::Error::other("killed before the call"));
-            }
-            let disk = &mut machine.lasting.disk;
-            let identity = match wanted.or_else(|| disk.lookup(path)) {
-                Some(inode) => inode,
-                None => disk.create(path).ok_or(io::ErrorKind::NotFound)?,
-            };
-            wanted = Some(identity);
-            if machine.locks.contains_key(&identity) {
-                drop(machine);
-                self.world.scheduler().wait_for_lock(self.number);
-                continue;
-            }
-            if machine.lasting.disk.lookup(path) != Some(identity) {
-                return Err(io::ErrorKind::NotFound.into());
-            }
-            machine.locks.insert(identity, self.number);
-            return Ok(Some(Box::new(SimLock {
-                process: self.clone(),
-                path: path.to_owned(),
-                identity,
-            })));
-        }
+        self.lock_from(path, None)
     }
 }
 
@@ -205,6 +227,28 @@ impl Held for SimLock {
     fn is_current(&self) -> bool {
         let machine = self.process.world.machine();
         machine.lasting.disk.lookup(&self.path) == Some(self.identity)
+    }
+
+    fn give_back(self: Box<Self>) -> Option<Box<dyn Idle>> {
+        Some(Box::new(IdleLock {
+            process: self.process.clone(),
+            path: self.path.clone(),
+            identity: self.identity,
+        }))
+    }
+}
+
+/// A lock file that is open and not locked.
+#[derive(Debug)]
+struct IdleLock {
+    process: Process,
+    path: PathBuf,
+    identity: u64,
+}
+
+impl Idle for IdleLock {
+    fn take(self: Box<Self>, _deadline: Duration) -> io::Result<Option<Box<dyn Held>>> {
+        self.process.lock_from(&self.path, Some(self.identity))
     }
 }
 
@@ -295,6 +339,12 @@ impl StoredFile for SimFile {
             Dies::NotYet if count == 0 && wanted > 0 => Err(io::ErrorKind::StorageFull.into()),
             Dies::NotYet => Ok(count),
         }
+    }
+
+    fn stamp(&self) -> io::Result<Stamp> {
+        self.process.act(Op::Size, &self.path, |machine| {
+            Ok(Process::stamp(machine, self.inode))
+        })
     }
 
     fn sync(&self) -> io::Result<()> {

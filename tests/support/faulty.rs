@@ -14,7 +14,8 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
-use spec_kitty::log::storage::{Held, Storage, StoredFile};
+use spec_kitty::log::storage::{Held, Idle, Storage, StoredFile};
+use spec_kitty::platform::Stamp;
 
 /// A kind of call.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -218,6 +219,11 @@ impl Storage for Faulty {
         self.inner.sync_dir(path)
     }
 
+    fn stamp_of(&self, path: &Path) -> io::Result<Stamp> {
+        self.turn(Call::Size, path)?;
+        self.inner.stamp_of(path)
+    }
+
     fn lock(&self, path: &Path, deadline: Duration) -> io::Result<Option<Box<dyn Held>>> {
         self.turn(Call::Lock, path)?;
         let held = self.inner.lock(path, deadline)?;
@@ -245,6 +251,46 @@ impl Held for FaultyLock {
 
     fn is_current(&self) -> bool {
         self.storage.turn(Call::Current, &self.path).is_ok() && self.held.is_current()
+    }
+
+    fn give_back(self: Box<Self>) -> Option<Box<dyn Idle>> {
+        let Self {
+            held,
+            path,
+            storage,
+        } = *self;
+        let idle = held.give_back()?;
+        Some(Box::new(FaultyIdle {
+            idle,
+            path,
+            storage,
+        }))
+    }
+}
+
+#[derive(Debug)]
+struct FaultyIdle {
+    idle: Box<dyn Idle>,
+    path: PathBuf,
+    storage: Faulty,
+}
+
+impl Idle for FaultyIdle {
+    fn take(self: Box<Self>, deadline: Duration) -> io::Result<Option<Box<dyn Held>>> {
+        let Self {
+            idle,
+            path,
+            storage,
+        } = *self;
+        storage.turn(Call::Lock, &path)?;
+        let held = idle.take(deadline)?;
+        Ok(held.map(|held| -> Box<dyn Held> {
+            Box::new(FaultyLock {
+                held,
+                path,
+                storage,
+            })
+        }))
     }
 }
 
@@ -289,6 +335,11 @@ impl StoredFile for FaultyFile {
             Some(Fault::Torn(_)) => Err(io::Error::from_raw_os_error(5)),
             _ => Ok(done),
         }
+    }
+
+    fn stamp(&self) -> io::Result<Stamp> {
+        self.storage.turn(Call::Size, &self.path)?;
+        self.file.stamp()
     }
 
     fn sync(&self) -> io::Result<()> {

@@ -22,6 +22,7 @@ use crate::log::read::{Damage, Item};
 use crate::log::scan::SeqRange;
 use crate::log::segment::LogDir;
 use crate::log::verify::{Verdict, Writers, verify};
+use crate::platform;
 use crate::position::{Lamport, Seq};
 use crate::state::{Ledger, State};
 use crate::sync::pass::log_dir;
@@ -220,7 +221,10 @@ impl Findings {
         let state = State::at(home.state_dir());
         let remembered = Remembered {
             by_sender: ledger.and_then(Ledger::highest_seq),
-            by_mark: state.mark(&dir.lock_path()).map(|mark| mark.seq),
+            by_mark: state
+                .mark()
+                .filter(|mark| platform::path_identity(&dir.lock_path()).ok() == Some(mark.log))
+                .map(|mark| mark.seq),
         };
         let mut witness = Witness::default();
         let verdict = verify(dir.clone(), Writers::Possible, |item| {
