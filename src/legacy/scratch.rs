@@ -20,8 +20,12 @@ const PREFIX: &str = "spec-kitty-import-";
 /// The file that is locked while somebody uses the directory.
 const LOCK: &str = "in-use";
 
-/// A directory is empty for a moment when it is made. After so long nobody is
-/// going to put anything into it.
+/// What that file is called until it is locked: a sweep that came between would
+/// find it free, and remove a directory that is just being made.
+const NOT_YET_LOCKED: &str = "in-use.new";
+
+/// For a moment there is no lock file when a directory is made. After so long
+/// nobody is going to put anything into it.
 const SURELY_LEFT: Duration = Duration::from_secs(60 * 60);
 
 /// A directory that nobody else can enter; gone when dropped.
@@ -41,16 +45,18 @@ impl Scratch {
             .tempdir()
             .map_err(LegacyError::io("create a directory in", &temp))?;
         platform::close_to_others(dir.path()).map_err(LegacyError::io("close", dir.path()))?;
-        let lock = dir.path().join(LOCK);
+        let (new, lock) = (dir.path().join(NOT_YET_LOCKED), dir.path().join(LOCK));
         let mut options = platform::private_options();
         let in_use = options
             .create_new(true)
             .write(true)
-            .open(&lock)
+            .open(&new)
             .and_then(|file| platform::lock_exclusive(file, Duration::ZERO))
-            .map_err(LegacyError::io("lock", &lock))?;
+            .map_err(LegacyError::io("lock", &new))?;
+        let in_use = in_use.ok_or_else(|| LegacyError::Busy { path: new.clone() })?;
+        std::fs::rename(&new, &lock).map_err(LegacyError::io("name", &lock))?;
         Ok(Self {
-            _in_use: in_use.ok_or(LegacyError::Busy { path: lock })?,
+            _in_use: in_use,
             dir,
         })
     }
@@ -94,6 +100,7 @@ fn sweep_one(dir: &PathBuf, metadata: &Metadata) {
             let modified = metadata.modified().ok();
             let age = modified.and_then(|modified| modified.elapsed().ok());
             if age.is_some_and(|age| age > SURELY_LEFT) {
+                let _ = std::fs::remove_file(dir.join(NOT_YET_LOCKED));
                 let _ = std::fs::remove_dir(dir);
             }
         }
@@ -132,6 +139,27 @@ mod tests {
         drop(held);
         sweep_in(temp.path());
         assert!(!used.exists());
+    }
+
+    /// Many begin while others sweep: none loses its directory to them.
+    #[test]
+    fn a_directory_that_is_just_being_made_is_not_taken_for_one_that_was_left() {
+        let stop = std::sync::atomic::AtomicBool::new(false);
+        let order = std::sync::atomic::Ordering::SeqCst;
+        std::thread::scope(|scope| {
+            scope.spawn(|| {
+                while !stop.load(order) {
+                    sweep();
+                }
+            });
+            let lost = (0..300).filter(|_| {
+                let scratch = Scratch::create();
+                !scratch.is_ok_and(|scratch| scratch.path().join(LOCK).exists())
+            });
+            let lost = lost.count();
+            stop.store(true, order);
+            assert_eq!(lost, 0);
+        });
     }
 
     #[test]
