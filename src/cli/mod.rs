@@ -39,6 +39,7 @@ pub mod progress;
 pub mod signals;
 pub mod style;
 mod sync;
+mod telling;
 pub mod time;
 mod workflow;
 

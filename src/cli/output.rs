@@ -9,8 +9,9 @@ use std::io::{self, IsTerminal, Write};
 use serde::Serialize;
 use unicode_width::UnicodeWidthChar;
 
-use crate::cli::charset;
+use crate::cli::columns::terminal_columns;
 use crate::cli::failure::Failure;
+use crate::cli::{charset, telling};
 use crate::platform;
 
 /// How much is said on stderr.
@@ -41,6 +42,9 @@ pub struct Output {
     verbosity: Verbosity,
     /// What people read on stdout is given as ASCII.
     ascii: bool,
+    /// A person reads stdout: lines are broken where they are wider than the
+    /// terminal.
+    laid_out: bool,
     stdout: io::BufWriter<anstream::AutoStream<io::Stdout>>,
 }
 
@@ -57,9 +61,11 @@ impl Output {
             form,
             verbosity,
             ascii: false,
+            laid_out: false,
             stdout: stdout_as(choice),
         };
-        output.ascii = form == Form::Human && output.stdout_is_terminal() && !charset::is_unicode();
+        output.laid_out = form == Form::Human && output.stdout_is_terminal();
+        output.ascii = output.laid_out && !charset::is_unicode();
         output
     }
 
@@ -79,7 +85,7 @@ impl Output {
     /// nothing that looks like a style is taken out. For the first line only.
     pub fn pass_through(&mut self) {
         self.stdout = stdout_as(anstream::ColorChoice::AlwaysAnsi);
-        self.ascii = false;
+        (self.ascii, self.laid_out) = (false, false);
     }
 
     /// Whether a person is watching stdout: it is a terminal, or what it goes
@@ -97,11 +103,27 @@ impl Output {
         platform::reader_has_gone(&io::stdout())
     }
 
-    /// Writes one line to stdout. Styles are dropped where colour is off.
+    /// Writes one line to stdout, at a terminal in as many as it takes to stay
+    /// within its columns. Styles are dropped where colour is off.
     ///
     /// # Errors
     /// A quiet failure with exit 0 when the reader has closed the pipe.
     pub fn line(&mut self, text: impl AsRef<str>) -> Result<(), Failure> {
+        if !self.laid_out {
+            return self.whole(text);
+        }
+        let columns = terminal_columns();
+        let lines = text.as_ref().split('\n');
+        let mut lines = lines.flat_map(|line| telling::laid_out(line, columns));
+        lines.try_for_each(|line| self.whole(line))
+    }
+
+    /// Writes one line to stdout that is not broken, however wide it is: it is
+    /// data, or laid out already.
+    ///
+    /// # Errors
+    /// As for [`Output::line`].
+    pub fn whole(&mut self, text: impl AsRef<str>) -> Result<(), Failure> {
         self.part(text)?;
         self.raw(b"\n")
     }
@@ -142,9 +164,9 @@ impl Output {
             )
         })?;
         if self.stdout_is_terminal() {
-            return self.line(visible_json(&text));
+            return self.whole(visible_json(&text));
         }
-        self.line(text)
+        self.whole(text)
     }
 
     /// Hands everything written so far to the operating system.
@@ -200,22 +222,40 @@ impl Output {
             let _ = writeln!(anstream::stderr(), "{line}");
             return;
         }
-        let mut lines = failure.message.lines();
-        let first = visible(lines.next().unwrap_or_default());
-        told(&format!("error[{}]: {first}", failure.code));
-        for line in lines {
-            // What goes on stands under what it goes on from.
-            let margin = if line.starts_with(' ') { "" } else { "  " };
-            told(&format!("{margin}{}", visible(line)));
-        }
-        if let Some(hint) = &failure.hint {
-            told(&format!("  next: {}", visible(hint)));
+        let columns = stderr_columns().unwrap_or(usize::MAX);
+        let verbosity = if columns == usize::MAX {
+            // Where nobody is watching nothing is cut.
+            Verbosity::Debug
+        } else {
+            self.verbosity
+        };
+        for line in telling::failure(failure, columns, verbosity) {
+            told(&line);
         }
     }
 }
 
-/// One line on stderr, for people. That it cannot be shown ends nothing.
+/// The columns that a person has who watches stderr; `None` where nobody does.
+fn stderr_columns() -> Option<usize> {
+    let forced = std::env::var_os("SPEC_KITTY_FORCE_TTY");
+    let is_watched = forced.is_some_and(|value| !value.is_empty()) || io::stderr().is_terminal();
+    is_watched.then(terminal_columns)
+}
+
+/// What people read on stderr, within the columns that there are. That it cannot
+/// be shown ends nothing.
 fn told(text: &str) {
+    let Some(columns) = stderr_columns() else {
+        return told_as_it_is(text);
+    };
+    for line in text.split('\n') {
+        for line in telling::laid_out(line, columns) {
+            told_as_it_is(&line);
+        }
+    }
+}
+
+fn told_as_it_is(text: &str) {
     let mut stderr = anstream::stderr();
     let _ = if io::stderr().is_terminal() && !charset::is_unicode() {
         writeln!(stderr, "{}", charset::ascii(text))
@@ -354,30 +394,5 @@ pub fn clip(text: &str, columns: usize) -> String {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn nothing_in_a_text_can_drive_a_terminal() {
-        for code in 0..=0x10_ffff_u32 {
-            let Some(character) = char::from_u32(code) else {
-                continue;
-            };
-            let shown = visible_line(&format!("a{character}b"));
-            assert!(
-                !shown
-                    .chars()
-                    .any(|c| c.is_control() || ('\u{202a}'..='\u{202e}').contains(&c)),
-                "U+{code:04X} came through as {shown:?}"
-            );
-        }
-    }
-
-    #[test]
-    fn clipping_counts_wide_glyphs() {
-        assert_eq!(clip("日本語", 6), "日本語");
-        assert_eq!(clip("日本語", 5), "日本…");
-        assert_eq!(clip("abc", 2), "a…");
-        assert_eq!(clip("abc", 0), "");
-    }
-}
+#[path = "output_tests.rs"]
+mod tests;

@@ -21,3 +21,5 @@ mod reference;
 mod schema;
 mod support;
 mod tree;
+#[cfg(unix)]
+mod widths;

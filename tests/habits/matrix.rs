@@ -33,13 +33,13 @@ const TYPED: &[(&str, &[&str])] = &[
 const NOTE: &str = r#"{"wp_id":"WP01","entry_type":"note","entry_content":"\u001b[31mred"}"#;
 
 /// Commands that serve until they are told to stop.
-const SERVING: &[&str] = &["dev-server", "sync daemon run"];
+pub(crate) const SERVING: &[&str] = &["dev-server", "sync daemon run"];
 /// Commands that take long for what they do; they are run once.
-const LONG: &[&str] = &["demo", "sync daemon start"];
+pub(crate) const LONG: &[&str] = &["demo", "sync daemon start"];
 
 /// The words that run a command: what `TYPED` says, else made-up values for
 /// what is required.
-fn words(place: &Place) -> Vec<String> {
+pub(crate) fn words(place: &Place) -> Vec<String> {
     let mut words = place.words.clone();
     if let Some((_, typed)) = TYPED.iter().find(|(name, _)| *name == place.name()) {
         words.extend(typed.iter().map(ToString::to_string));
@@ -224,27 +224,66 @@ fn no_command_hangs_or_asks_without_a_terminal() {
             outputs.push(ended(outside, &words.join(" ")));
         }
         for output in outputs {
-            let code = output.status.code();
-            let known = Exit::ALL
-                .iter()
-                .any(|exit| Some(i32::from(exit.code())) == code);
-            if !known {
-                wrong.push(format!("ended with {code:?}"));
-            }
-            let text = stderr(&output);
-            if text.contains("[y/N]") || text.contains("assword: ") {
-                wrong.push(format!("asked: {text}"));
-            }
-            if text.contains("panicked") {
-                wrong.push(text.clone());
-            }
-            // A first line that ends with a colon begins a list of what is in the way.
-            let mut lines = text.lines().skip_while(|line| !line.starts_with("error["));
-            let list = lines.next().is_some_and(|line| line.ends_with(':'));
-            if !list && lines.count() > 4 {
-                wrong.push(format!("an error of more than five lines:\n{text}"));
-            }
+            wrong.extend(ended_badly(&output));
         }
+    });
+}
+
+/// What is wrong with how a command ended that nobody can answer.
+fn ended_badly(output: &Output) -> Vec<String> {
+    let mut wrong = Vec::new();
+    let code = output.status.code();
+    let known = Exit::ALL
+        .iter()
+        .any(|exit| Some(i32::from(exit.code())) == code);
+    if !known {
+        wrong.push(format!("ended with {code:?}"));
+    }
+    let text = stderr(output);
+    if text.contains("[y/N]") || text.contains("assword: ") {
+        wrong.push(format!("asked: {text}"));
+    }
+    if text.contains("panicked") {
+        wrong.push(text.clone());
+    }
+    // A first line that ends with a colon begins a list of what is in the way.
+    let mut lines = text.lines().skip_while(|line| !line.starts_with("error["));
+    let list = lines.next().is_some_and(|line| line.ends_with(':'));
+    if !list && lines.count() > 4 {
+        wrong.push(format!("an error of more than five lines:\n{text}"));
+    }
+    wrong
+}
+
+/// The same where there is no stdin at all, in a session without a terminal: what
+/// a service manager or a hook starts.
+#[cfg(unix)]
+#[test]
+fn no_command_hangs_or_asks_when_stdin_is_closed() {
+    let room = Room::new();
+    let has_sessions = Command::new("setsid").args(["-w", "true"]).status();
+    let shell = ["sh", "-c", "exec \"$@\" <&-", "sh"];
+    for_each(quick(), |place, wrong| {
+        let words = words(place);
+        let told = room.command(&words);
+        let mut command = if has_sessions.as_ref().is_ok_and(|status| status.success()) {
+            let mut command = Command::new("setsid");
+            command.arg("-w").args(shell);
+            command
+        } else {
+            let mut command = Command::new(shell[0]);
+            command.args(&shell[1..]);
+            command
+        };
+        command.arg(told.get_program()).args(told.get_args());
+        for (name, value) in told.get_envs() {
+            match value {
+                Some(value) => command.env(name, value),
+                None => command.env_remove(name),
+            };
+        }
+        command.current_dir(room.project.root());
+        wrong.extend(ended_badly(&ended(command, &words.join(" "))));
     });
 }
 

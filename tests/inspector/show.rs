@@ -71,7 +71,7 @@ fn a_beginning_that_several_share_names_them() {
     }
     let ran = bench.run(&["log", "show", "01KG"]);
     assert!(
-        ran.stderr.contains("22 events") && ran.stderr.contains("and 17 more"),
+        ran.stderr.contains("22 events") && ran.stderr.contains("and 20 more"),
         "{}",
         ran.stderr
     );

@@ -143,7 +143,7 @@ pub(super) fn run(arguments: &Arguments, out: &mut Output) -> Result<(), Failure
             "kind": "help", "v": 1, "topic": name, "text": text,
         }));
     }
-    out.line(text.trim_end())
+    out.whole(text.trim_end())
 }
 
 /// What the command says itself when it is asked for `--help`.

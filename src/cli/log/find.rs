@@ -96,15 +96,17 @@ fn by_lamport(dir: &LogDir, value: u64) -> Result<Seq, Failure> {
     }
 }
 
+/// An error has five lines: there is room for three, or for two and how many more.
 fn ambiguous<'a>(
     mut message: String,
-    named: impl ExactSizeIterator<Item = &'a str>,
+    named: impl Iterator<Item = &'a str>,
     count: usize,
 ) -> Failure {
-    let more = count.saturating_sub(named.len());
-    for id in named {
+    let room = if count <= 3 { count } else { 2 };
+    for id in named.take(room) {
         message.extend(["\n  ", id]);
     }
+    let more = count.saturating_sub(room);
     if more > 0 {
         message.push_str(&format!("\n  and {more} more"));
     }

@@ -148,5 +148,6 @@ fn paragraph(lines: Vec<String>, printed: u64, out: &mut Output) -> Result<(), F
     if printed > 0 {
         out.line("")?;
     }
-    lines.into_iter().try_for_each(|line| out.line(line))
+    // The payload is JSON to be copied, and everything else has its columns.
+    lines.into_iter().try_for_each(|line| out.whole(line))
 }
