@@ -31,7 +31,7 @@ fn bench() -> Bench {
     // An import is checked when it is imported; a forged log is not.
     let json =
         json!({"event_id": TEXTS[0], "payload": {"x": TEXTS[2]}, "local": {"state": "delivered"}});
-    bench.foreign("\u{1b}[31m", "\u{9b}31m\u{202e}", &json.to_string());
+    bench.foreign("\u{1b}[31m", "\u{9b}31m\u{202e}", json.to_string());
     bench
 }
 
@@ -171,7 +171,7 @@ fn chosen_by_others(text: &str, words: &str) -> Bench {
         json!({"error_type": "runtime", "error_message": format!("x{words}"), "agent_id": text});
     bench.caused(&id(0), &format!("x{words}"));
     bench.emit("ErrorLogged", &failed.to_string());
-    bench.foreign_with(&format!("x{text}"), words, &failed.to_string(), |header| {
+    bench.foreign_with(&format!("x{text}"), words, failed.to_string(), |header| {
         header.causation_id = Some("01ARZ3NDEKTSV4RRFFQ69G5FAV");
     });
     let refused = rejected(Retry::Never, words);
@@ -226,6 +226,58 @@ proptest! {
                 let is_payload = arguments.contains(&"full") || arguments.contains(&"show");
                 let wide = shown.stdout.lines().find(|line| width(line) > columns && !is_command(line));
                 prop_assert!(wide.is_none() || is_payload, "{:?}: {:?}", arguments, wide);
+            }
+        }
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig {
+        cases: 8,
+        failure_persistence: None,
+        ..ProptestConfig::default()
+    })]
+
+    /// A forged log can hold any bytes at all: in a text of the payload, and where
+    /// the whole event should be. In every form, data included, a terminal gets
+    /// UTF-8 without a single control character.
+    #[test]
+    fn no_bytes_at_all_drive_a_terminal_in_any_form(
+        bytes in prop::collection::vec(any::<u8>(), 2..60),
+        seeded in prop::collection::vec(prop::sample::select(vec![
+            0x1b_u8, 0x9b, 0x07, 0x0d, 0x7f, 0x00, 0x85, b'[', b'm', 0xe2, 0x80, 0xae, 0xc2,
+        ]), 2..40),
+    ) {
+        let bench = Bench::new();
+        for bytes in [&bytes, &seeded] {
+            let within = [&b"{\"event_id\":\"x\",\"payload\":{\"a\":\""[..], bytes, b"\"}}"];
+            bench.foreign("x", "Other", within.concat());
+            bench.foreign("y", "Other", bytes);
+        }
+        for arguments in [
+            &["log", "tail", "-n", "all"][..],
+            &["log", "tail", "-n", "all", "-o", "full"],
+            &["log", "tail", "-n", "all", "-o", "json"],
+            &["log", "tail", "-n", "all", "-o", "raw"],
+            &["log", "tail", "-n", "all", "-o", "csv"],
+            &["log", "show", "1"],
+            &["log", "show", "2"],
+            &["--json", "log", "show", "2"],
+            &["log", "why", "1"],
+            &["log", "stats"],
+            &["log", "verify"],
+            &["doctor"],
+        ] {
+            let mut command = bench.command(arguments);
+            command.env("SPEC_KITTY_FORCE_TTY", "1").env("COLUMNS", "80");
+            let output = command.output().unwrap();
+            prop_assert!(output.status.code().is_some_and(|code| code != 101));
+            for printed in [&output.stdout, &output.stderr] {
+                let shown = std::str::from_utf8(printed);
+                prop_assert!(shown.is_ok(), "{arguments:?}: {printed:?}");
+                let hostile = |c: &char| *c != '\n' && spec_kitty::cli::output::is_hostile(*c);
+                let bad = shown.unwrap_or_default().chars().find(hostile);
+                prop_assert_eq!(bad, None, "{:?}: {:?}", arguments, shown);
             }
         }
     }
