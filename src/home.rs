@@ -43,8 +43,17 @@ pub enum HomeError {
 /// The directory of one user's event log and everything around it.
 ///
 /// ```
-/// let home = spec_kitty::home::Home::at("/tmp/example");
-/// assert!(home.log_dir().ends_with("log"));
+/// use std::path::Path;
+/// use spec_kitty::home::Home;
+///
+/// let home = Home::at("/tmp/example"); // nothing is created
+/// assert_eq!(home.log_dir(), Path::new("/tmp/example/log"));
+/// assert_eq!(home.config_file(), home.root().join("config.toml"));
+///
+/// // What the user asks for comes before SPEC_KITTY_HOME and ~/.spec-kitty.
+/// let chosen = Home::resolve(Some(Path::new("/tmp/example")))?;
+/// assert_eq!(chosen, home);
+/// # Ok::<(), spec_kitty::home::HomeError>(())
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Home {

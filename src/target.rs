@@ -11,6 +11,15 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 /// Where events may go: a server, as one user, for one team.
+///
+/// ```
+/// use spec_kitty::target::Target;
+/// let one = Target::new("https://Example.org/", "Alice@example.org ", Some("Acme"));
+/// let two = Target::new("https://example.org", "alice@example.org", Some("acme"));
+/// assert_eq!(one.id(), two.id());
+/// assert_eq!(one.scope(), "https://example.org|alice@example.org|acme");
+/// assert_ne!(one.id(), one.without_team().id());
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct Target {
     /// Base URL of the server, lower case, without a trailing slash.
@@ -24,13 +33,6 @@ pub struct Target {
 impl Target {
     /// A target with its parts brought to their one form: trimmed, lower case,
     /// no slash at the end of the server, an empty team is no team.
-    ///
-    /// ```
-    /// use spec_kitty::target::Target;
-    /// let one = Target::new("https://Example.org/", "Alice@example.org ", Some("Acme"));
-    /// let two = Target::new("https://example.org", "alice@example.org", Some("acme"));
-    /// assert_eq!(one.id(), two.id());
-    /// ```
     #[must_use]
     pub fn new(server: &str, user: &str, team: Option<&str>) -> Self {
         let lower = |text: &str| text.trim().to_lowercase();

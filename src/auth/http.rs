@@ -227,6 +227,7 @@ impl Client {
 
     /// The same client, with the same connections, for requests that may cost
     /// something else.
+    #[doc(hidden)]
     #[must_use]
     pub fn within(&self, limits: Limits) -> Self {
         Self {
@@ -245,6 +246,7 @@ impl Client {
     /// its clones are of no use afterwards. A connection that is only being
     /// made goes on to its own deadline: whoever cannot wait for that lets the
     /// request run on a thread of its own.
+    #[doc(hidden)]
     pub fn hang_up(&self) {
         self.agent.clone().shutdown();
     }
@@ -254,6 +256,7 @@ impl Client {
     ///
     /// # Errors
     /// [`NoAnswer`] when no status came back. The request may have arrived.
+    #[doc(hidden)]
     pub fn post_json(
         &self,
         path: &str,
@@ -284,6 +287,7 @@ impl Client {
     ///
     /// # Errors
     /// [`NoAnswer`] when no status came back.
+    #[doc(hidden)]
     pub fn get(
         &self,
         path: &str,

@@ -41,6 +41,14 @@ const DAY_SECONDS: u64 = 24 * 60 * 60;
 pub const MAX_FILE_BYTES: u64 = 256 * 1024;
 
 /// All settings, each with its default where the file says nothing usable.
+///
+/// ```
+/// use spec_kitty::{config::Config, home::Home};
+/// let dir = tempfile::tempdir()?;
+/// let loaded = Config::load(&Home::at(dir.path()).config_file());
+/// assert!(loaded.problems.is_empty() && loaded.config.sync.auto);
+/// # Ok::<(), std::io::Error>(())
+/// ```
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Config {
     /// `[sync]`.
@@ -224,14 +232,6 @@ pub struct Loaded {
 
 impl Config {
     /// Loads the settings from `path`. Never fails; see the module's words.
-    ///
-    /// ```
-    /// use spec_kitty::{config::Config, home::Home};
-    /// let dir = tempfile::tempdir()?;
-    /// let loaded = Config::load(&Home::at(dir.path()).config_file());
-    /// assert!(loaded.problems.is_empty() && loaded.config.sync.auto);
-    /// # Ok::<(), std::io::Error>(())
-    /// ```
     #[must_use]
     pub fn load(path: &Path) -> Loaded {
         match private_file::read(path, MAX_FILE_BYTES) {

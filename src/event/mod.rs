@@ -7,7 +7,7 @@
 //! An event's life here: a payload ([`WpStatusChanged`] and its seven
 //! siblings, or JSON given by hand) becomes a [`Draft`], which is valid by
 //! construction. Under the log's writer lock the draft gets its id and its
-//! clock value and is written once, by an [`Encoder`]: a small header for
+//! clock value and is written once, by an `Encoder`: a small header for
 //! filters and the sender, then the JSON exactly as it goes over the wire.
 //!
 //! Invariants:

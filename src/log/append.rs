@@ -190,6 +190,7 @@ impl Log {
     ///
     /// # Errors
     /// Any I/O error of listing the directory; a missing one is an empty log.
+    #[doc(hidden)]
     pub fn fill(&self) -> io::Result<Fill> {
         Ok(Fill {
             bytes: self.dir.bytes()?,
@@ -207,6 +208,7 @@ impl Log {
     /// was durable, beside the lock file with this identity. A log that ends
     /// below was put back from an older copy, or has lost its end: it goes on as
     /// a new node, above both. Beside another lock file that says nothing.
+    #[doc(hidden)]
     pub fn remember(&self, lock_identity: u64, seq: Seq, clock: Lamport) {
         let before = self.remembered(lock_identity);
         *guard(&self.remembered) = Remembered {
@@ -231,6 +233,7 @@ impl Log {
     ///
     /// A guess made without the lock: when it is wrong, the log takes the lease
     /// from itself.
+    #[doc(hidden)]
     #[must_use]
     pub fn lease_needed(&self, frames: u64, bytes: u64) -> Option<LeaseFloor> {
         let empty = LeaseFloor::Debris(Lamport(0));

@@ -15,11 +15,11 @@
 //!   the descriptor that wrote it, and a segment exists after the sync of its
 //!   directory.
 //! * **Readers are guests.** They take no lock and write nothing. (A sender is
-//!   more than a reader: it asks for the [`horizon`] first.)
+//!   more than a reader: it asks for the `horizon` first.)
 //!
 //! The bytes are described in `docs/log-format.md`. The room is laid out from
-//! the inside out: [`frame`] and [`header`] turn bytes into values, [`scan`]
-//! says what bytes mean, [`segment`] and [`tail`] know files, [`append`] and
+//! the inside out: `frame` and `header` turn bytes into values, `scan`
+//! says what bytes mean, [`segment`] and `tail` know files, [`append`] and
 //! [`reader`] (with [`backward`] and [`verify`]) are what others use. All I/O
 //! goes through [`storage`], time and randomness through [`ambient`].
 //!

@@ -5,7 +5,7 @@
 //! or refused. A cursor that has passed an event which nobody confirmed, a
 //! ledger from another log, or frames that were lost make the two differ, and
 //! then nothing here claims to be all right. Takes no lock, and writes nothing
-//! but what it has counted (see [`crate::sync::tallies`]).
+//! but what it has counted (see `sync::tallies`).
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -207,6 +207,7 @@ impl Status {
 
     /// Takes in what the server itself said just now, instead of what the last
     /// exchange left behind.
+    #[doc(hidden)]
     pub fn note_probe(&mut self, found: Option<Closed>) {
         self.closed
             .retain(|closed| !matches!(closed.gate, Gate::Server | Gate::Network));
