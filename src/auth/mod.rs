@@ -1,5 +1,8 @@
 //! Who sends: credentials, sign-in, refresh, and the one recipient.
 //!
+//! From outside: [`client::login`] signs in, [`Store::load`] says who is signed in,
+//! and [`Recipient::resolve`] to whom events may be sent.
+//!
 //! The credentials file is the Python tool's, in its format. Everything that
 //! needs to know where events go asks [`Recipient::resolve`], and nobody else
 //! decides it. A token leaves this machine only towards the server that issued

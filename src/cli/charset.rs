@@ -13,7 +13,7 @@ use crate::platform;
 
 /// Whether this process's terminal shows more than ASCII.
 #[must_use]
-pub fn is_unicode() -> bool {
+pub(super) fn is_unicode() -> bool {
     let names = ["LC_ALL", "LC_CTYPE", "LANG"];
     let set = names.iter().filter_map(|name| std::env::var(name).ok());
     says_unicode(set).unwrap_or(platform::shows_unicode_untold())
@@ -29,13 +29,8 @@ fn says_unicode(mut values: impl Iterator<Item = String>) -> Option<bool> {
 }
 
 /// `text` in ASCII, as wide as it was.
-///
-/// ```
-/// use spec_kitty::cli::charset::ascii;
-/// assert_eq!(ascii("● WP01 → “日本”…"), "+ WP01 > \"????\"~");
-/// ```
 #[must_use]
-pub fn ascii(text: &str) -> String {
+pub(super) fn ascii(text: &str) -> String {
     let mut shown = String::with_capacity(text.len());
     for letter in text.chars() {
         match stand_in(letter) {
@@ -80,6 +75,11 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+
+    #[test]
+    fn in_ascii_a_text_is_as_wide_as_it_was() {
+        assert_eq!(ascii("● WP01 → “日本”…"), "+ WP01 > \"????\"~");
+    }
     use crate::cli::output::{visible_line, width};
 
     #[test]

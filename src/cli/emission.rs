@@ -23,7 +23,7 @@ const SILENCE: SignedDuration = SignedDuration::from_hours(24);
 /// recorded, else the first thing that should be done about the home or the
 /// project (the others are shown with `-v`). For workflow commands; their exit
 /// code stays what it is.
-pub fn warning(out: &Output, emission: &Emission) -> Option<String> {
+pub(super) fn warning(out: &Output, emission: &Emission) -> Option<String> {
     let mut failed = emission
         .receipts
         .iter()
@@ -50,7 +50,7 @@ pub fn warning(out: &Output, emission: &Emission) -> Option<String> {
 
 /// Shows how this home is connected, once, when somebody is looking: on a
 /// terminal or with `-v`. Says nothing when nothing is known.
-pub fn show_connection(home: &Home, out: &Output) {
+pub(super) fn show_connection(home: &Home, out: &Output) {
     let wanted = out.verbosity() >= Verbosity::Verbose
         || (out.verbosity() == Verbosity::Normal && std::io::stderr().is_terminal());
     if !wanted {

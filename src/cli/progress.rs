@@ -20,7 +20,7 @@ const EVERY_PLAIN: Duration = Duration::from_secs(10);
 
 /// What is counted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Unit {
+pub(super) enum Unit {
     /// Events, or other things that are shown one by one.
     Events,
     /// Bytes.
@@ -36,7 +36,7 @@ enum Manner {
 
 /// How far one job is; what is shown goes when this is dropped.
 #[derive(Debug)]
-pub struct Progress {
+pub(super) struct Progress {
     verb: &'static str,
     unit: Unit,
     manner: Manner,
@@ -49,7 +49,7 @@ pub struct Progress {
 impl Progress {
     /// The progress of a job that `verb` names, such as `Sending`.
     #[must_use]
-    pub fn new(out: &Output, verb: &'static str, unit: Unit) -> Self {
+    pub(super) fn new(out: &Output, verb: &'static str, unit: Unit) -> Self {
         let manner = if out.json() || out.verbosity() == Verbosity::Quiet {
             Manner::Silent
         } else if io::stderr().is_terminal() {
@@ -74,7 +74,7 @@ impl Progress {
 
     /// Shows how much is done, when it is time to; cheap when it is not. `total`
     /// is `None` while nobody knows.
-    pub fn show(&mut self, done: u64, total: Option<u64>) {
+    pub(super) fn show(&mut self, done: u64, total: Option<u64>) {
         let now = Instant::now();
         if self.manner == Manner::Silent || now < self.next {
             return;
@@ -95,7 +95,7 @@ impl Progress {
     }
 
     /// Takes the line away, to make room for something else.
-    pub fn clear(&mut self) {
+    pub(super) fn clear(&mut self) {
         let shown = std::mem::take(&mut self.shown);
         if shown > 0 {
             let _ = write!(io::stderr(), "\r{:shown$}\r", "");

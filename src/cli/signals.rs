@@ -16,7 +16,7 @@ const TERMINATED: usize = 2;
 
 /// What was asked of this process since [`Signals::watch`].
 #[derive(Clone, Debug)]
-pub struct Signals {
+pub(super) struct Signals {
     caught: Arc<AtomicUsize>,
 }
 
@@ -25,7 +25,7 @@ impl Signals {
     ///
     /// # Errors
     /// Any error of the system in setting a handler.
-    pub fn watch() -> io::Result<Self> {
+    pub(super) fn watch() -> io::Result<Self> {
         let caught = Arc::new(AtomicUsize::new(0));
         signal_hook::flag::register_usize(SIGINT, Arc::clone(&caught), INTERRUPTED)?;
         signal_hook::flag::register_usize(SIGTERM, Arc::clone(&caught), TERMINATED)?;
@@ -34,7 +34,7 @@ impl Signals {
 
     /// The exit code to end with, once a signal came.
     #[must_use]
-    pub fn caught(&self) -> Option<Exit> {
+    pub(super) fn caught(&self) -> Option<Exit> {
         match self.caught.load(Ordering::SeqCst) {
             INTERRUPTED => Some(Exit::Interrupted),
             TERMINATED => Some(Exit::Terminated),

@@ -18,7 +18,7 @@ const MAX_RULES_BYTES: usize = 64 * 1024;
 /// The time zone in which people are answered. It is looked up when the first
 /// instant is shown in it: that costs more than most commands do besides.
 #[derive(Clone, Debug)]
-pub struct Zone {
+pub(super) struct Zone {
     utc: bool,
     found: OnceCell<TimeZone>,
 }
@@ -26,7 +26,7 @@ pub struct Zone {
 impl Zone {
     /// The zone of the system, or UTC when `utc` is asked for.
     #[must_use]
-    pub fn chosen(utc: bool) -> Self {
+    pub(super) fn chosen(utc: bool) -> Self {
         Self {
             utc,
             found: OnceCell::new(),
@@ -40,43 +40,43 @@ impl Zone {
 
     /// The present moment.
     #[must_use]
-    pub fn now(&self) -> Zoned {
+    pub(super) fn now(&self) -> Zoned {
         Timestamp::now().to_zoned(self.time_zone())
     }
 
     /// `12:52:10`.
     #[must_use]
-    pub fn clock(&self, timestamp_us: i64) -> String {
+    pub(super) fn clock(&self, timestamp_us: i64) -> String {
         self.print(timestamp_us, "%H:%M:%S")
     }
 
     /// `12:52`.
     #[must_use]
-    pub fn short_clock(&self, timestamp_us: i64) -> String {
+    pub(super) fn short_clock(&self, timestamp_us: i64) -> String {
         self.print(timestamp_us, "%H:%M")
     }
 
     /// `Tuesday 3 February 2026`.
     #[must_use]
-    pub fn day(&self, timestamp_us: i64) -> String {
+    pub(super) fn day(&self, timestamp_us: i64) -> String {
         self.print(timestamp_us, "%A %-d %B %Y")
     }
 
     /// `2026-02-03`.
     #[must_use]
-    pub fn date(&self, timestamp_us: i64) -> String {
+    pub(super) fn date(&self, timestamp_us: i64) -> String {
         self.print(timestamp_us, "%Y-%m-%d")
     }
 
     /// `2026-02-03 12:52:10`.
     #[must_use]
-    pub fn second(&self, timestamp_us: i64) -> String {
+    pub(super) fn second(&self, timestamp_us: i64) -> String {
         self.print(timestamp_us, "%Y-%m-%d %H:%M:%S")
     }
 
     /// `2026-02-03 12:52:10.114 +00:00`.
     #[must_use]
-    pub fn full(&self, timestamp_us: i64) -> String {
+    pub(super) fn full(&self, timestamp_us: i64) -> String {
         self.print(timestamp_us, "%Y-%m-%d %H:%M:%S%.3f %:z")
     }
 
@@ -99,13 +99,8 @@ fn local() -> TimeZone {
 }
 
 /// `2026-02-03T12:52:10.114Z`: the form for programs.
-///
-/// ```
-/// use spec_kitty::cli::time::utc;
-/// assert_eq!(utc(1_770_123_130_114_999), "2026-02-03T12:52:10.114Z");
-/// ```
 #[must_use]
-pub fn utc(timestamp_us: i64) -> String {
+pub(super) fn utc(timestamp_us: i64) -> String {
     instant(timestamp_us)
         .strftime("%Y-%m-%dT%H:%M:%S%.3fZ")
         .to_string()
@@ -113,15 +108,8 @@ pub fn utc(timestamp_us: i64) -> String {
 
 /// How long ago that was, in its largest unit: `just now`, `1 minute ago`,
 /// `3 days ago`.
-///
-/// ```
-/// use jiff::{SignedDuration, Timestamp};
-/// use spec_kitty::cli::time::ago;
-/// let now = Timestamp::UNIX_EPOCH;
-/// assert_eq!(ago(now - SignedDuration::from_mins(150), now), "2 hours ago");
-/// ```
 #[must_use]
-pub fn ago(at: Timestamp, now: Timestamp) -> String {
+pub(super) fn ago(at: Timestamp, now: Timestamp) -> String {
     let seconds = now.duration_since(at).as_secs();
     let (count, unit) = match seconds {
         ..5 => return "just now".to_owned(),
@@ -146,6 +134,14 @@ fn instant(timestamp_us: i64) -> Timestamp {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_time_is_cut_off_and_not_rounded() {
+        assert_eq!(utc(1_770_123_130_114_999), "2026-02-03T12:52:10.114Z");
+        let now = Timestamp::UNIX_EPOCH;
+        let earlier = now - jiff::SignedDuration::from_mins(150);
+        assert_eq!(ago(earlier, now), "2 hours ago");
+    }
 
     #[test]
     fn no_instant_is_too_far_to_be_shown() {

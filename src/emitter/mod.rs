@@ -9,6 +9,9 @@
 //! * Who: the account of the credentials and the team; the node is the log's.
 //! * When: wall-clock time for people; the order is the log's clock.
 //!
+//! From outside: [`get_emitter`] and the `emit_*` functions record in the user's
+//! own home, an [`EventEmitter`] or a [`SyncContext`] in any.
+//!
 //! Invariants:
 //!
 //! * An event that got a receipt `recorded` is durable.

@@ -41,7 +41,7 @@ mod rules;
 mod validate;
 mod words;
 
-pub use codec::{BodyError, EventHeader, Flags, MAX_HEADER_BYTES, decode_body, encode_body};
+pub use codec::{BodyError, EventHeader, Flags, MAX_HEADER_BYTES, decode_body};
 pub use draft::{Draft, MAX_ID_BYTES};
 pub use id::{EventId, IdBuffer, InvalidId};
 pub use invalid::{Invalid, Reason};
@@ -57,6 +57,8 @@ pub use words::{
 
 // Not the library: how the emitter, an import and the sender make and change
 // the JSON. Public for the tests, the benches and the fuzz targets.
+#[doc(hidden)]
+pub use codec::encode_body;
 #[doc(hidden)]
 pub use envelope::{Context, Encoder, encode_event, render, splice_team, spliced_team_len};
 #[doc(hidden)]

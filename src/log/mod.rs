@@ -3,6 +3,10 @@
 //! The log is the only truth of a home. Everything else (the sled store, the
 //! ledger, the view) can be rebuilt from it, and is.
 //!
+//! From outside: [`reader::Reader`] reads and follows, [`backward::Backward`] begins
+//! at the newest, [`verify::verify`] checks. Events are recorded by the
+//! [emitter](crate::emitter), other frames by [`append::Log`].
+//!
 //! Invariants, each of them tested:
 //!
 //! * **Append-only.** No byte of a segment is overwritten or cut, ever. Behind

@@ -24,18 +24,6 @@ pub(super) const MAX_FILE_BYTES: usize = 96 * 1024 * 1024;
 ///
 /// A clone knows nothing of what the original learned of wrong names: what is
 /// read from a directory depends on the directory, never on who looked before.
-///
-/// ```
-/// use std::sync::Arc;
-/// use spec_kitty::log::{segment::LogDir, storage::Disk};
-/// use spec_kitty::position::Ordinal;
-///
-/// let dir = tempfile::tempdir()?;
-/// let log = LogDir::new(dir.path().join("log"), Arc::new(Disk));
-/// assert!(log.ordinals()?.is_empty()); // a missing directory is an empty log
-/// assert!(log.segment_path(Ordinal(1)).ends_with("log/0000000001.seg"));
-/// # Ok::<(), std::io::Error>(())
-/// ```
 #[derive(Debug)]
 pub struct LogDir {
     path: PathBuf,

@@ -17,12 +17,13 @@ use crate::platform::{self, Stamp};
 /// The directory and file operations that the log needs.
 ///
 /// ```
-/// use spec_kitty::log::storage::{Disk, Storage};
+/// use spec_kitty::log::storage::{Disk, Storage, StoredFile};
 ///
 /// let dir = tempfile::tempdir()?;
 /// let storage: &dyn Storage = &Disk;
-/// let file = storage.create_new(&dir.path().join("one"))?;
+/// let file: Box<dyn StoredFile> = storage.create_new(&dir.path().join("one"))?;
 /// file.write_at(b"abc", 0)?;
+/// assert_eq!(file.size()?, 3);
 /// file.sync()?;
 /// storage.sync_dir(dir.path())?; // now it is found after a power cut
 ///
@@ -122,18 +123,6 @@ pub trait Storage: fmt::Debug + Send + Sync {
 }
 
 /// An open file of a [`Storage`].
-///
-/// ```
-/// use spec_kitty::log::storage::{Disk, Storage, StoredFile};
-///
-/// let dir = tempfile::tempdir()?;
-/// let file: Box<dyn StoredFile> = Disk.create_new(&dir.path().join("one"))?;
-/// file.write_at(b"abc", 2)?;
-/// let mut bytes = [0; 8];
-/// assert_eq!(file.read_at(&mut bytes, 2)?, 3); // up to the end
-/// assert_eq!((file.size()?, &bytes[..3]), (5, &b"abc"[..]));
-/// # Ok::<(), std::io::Error>(())
-/// ```
 pub trait StoredFile: fmt::Debug + Send {
     /// The file's length in bytes.
     ///
@@ -170,20 +159,6 @@ pub trait StoredFile: fmt::Debug + Send {
 }
 
 /// A lock that is held; dropping it gives the lock back.
-///
-/// ```
-/// use std::time::Duration;
-/// use spec_kitty::log::storage::{Disk, Held, Storage};
-///
-/// let dir = tempfile::tempdir()?;
-/// let path = dir.path().join("LOCK");
-/// let held: Box<dyn Held> = Disk.lock(&path, Duration::ZERO)?.ok_or("nobody has it")?;
-/// assert!(Disk.lock(&path, Duration::ZERO)?.is_none());
-/// assert!(held.is_current());
-/// std::fs::remove_file(&path)?;
-/// assert!(!held.is_current()); // another process may hold one as well
-/// # Ok::<(), Box<dyn std::error::Error>>(())
-/// ```
 pub trait Held: fmt::Debug + Send {
     /// The identity of the locked file inside its file system: another one for
     /// a file that was made later, also in the same place.
@@ -201,6 +176,18 @@ pub trait Held: fmt::Debug + Send {
 }
 
 /// A lock that was given back and whose file is still open.
+///
+/// ```
+/// use std::time::Duration;
+/// use spec_kitty::log::storage::{Disk, Held, Idle, Storage};
+/// let dir = tempfile::tempdir()?;
+/// let path = dir.path().join("LOCK");
+/// let held: Box<dyn Held> = Disk.lock(&path, Duration::ZERO)?.ok_or("nobody has it")?;
+/// assert!(Disk.lock(&path, Duration::ZERO)?.is_none());
+/// let idle: Box<dyn Idle> = held.give_back().ok_or("its file is still open")?;
+/// assert!(idle.take(Duration::ZERO)?.is_some());
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 pub trait Idle: fmt::Debug + Send {
     /// Takes it again, waiting at most `deadline`; `None` when that passed.
     ///

@@ -5,6 +5,9 @@
 //! losing all of it costs clock values and repeated deliveries, never an event.
 //! This room knows positions and targets; it never reads the log.
 //!
+//! From outside: [`State::view`] gives the [`Ledger`], which knows of each event
+//! whether it was delivered; [`State::failures`] counts what was not recorded.
+//!
 //! Invariants:
 //! * sled is opened only under `state/LOCK`, for one operation, and closed again;
 //!   a store that merely is in use is never taken for a damaged one.

@@ -1,5 +1,9 @@
 //! Draining the log to a server: chunks, requests, outcomes, ledger.
 //!
+//! From outside: [`pass::run`] delivers what may be delivered now,
+//! [`daemon::Host`] goes on doing so on a thread, and [`status::Status`] says what
+//! waits and why.
+//!
 //! The way of an event: `survey` counts it, `route` says whose it is, `feed`
 //! reads it from the log into a `chunk`, `courier` carries the chunk through
 //! `send`, `outcome` says what the answer means, `work` what follows from it,

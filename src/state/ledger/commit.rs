@@ -113,6 +113,27 @@ pub struct Refusal {
 }
 
 /// What became of one event: what the server said, or what a person wants.
+///
+/// ```
+/// use spec_kitty::position::Seq;
+/// use spec_kitty::state::{Commit, Cursor, EventKey, Ledger, Outcome, Project, Stream};
+/// use spec_kitty::target::TargetId;
+///
+/// let target = TargetId([7; 16]);
+/// let mut commit = Commit::new(target, 1_795_342_293_000);
+/// let project = Project::new("0b6f4d7e-5f0c-4f0e-8d5e-3b1d2c3a4b5c")?;
+/// commit.settle(Some(&project), Seq(3), EventKey::new("01J0")?, Outcome::Delivered);
+/// commit.settle(Some(&project), Seq(4), EventKey::new("01J1")?, Outcome::Duplicate);
+/// let mut ledger = Ledger::default();
+/// ledger.apply(&commit)?;
+///
+/// let known = ledger.target(target).ok_or("it was spoken to")?;
+/// let stream: &Stream = known.stream(Some(&project)).ok_or("events were settled")?;
+/// assert_eq!((stream.delivered(), stream.duplicate()), (1, 1));
+/// let last = Cursor { seq: Seq(4), event: EventKey::new("01J1")? };
+/// assert_eq!(stream.cursor(), Some(&last));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Outcome {
     /// Success.
