@@ -11,6 +11,7 @@ pub(crate) fn nearest(text: &str, words: &[&str]) -> Option<usize> {
     const LONGEST: usize = 64;
     /// Fewer letters are the beginning of too much.
     const SHORTEST_BEGINNING: usize = 3;
+    const LONGER_BEGINNING: usize = 6;
     if text.len() > LONGEST {
         return None;
     }
@@ -23,7 +24,12 @@ pub(crate) fn nearest(text: &str, words: &[&str]) -> Option<usize> {
         .filter(|(_, distance, allowed)| distance <= allowed)
         .min_by_key(|(_, distance, _)| *distance)
         .map(|(index, _, _)| index);
-    let begins = |(index, word): (usize, &Vec<char>)| word.starts_with(&typed).then_some(index);
+    // In a longer beginning there may be a slip.
+    let slips = usize::from(typed.len() >= LONGER_BEGINNING);
+    let begins = |(index, word): (usize, &Vec<char>)| {
+        let start = word.get(..typed.len())?;
+        (distance(&typed, start) <= slips).then_some(index)
+    };
     let mut begun = words.iter().enumerate().filter_map(begins);
     let only = match (begun.next(), begun.next()) {
         (Some(index), None) if typed.len() >= SHORTEST_BEGINNING => Some(index),
@@ -107,6 +113,7 @@ mod tests {
         assert_eq!(nearest("compl", &words), Some(1));
         assert_eq!(nearest("con", &words), None);
         assert_eq!(nearest("co", &["completions"]), None);
+        assert_eq!(nearest("Histroy", &["HistoryAdded", "WPCreated"]), Some(0));
     }
 
     #[test]

@@ -19,6 +19,8 @@ use super::{Cli, Color, Global, agent, log, sync};
 
 mod alone;
 
+mod meant;
+
 /// The whole command tree: what completions, manual pages, `help` and the
 /// command reference are made from.
 #[must_use]
@@ -167,10 +169,15 @@ fn message(error: &clap::Error, tree: &Command, arguments: &[OsString]) -> Strin
         .lines()
         .map(str::trim_end)
         .take_while(|line| !line.starts_with("Usage:") && !line.starts_with("For more"))
-        .filter(|line| !line.is_empty());
+        .filter(|line| !line.is_empty() && !line.starts_with("  tip: a similar "))
+        .filter(|line| !line.starts_with("  tip: some similar "));
     let mut message = said.collect::<Vec<_>>().join("\n");
     if let Some(rest) = message.strip_prefix("error: ") {
         message = rest.to_owned();
+    }
+    let meant = meant::meant(error, tree, deepest(tree, arguments).0);
+    if !meant.is_empty() {
+        message.push_str(&format!("\n  did you mean {}?", meant.join(" or ")));
     }
     if let Some(name) = variable_at_fault(error, tree, arguments) {
         message.push_str(&format!("\n  the value comes from {name}"));

@@ -255,4 +255,12 @@ mod tests {
             prop_assert_eq!(width(&padded), columns);
         }
     }
+
+    #[test]
+    fn what_stands_beside_one_another_is_not_torn() {
+        let parts = ["p50 3 s", "p90 4 min", "p99 2 h"].map(str::to_owned);
+        assert_eq!(beside(&parts, 80), ["p50 3 s   p90 4 min   p99 2 h"]);
+        assert_eq!(beside(&parts, 20), ["p50 3 s   p90 4 min", "p99 2 h"]);
+        assert_eq!(beside(&[], 20), [""; 0]);
+    }
 }

@@ -4,10 +4,13 @@ use clap::{Args, Subcommand};
 use serde::Serialize;
 
 use super::Session;
-use super::failure::{Failure, unknown_setting};
-use super::output::visible_line;
+use super::columns::terminal_columns;
+use super::failure::{Failure, near, unknown_setting};
+use super::output::{visible_line, width};
 use super::style::{DIM, YELLOW, paint};
-use crate::config::{self, Effective, Key, Origin, Setting, Shown, effective};
+use crate::config::{self, Effective, Key, Kind, Origin, SetError, Setting, Shown, effective};
+use crate::emitter;
+use crate::sync::gate::{no_daemon, sync_is_off};
 
 /// Show or change settings, with where each one comes from
 #[derive(Debug, Subcommand)]
@@ -64,8 +67,33 @@ pub(super) fn run(command: ConfigCommand, session: &mut Session) -> Result<(), F
     }
 }
 
+/// What holds here and now: for this home, this environment and this directory.
 fn now(session: &Session) -> Effective {
-    effective(&session.home.config_file(), |name| std::env::var_os(name))
+    let mut found = effective(&session.home.config_file(), |name| std::env::var_os(name));
+    if let Some(by) = keeps_from_starting() {
+        found.keep_from_starting(by);
+    }
+    found
+}
+
+/// What keeps commands from starting the background sender, whatever the
+/// settings say: the environment, or the project that this directory is in.
+fn keeps_from_starting() -> Option<Origin> {
+    if no_daemon() {
+        return Some(Origin::Environment("SPEC_KITTY_NO_DAEMON"));
+    }
+    if sync_is_off() {
+        return Some(Origin::Environment("SPEC_KITTY_SYNC_DISABLE"));
+    }
+    let (_, looked) = emitter::look_at_project(&std::env::current_dir().ok()?)?;
+    let looked = looked.ok()?;
+    if looked.opted_out {
+        Some(Origin::Project("sync.enabled"))
+    } else {
+        looked
+            .no_auto_start
+            .then_some(Origin::Project("sync.auto_start"))
+    }
 }
 
 fn list(session: &mut Session) -> Result<(), Failure> {
@@ -83,19 +111,29 @@ fn list(session: &mut Session) -> Result<(), Failure> {
         let text = visible_line(&problem.to_string());
         session.out.warn(format!("{text}; the defaults are used"));
     }
+    // Programs that read lines get one a setting.
+    let columns = match session.out.stdout_is_terminal() {
+        true => terminal_columns(),
+        false => usize::MAX,
+    };
     let name_width = widest(found.settings.iter().map(|one| one.key.full_name()));
     let value_width = widest(found.settings.iter().map(value)).min(40);
     for one in &found.settings {
         let origin = match one.origin {
-            Origin::Environment(name) => name,
-            other => other.as_str(),
+            Origin::Environment(name) => name.to_owned(),
+            Origin::Project(key) => format!("project ({key})"),
+            other => other.as_str().to_owned(),
         };
-        session.out.line(format!(
-            "{:name_width$}  {:value_width$}  {}",
-            one.key.full_name(),
-            value(one),
-            paint(DIM, origin)
-        ))?;
+        let (name, value) = (one.key.full_name(), value(one));
+        let origin_columns = width(&origin);
+        let origin = paint(DIM, &origin);
+        let line = format!("{name:name_width$}  {value:value_width$}  {origin}");
+        if name_width + 2 + width(&value).max(value_width) + 2 + origin_columns <= columns {
+            session.out.line(line)?;
+        } else {
+            session.out.line(name)?;
+            session.out.line(format!("  {value}  {origin}"))?;
+        }
         if let Some(why) = &one.ignored {
             let text = format!("  not used as it stands: it {}", visible_line(why));
             session.out.line(paint(YELLOW, &text))?;
@@ -173,18 +211,48 @@ fn get(args: &GetArgs, session: &mut Session) -> Result<(), Failure> {
     session.out.line(visible_line(&setting.value.to_string()))
 }
 
+/// A setting that was not changed; a word that is near to one of two is asked about.
+fn of_set(error: SetError, key: &Key, value: &str) -> Failure {
+    const SAID: [(&str, &str); 4] = [
+        ("yes", "true"),
+        ("on", "true"),
+        ("no", "false"),
+        ("off", "false"),
+    ];
+    let is_flag = matches!(error, SetError::Wrong { .. }) && key.kind == Kind::Flag;
+    let mut failure = Failure::from(error);
+    let said = SAID
+        .iter()
+        .find(|(word, _)| value.eq_ignore_ascii_case(word));
+    let meant = said.map(|(_, meant)| *meant);
+    if let Some(meant) = meant
+        .or_else(|| near(value, &["true", "false"]))
+        .filter(|_| is_flag)
+    {
+        failure
+            .message
+            .push_str(&format!("\n  did you mean {meant}?"));
+    }
+    failure
+}
+
 fn set(args: &SetArgs, session: &mut Session) -> Result<(), Failure> {
     let key = known(&args.key)?;
     session.home.create()?;
-    config::set(&session.home.config_file(), &args.key, &args.value)?;
+    config::set(&session.home.config_file(), &args.key, &args.value)
+        .map_err(|error| of_set(error, key, &args.value))?;
     let found = now(session);
     let Some(setting) = found.settings.iter().find(|one| one.key == key) else {
         return Ok(());
     };
-    if let Origin::Environment(name) = setting.origin {
-        session
+    match setting.origin {
+        Origin::Environment(name) => session
             .out
-            .note(format!("{name} is set in the environment and wins over it"));
+            .note(format!("{name} is set in the environment and wins over it")),
+        Origin::Project(key) => session.out.note(format!(
+            "in this project its .kittify/config.yaml ({key}) wins over it"
+        )),
+        Origin::Default | Origin::File => {}
     }
     if session.out.json() {
         return session.out.object(&serde_json::json!({

@@ -16,6 +16,7 @@ mod demo;
 mod dev_server;
 mod emission;
 mod legacy;
+mod near;
 mod orchestration;
 mod plan;
 mod reading;
@@ -24,6 +25,7 @@ mod state;
 mod workflow;
 
 pub(super) use delivery::unknown_setting;
+pub(super) use near::near;
 pub(super) use orchestration::of_orchestrate;
 pub(super) use plan::{of_accept, of_finalize, of_implement, of_merge};
 pub(super) use workflow::{of_mark, of_move, of_trouble};

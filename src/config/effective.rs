@@ -28,6 +28,8 @@ pub enum Origin {
     Default,
     /// `config.toml`.
     File,
+    /// This key of the `.kittify/config.yaml` of the project around the directory.
+    Project(&'static str),
     /// This environment variable.
     Environment(&'static str),
 }
@@ -39,6 +41,7 @@ impl Origin {
         match self {
             Self::Default => "default",
             Self::File => "config.toml",
+            Self::Project(_) => "project",
             Self::Environment(_) => "environment",
         }
     }
@@ -167,6 +170,18 @@ pub fn effective(path: &Path, variable: impl Fn(&str) -> Option<OsString>) -> Ef
     }
     unknown(document.as_table(), "", &mut found.unknown);
     found
+}
+
+impl Effective {
+    /// Something outside the settings, `by`, keeps commands from starting the
+    /// background sender: `sync.auto` is off, whatever the file says.
+    pub(crate) fn keep_from_starting(&mut self, by: Origin) {
+        let of_auto = |one: &&mut Setting| (one.key.section, one.key.name) == ("sync", "auto");
+        if let Some(auto) = self.settings.iter_mut().find(of_auto) {
+            auto.value = Shown::Flag(false);
+            auto.origin = by;
+        }
+    }
 }
 
 fn setting(

@@ -76,7 +76,11 @@ impl Key {
         }
         let names: Vec<String> = KEYS.iter().map(Self::full_name).collect();
         let words: Vec<&str> = names.iter().map(String::as_str).collect();
-        nearest(name, &words).and_then(|index| names.get(index).cloned())
+        // Without its section, or with another one.
+        let last = name.rsplit_once('.').map_or(name, |(_, last)| last);
+        let ends: Vec<&str> = KEYS.iter().map(|key| key.name).collect();
+        let meant = nearest(name, &words).or_else(|| nearest(last, &ends));
+        meant.and_then(|index| names.get(index).cloned())
     }
 
     /// The full name, `section.key`.

@@ -43,6 +43,7 @@ impl Slug {
             Some(name) if !name.is_empty() && fits => Ok(Self(text.to_owned())),
             _ => Err(FeatureError::BadSlug {
                 given: text.chars().take(60).collect(),
+                known: Vec::new(),
             }),
         }
     }
@@ -74,6 +75,8 @@ pub(crate) enum FeatureError {
     BadSlug {
         /// What was given, cut to 60 characters.
         given: String,
+        /// The features that exist, where that is known.
+        known: Vec<Slug>,
     },
     /// There is no such feature.
     #[error("there is no feature kitty-specs/{slug}{}", listed(known))]
@@ -184,9 +187,20 @@ pub(crate) fn detect(
         })
         .or_else(|| from_path(project, cwd).map(|slug| (slug, Chosen::Directory)));
     match given {
-        Some((text, chosen)) => existing(project, Slug::parse(&text)?, chosen),
+        Some((text, chosen)) => existing(project, named(project, &text)?, chosen),
         None => choose(project),
     }
+}
+
+/// The slug that was given; when it is none, the error knows those that exist.
+fn named(project: &Project, text: &str) -> Result<Slug, FeatureError> {
+    Slug::parse(text).map_err(|error| match error {
+        FeatureError::BadSlug { given, .. } => FeatureError::BadSlug {
+            given,
+            known: all(project).unwrap_or_default(),
+        },
+        other => other,
+    })
 }
 
 /// The slug in a branch or directory name: `NNN-name` or `NNN-name-WPxx`.

@@ -6,7 +6,15 @@ use std::process::Stdio;
 
 use serde_json::Value;
 
-use crate::support::{program, run, stderr, stdout};
+use crate::support::{program, stderr, stdout};
+
+/// Runs it where nothing keeps commands from starting the background sender, so
+/// that the file is what counts; these commands start none.
+fn run(home: &Path, words: &[&str]) -> std::process::Output {
+    let mut command = program(home);
+    command.env_remove("SPEC_KITTY_NO_DAEMON").args(words);
+    command.output().unwrap()
+}
 
 fn listed(home: &Path) -> Value {
     let output = run(home, &["config", "list", "--json"]);

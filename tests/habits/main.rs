@@ -23,3 +23,4 @@ mod support;
 mod tree;
 #[cfg(unix)]
 mod widths;
+mod words;

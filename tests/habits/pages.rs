@@ -74,7 +74,11 @@ fn completions_are_printed_for_four_shells_and_no_other() {
     }
     let other = run(home.path(), &["completions", "zshell"]);
     assert_eq!(other.status.code(), Some(2));
-    assert!(stderr(&other).contains("'zsh'"), "{}", stderr(&other));
+    assert!(
+        stderr(&other).contains("did you mean zsh?"),
+        "{}",
+        stderr(&other)
+    );
 }
 
 /// The scripts are read by the shells themselves, where there is such a shell.

@@ -186,7 +186,11 @@ fn the_page_of_settings_and_variables_is_what_the_code_says() {
         "# Settings and variables\n\n`spec-kitty config list` shows every setting with its value and who said \
          so; `spec-kitty config set` changes one and\nkeeps everything else in `config.toml` as it is. A word on \
          the command line wins over a variable, a variable over the\nfile. The file is shared with the Python \
-         tool, whose other keys are left alone.\n\n## Settings\n\n| setting | holds | default | what it is |\n\
+         tool, whose other keys are left alone.\n\n`sync.auto` is off, whatever the file says, where something else \
+         keeps commands from starting the background\nsender: `SPEC_KITTY_NO_DAEMON` or `SPEC_KITTY_SYNC_DISABLE` in \
+         the environment, then `sync: {auto_start: false}` or\n`sync: {enabled: false}` in the `.kittify/config.yaml` \
+         of the project around the directory. `config list` and `config\nget` say what is in force there, and \
+         by whose word (`default`, `config.toml`, `project`, `environment`).\n\n## Settings\n\n| setting | holds | default | what it is |\n\
          |---|---|---|---|\n",
     );
     for key in KEYS {

@@ -176,10 +176,10 @@ fn how_long_deliveries_took_is_told_as_percentiles() {
     assert_eq!((figure("p90_ms"), figure("p99_ms")), (7_200_000, 7_200_000));
     assert_eq!(figure("max_ms"), 7_200_000);
     let shown = bench.page(80, &["log", "stats"]).stdout;
-    let line = "  Latency   p50 959 ms   p90 2 h   p99 2 h   max 2 h   of 7\n";
+    let line = "  Latency   p50 959 ms   p90 2 h   p99 2 h   max 2 h   of 7 deliveries\n";
     assert!(shown.contains(line), "{shown}");
     let narrow = bench.page(40, &["log", "stats"]).stdout;
-    let lines = "  Latency   p50 959 ms   p90 2 h\n            p99 2 h   max 2 h   of 7\n";
+    let lines = "  Latency   p50 959 ms   p90 2 h\n            p99 2 h   max 2 h\n            of 7 deliveries\n";
     assert!(narrow.contains(lines), "{narrow}");
     let rows = bench.prints(&["log", "stats"]);
     assert!(rows.contains("\nlatency\tcount\t7\n"), "{rows}");

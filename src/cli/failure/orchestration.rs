@@ -1,6 +1,6 @@
 //! What failures of an orchestration mean at the command line.
 
-use super::{Failure, of_trouble};
+use super::{Failure, near, of_trouble};
 use crate::cli::exit::Exit;
 use crate::workflow::orchestrate::OrchestrateError;
 
@@ -18,11 +18,14 @@ pub(in crate::cli) fn of_orchestrate(error: &OrchestrateError) -> Failure {
             Exit::Failed,
             "install claude, codex or opencode, or name a command in .kittify/agents.yaml",
         ),
-        OrchestrateError::NoSuchAgent { .. } => (
-            "no-such-agent",
-            Exit::NotFound,
-            "name one that is there, or describe it in .kittify/agents.yaml",
-        ),
+        OrchestrateError::NoSuchAgent { name, known } => {
+            let known: Vec<&str> = known.iter().map(String::as_str).collect();
+            let hint = match near(name, &known) {
+                Some(meant) => format!("did you mean {meant}?"),
+                None => "name one that is there, or describe it in .kittify/agents.yaml".into(),
+            };
+            return Failure::new("no-such-agent", Exit::NotFound, error.to_string()).hint(hint);
+        }
         OrchestrateError::Running => (
             "orchestration-running",
             Exit::Busy,

@@ -1,6 +1,7 @@
 //! What failures of the workflow commands mean at the command line.
 
-use super::Failure;
+use super::near::near_feature;
+use super::{Failure, near};
 use crate::cli::exit::Exit;
 use crate::cli::workflow::same_feature;
 use crate::event::Lane;
@@ -14,7 +15,7 @@ use crate::workflow::meta::MetaError;
 use crate::workflow::move_task::{MoveError, Refusal, Request, WorktreeFault};
 use crate::workflow::trouble::Trouble;
 use crate::workflow::turn::TurnError;
-use crate::workflow::work_package::{InvalidWpId, WpError};
+use crate::workflow::work_package::{InvalidWpId, WpError, WpId};
 
 /// A move that was not made; `request` is `None` when it could not be understood.
 pub(in crate::cli) fn of_move(error: &MoveError, request: Option<&Request>) -> Failure {
@@ -90,11 +91,19 @@ pub(in crate::cli) fn of_mark(error: &MarkError, command: &str) -> Failure {
         MarkError::Trouble(trouble) => {
             of_trouble(trouble, NAME, &format!("{command} --no-auto-commit"))
         }
-        MarkError::Id { .. } => Failure::usage(error.to_string())
-            .hint("name subtasks (T001) or work packages (WP01): spec-kitty agent tasks mark-status T001 --status done"),
-        MarkError::Status { .. } => Failure::usage(error.to_string()).hint(
-            "subtasks: --status done or pending; work packages: planned, doing, for_review or done",
-        ),
+        MarkError::Id { given } => {
+            let meant = given.parse::<WpId>().err().and_then(|invalid| invalid.meant);
+            Failure::usage(error.to_string()).hint(match meant {
+                Some(id) => format!("did you mean {id}?"),
+                None => "name subtasks (T001) or work packages (WP01): spec-kitty agent tasks mark-status T001 --status done".into(),
+            })
+        }
+        MarkError::Status { given, what } => {
+            Failure::usage(error.to_string()).hint(match near(given, what.words()) {
+                Some(meant) => format!("did you mean --status {meant}?"),
+                None => "subtasks: --status done or pending; work packages: planned, doing, for_review or done".into(),
+            })
+        }
         MarkError::NoTasks { .. } => {
             Failure::new("no-tasks-file", Exit::NotFound, error.to_string())
                 .hint("write the plan first, or name another feature: --feature NNN-name")
@@ -137,6 +146,11 @@ fn invalid_id(invalid: &InvalidWpId, command: &str) -> Failure {
 }
 
 fn of_feature(error: &FeatureError) -> Failure {
+    let meant = match error {
+        FeatureError::BadSlug { given, known } => near_feature(given, known),
+        FeatureError::Missing { slug, known } => near_feature(slug.as_str(), known),
+        _ => None,
+    };
     let (code, exit, hint) = match error {
         FeatureError::BadSlug { .. } => (
             "invalid-feature",
@@ -165,6 +179,7 @@ fn of_feature(error: &FeatureError) -> Failure {
         ),
         FeatureError::Io(_) => ("file", Exit::Failed, "check the rights of kitty-specs/"),
     };
+    let hint = meant.map_or_else(|| hint.to_owned(), |meant| format!("did you mean {meant}?"));
     Failure::new(code, exit, error.to_string()).hint(hint)
 }
 

@@ -1,7 +1,7 @@
 //! Everything about one event, over several lines.
 
 use crate::cli::columns::{grouped, left, wrapped};
-use crate::cli::output::visible_line;
+use crate::cli::output::{visible_line, width};
 use crate::cli::style::{BOLD, CYAN, DIM, RED, paint};
 use crate::cli::time::{self, Zone};
 use crate::log::segment::LogDir;
@@ -25,14 +25,18 @@ pub(super) fn page(
     columns: usize,
 ) -> Vec<String> {
     let header = &entry.header;
-    let mut lines = vec![
-        format!(
-            "  {}  {}",
-            paint(CYAN, &visible_line(header.event_id)),
-            paint(BOLD, &visible_line(header.event_type))
-        ),
-        String::new(),
-    ];
+    let (id, event_type) = (
+        visible_line(header.event_id),
+        visible_line(header.event_type),
+    );
+    let fits = 2 + width(&id) + 2 + width(&event_type) <= columns;
+    let (id, event_type) = (paint(CYAN, &id), paint(BOLD, &event_type));
+    let mut lines = if fits {
+        vec![format!("  {id}  {event_type}")]
+    } else {
+        vec![format!("  {id}"), format!("  {event_type}")]
+    };
+    lines.push(String::new());
     let room = columns.saturating_sub(2 + LABEL_COLUMNS + 1);
     let labelled =
         |label: &str, text: &str| format!("  {} {text}", paint(DIM, &left(label, LABEL_COLUMNS)));

@@ -11,6 +11,7 @@ use crate::log::read::{ReadError, Step};
 use crate::log::reader::Reader;
 use crate::log::segment::LogDir;
 use crate::position::Seq;
+use crate::suggest::nearest;
 
 /// Types are counted up to this many different ones.
 const MOST_TYPES: usize = 256;
@@ -72,8 +73,10 @@ fn held(dir: &LogDir) -> Result<BTreeMap<String, u64>, ReadError> {
 
 fn unknown(wanted: &str, held: &BTreeMap<String, u64>) -> Failure {
     let mut message = format!("no event type \"{}\"", visible_line(wanted));
-    if let Some(meant) = EventType::suggest(wanted) {
-        message.push_str(&format!("\n  did you mean {meant}?"));
+    let ours = EventType::WORDS.iter().copied();
+    let words: Vec<&str> = ours.chain(held.keys().map(String::as_str)).collect();
+    if let Some(meant) = nearest(wanted, &words).and_then(|index| words.get(index)) {
+        message.push_str(&format!("\n  did you mean {}?", visible_line(meant)));
     }
     if !held.is_empty() {
         let mut most: Vec<_> = held.iter().collect();

@@ -12,6 +12,7 @@ use crate::cli::output::visible_line;
 use crate::cli::time::{ago, utc};
 use crate::emitter;
 use crate::state::{Standing, State};
+use crate::suggest;
 use crate::sync::failures::{self, Refused};
 
 /// What the server refused; try it again, or give it up.
@@ -69,7 +70,19 @@ fn choose(refused: Vec<Refused>, ids: &[String]) -> Result<Vec<Refused>, Failure
         let id = visible_line(id);
         match found.len() {
             0 => {
-                let message = format!("no refused event has an id that begins with {id}");
+                let mut message = format!("no refused event has an id that begins with {id}");
+                let known: Vec<&str> = refused
+                    .iter()
+                    .map(|one| one.exception.event.as_str())
+                    .collect();
+                // Of a beginning that was mistyped the rest is missing, not wrong.
+                let typed = id.chars().count();
+                let starts = known.iter().map(|id| id.get(..typed).unwrap_or(id));
+                let starts: Vec<&str> = starts.collect();
+                let place = suggest::nearest(&id, &starts);
+                if let Some(meant) = place.and_then(|place| known.get(place)) {
+                    message.push_str(&format!("\n  did you mean {}?", visible_line(meant)));
+                }
                 return Err(Failure::new("no-such-event", Exit::NotFound, message)
                     .hint("spec-kitty sync failures list"));
             }

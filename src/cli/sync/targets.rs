@@ -9,7 +9,7 @@ use crate::cli::Session;
 use crate::cli::ask::{Leave, go_ahead};
 use crate::cli::columns::{counted, grouped};
 use crate::cli::exit::Exit;
-use crate::cli::failure::Failure;
+use crate::cli::failure::{Failure, near};
 use crate::cli::output::visible_line;
 use crate::emitter;
 use crate::server_url::ServerUrl;
@@ -256,7 +256,18 @@ fn remove(text: &str, account: Option<&Target>, session: &mut Session) -> Result
     let one = match meant.as_slice() {
         [one] => *one,
         [] => {
-            let message = format!("no target was added that is called {text}");
+            let mut message = format!("no target was added that is called {text}");
+            let added = known.iter().filter(|one| one.is_added);
+            let names: Vec<String> = added
+                .flat_map(|one| {
+                    let server = one.target.as_ref().map(|target| target.server.clone());
+                    [Some(name(one)), server].into_iter().flatten()
+                })
+                .collect();
+            let names: Vec<&str> = names.iter().map(String::as_str).collect();
+            if let Some(meant) = near(&text, &names) {
+                message.push_str(&format!("\n  did you mean {}?", visible_line(meant)));
+            }
             return Err(Failure::new("no-such-target", Exit::NotFound, message)
                 .hint("spec-kitty sync targets"));
         }

@@ -162,6 +162,7 @@ pub(super) fn look(root: &Path) -> Result<Looked, ProjectProblem> {
     Ok(Looked {
         is_known: section.uuid.is_some(),
         opted_out: parsed.wishes.opted_out,
+        no_auto_start: parsed.wishes.no_auto_start,
     })
 }
 
@@ -172,6 +173,8 @@ pub(crate) struct Looked {
     pub is_known: bool,
     /// Its events stay on this machine.
     pub opted_out: bool,
+    /// Commands in it start no background sender.
+    pub no_auto_start: bool,
 }
 
 /// A project's name as the original makes it up: lower case, with hyphens for

@@ -46,6 +46,34 @@ pub(crate) struct MarkRequest {
     pub commit: AutoCommit,
 }
 
+/// What has a status.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Marked {
+    /// A line of tasks.md with a box.
+    Subtask,
+    /// A work package, whose status is its lane.
+    WorkPackage,
+}
+
+impl Marked {
+    /// The words that it can have.
+    pub(crate) const fn words(self) -> &'static [&'static str] {
+        match self {
+            Self::Subtask => &["done", "pending"],
+            Self::WorkPackage => Lane::WORDS,
+        }
+    }
+}
+
+impl std::fmt::Display for Marked {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Self::Subtask => "a subtask",
+            Self::WorkPackage => "a work package",
+        })
+    }
+}
+
 /// Why something was not marked.
 #[derive(Debug, Error)]
 pub(crate) enum MarkError {
@@ -61,7 +89,7 @@ pub(crate) enum MarkError {
         /// What was given, cut to 40 characters.
         given: String,
         /// Whose.
-        what: &'static str,
+        what: Marked,
     },
     /// The feature has no tasks.md.
     #[error("the feature {slug} has no tasks.md")]
@@ -142,7 +170,7 @@ impl MarkRequest {
             "pending" => Mark::Open,
             _ if subtasks.is_empty() => Mark::Open,
             _ => {
-                let (given, what) = (given(), "a subtask");
+                let (given, what) = (given(), Marked::Subtask);
                 return Err(MarkError::Status { given, what });
             }
         };
@@ -151,7 +179,7 @@ impl MarkRequest {
             word => match lane::parse(word) {
                 Ok(lane) => lane,
                 Err(_) => {
-                    let (given, what) = (given(), "a work package");
+                    let (given, what) = (given(), Marked::WorkPackage);
                     return Err(MarkError::Status { given, what });
                 }
             },

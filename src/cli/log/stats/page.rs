@@ -24,7 +24,8 @@ fn latency_parts(latency: &Latency) -> Vec<String> {
     }
     let part = |(name, ms)| format!("{name} {}", lasting(ms));
     let mut parts: Vec<_> = latency.figures().map(part).collect();
-    parts.push(format!("of {}", grouped(latency.count)));
+    let deliveries = counted(latency.count, "delivery", "deliveries");
+    parts.push(format!("of {deliveries}"));
     if latency.early > 0 {
         let early = grouped(latency.early);
         parts.push(format!(
