@@ -1,16 +1,20 @@
-//! What one event costs before it meets a disk: `cargo bench --bench event`.
+//! What one event costs before it meets a disk, in time and in allocations:
+//! `cargo bench --bench event`.
 //!
 //! The aim: 100,000 events encoded in well under 100 ms on one core, so that
 //! the writer lock is never held for arithmetic.
 
 #![allow(clippy::unwrap_used, missing_docs)]
 
-use divan::{Bencher, black_box};
+use divan::{AllocProfiler, Bencher, black_box};
 use spec_kitty::event::{
-    Context, Draft, EventId, Lane, Payload, WpStatusChanged, decode_body, encode_event, render,
-    validate_wire,
+    Context, Draft, Encoder, EntryType, EventId, HistoryAdded, Lane, Payload, WpStatusChanged,
+    decode_body, encode_event, render, validate_wire,
 };
 use spec_kitty::position::Lamport;
+
+#[global_allocator]
+static ALLOCATIONS: AllocProfiler = AllocProfiler::system();
 
 fn main() {
     divan::main();
@@ -35,25 +39,85 @@ fn event() -> (Draft, Context, EventId) {
     (draft.into_draft().unwrap(), context, id)
 }
 
-#[divan::bench]
-fn encode_100_000(bencher: Bencher<'_, '_>) {
+fn bodies(events: u64) -> Vec<Vec<u8>> {
     let (draft, context, id) = event();
-    let mut out = Vec::new();
+    let body = |lamport| {
+        let mut out = Vec::new();
+        encode_event(&draft, &context, &id, Lamport(lamport), &mut out).unwrap();
+        out
+    };
+    (0..events).map(body).collect()
+}
+
+/// From the constructor to a draft that is known to be valid.
+#[divan::bench]
+fn draft_from_a_typed_payload(bencher: Bencher<'_, '_>) {
+    bencher.bench_local(|| {
+        let payload = HistoryAdded::new(black_box("WP01"), EntryType::Note, black_box("begun"));
+        payload.into_draft().unwrap()
+    });
+}
+
+#[divan::bench]
+fn draft_from_json(bencher: Bencher<'_, '_>) {
+    let (draft, ..) = event();
+    bencher.bench_local(|| Draft::from_json("WPStatusChanged", black_box(draft.payload()), None));
+}
+
+/// A payload that the parser has to look at: a text with an escaped letter.
+#[divan::bench]
+fn draft_from_json_the_long_way(bencher: Bencher<'_, '_>) {
+    let json = r#"{"wp_id": "WP01", "entry_type": "note", "entry_content": "b\u00e9gun"}"#;
+    bencher.bench_local(|| Draft::from_json("HistoryAdded", black_box(json), None));
+}
+
+/// Header and JSON of one event of a call.
+#[divan::bench]
+fn encode(bencher: Bencher<'_, '_>) {
+    let (draft, context, id) = event();
+    let encoder = Encoder::new(&context).unwrap();
+    let mut out = Vec::with_capacity(4096);
     bencher.bench_local(|| {
         out.clear();
-        for lamport in 0..100_000 {
-            encode_event(&draft, &context, &id, Lamport(lamport), &mut out).unwrap();
-        }
+        let lamport = black_box(Lamport(70_000));
+        encoder.encode(&draft, &id, lamport, &mut out).unwrap();
+        out.len()
+    });
+}
+
+/// The same for the only event of a call.
+#[divan::bench]
+fn encode_alone(bencher: Bencher<'_, '_>) {
+    let (draft, context, id) = event();
+    let mut out = Vec::with_capacity(4096);
+    bencher.bench_local(|| {
+        out.clear();
+        let lamport = black_box(Lamport(70_000));
+        encode_event(&draft, &context, &id, lamport, &mut out).unwrap();
         out.len()
     });
 }
 
 #[divan::bench]
 fn decode_header(bencher: Bencher<'_, '_>) {
-    let (draft, context, id) = event();
-    let mut body = Vec::new();
-    encode_event(&draft, &context, &id, Lamport(1), &mut body).unwrap();
-    bencher.bench_local(|| decode_body(black_box(&body)).unwrap().0.lamport);
+    let bodies = bodies(1);
+    let body = bodies.first().unwrap();
+    bencher.bench_local(|| decode_body(black_box(body)).unwrap().0.lamport);
+}
+
+/// A filter by type and feature over a thousand events: headers only.
+#[divan::bench]
+fn filter_1000_by_header(bencher: Bencher<'_, '_>) {
+    let bodies = bodies(1000);
+    bencher.bench_local(|| {
+        let headers = bodies.iter().map(|body| decode_body(body).unwrap().0);
+        headers
+            .filter(|header| {
+                header.event_type == black_box("WPStatusChanged")
+                    && header.feature == black_box(Some("028-cli-event-emission-sync"))
+            })
+            .count()
+    });
 }
 
 #[divan::bench]
@@ -61,10 +125,4 @@ fn validate(bencher: Bencher<'_, '_>) {
     let (draft, context, id) = event();
     let json = render(&draft, &context, &id, Lamport(1));
     bencher.bench_local(|| validate_wire(black_box(&json)));
-}
-
-#[divan::bench]
-fn draft_from_json(bencher: Bencher<'_, '_>) {
-    let (draft, ..) = event();
-    bencher.bench_local(|| Draft::from_json("WPStatusChanged", black_box(draft.payload()), None));
 }

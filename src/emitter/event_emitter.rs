@@ -153,20 +153,11 @@ impl EventEmitter {
         let drafts = self.without_home(drafts);
         let random = u128::from_le_bytes(System.random());
         let shared = Shared::new(context, proposed_id(timestamp_us, random));
-        let mut records: Vec<EventRecord<'_>> = drafts
-            .iter()
-            .filter_map(|draft| draft.as_ref().ok())
-            .map(|draft| EventRecord::new(draft, &shared))
-            .collect();
+        let mut records: Vec<EventRecord<'_>> = Vec::with_capacity(drafts.len());
+        let valid = drafts.iter().filter_map(|draft| draft.as_ref().ok());
+        records.extend(valid.map(|draft| EventRecord::new(draft, &shared)));
         let receipts = journal::append(self.lock_timeout, home, journal, &mut records, &mut notes);
-        let mut receipts = receipts.into_iter();
-        let receipts: Vec<Receipt> = drafts
-            .iter()
-            .filter_map(|draft| match draft {
-                Ok(_) => receipts.next(),
-                Err(error) => Some(Receipt::refused(error.clone())),
-            })
-            .collect();
+        let receipts = among_refused(&drafts, receipts);
         let sendable = receipts.iter().any(Receipt::is_recorded) && !wishes.opted_out;
         Emission {
             receipts,
@@ -200,4 +191,19 @@ impl EventEmitter {
             failures.record(error.failure_reason(), now_ms);
         }
     }
+}
+
+/// The receipts of all drafts, given those of the ones that were handed in.
+fn among_refused(drafts: &[Result<Draft, EmitError>], handed_in: Vec<Receipt>) -> Vec<Receipt> {
+    if handed_in.len() == drafts.len() {
+        return handed_in;
+    }
+    let mut receipts = handed_in.into_iter();
+    drafts
+        .iter()
+        .filter_map(|draft| match draft {
+            Ok(_) => receipts.next(),
+            Err(error) => Some(Receipt::refused(error.clone())),
+        })
+        .collect()
 }

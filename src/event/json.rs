@@ -7,8 +7,8 @@ use std::borrow::Cow;
 
 /// Appends `text` as a JSON string, UTF-8, escaping only what must be.
 pub(super) fn push_text(out: &mut Vec<u8>, text: &str) {
-    out.push(b'"');
     let bytes = text.as_bytes();
+    out.push(b'"');
     if plain_bytes(bytes) == bytes.len() {
         out.extend_from_slice(bytes);
     } else {
@@ -21,14 +21,37 @@ pub(super) fn push_text(out: &mut Vec<u8>, text: &str) {
 /// control character: what ends a text, escapes in it, or must be escaped.
 pub(super) fn plain_bytes(bytes: &[u8]) -> usize {
     let (words, rest) = bytes.as_chunks::<8>();
+    let first_in = |marks: u64| usize::try_from(marks.trailing_zeros() / 8).unwrap_or(0);
     for (at, word) in words.iter().enumerate() {
         let marks = marks(u64::from_le_bytes(*word));
         if marks != 0 {
-            return at * 8 + usize::try_from(marks.trailing_zeros() / 8).unwrap_or(0);
+            return at * 8 + first_in(marks);
         }
     }
-    let within = rest.iter().take_while(|byte| !needs_escape(**byte)).count();
-    words.len() * 8 + within
+    // What is left is looked at with what stands before it, which is plain.
+    match (
+        bytes.last_chunk::<8>(),
+        bytes.first_chunk::<4>(),
+        bytes.last_chunk::<4>(),
+    ) {
+        _ if rest.is_empty() => bytes.len(),
+        (Some(word), ..) => match marks(u64::from_le_bytes(*word)) {
+            0 => bytes.len(),
+            marks => bytes.len() + first_in(marks) - 8,
+        },
+        (None, Some(first), Some(last)) => {
+            let [first, last] = [first, last].map(|half| u64::from(u32::from_le_bytes(*half)));
+            match marks(first | last << 32) {
+                0 => bytes.len(),
+                marks if first_in(marks) < 4 => first_in(marks),
+                marks => bytes.len() + first_in(marks) - 8,
+            }
+        }
+        _ => bytes
+            .iter()
+            .take_while(|byte| !needs_escape(**byte))
+            .count(),
+    }
 }
 
 /// Eight bytes at once: the lowest mark is the highest bit of the first byte

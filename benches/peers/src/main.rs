@@ -17,6 +17,7 @@ fn main() {
         ["child", "many", name, dir, count] => {
             rows::many(name, Path::new(dir), count.parse().unwrap())
         }
+        ["child", "typed"] => rows::profiled(),
         ["child", name, dir] => stores::open(name, Path::new(dir)).append(),
         ["1"] => rows::emit(),
         ["2"] => rows::append(),

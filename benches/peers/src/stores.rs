@@ -35,14 +35,18 @@ pub trait Store {
 }
 
 pub fn record() -> Vec<u8> {
-    (0..RECORD_BYTES).map(|at| b'a' + (at % 26) as u8).collect()
+    record_of(RECORD_BYTES)
+}
+
+fn record_of(bytes: usize) -> Vec<u8> {
+    (0..bytes).map(|at| b'a' + (at % 26) as u8).collect()
 }
 
 /// Opens, or makes, the store `name` in `dir`.
 pub fn open(name: &str, dir: &Path) -> Box<dyn Store> {
     std::fs::create_dir_all(dir).unwrap();
     match name {
-        "bare" => Box::new(Bare::open(dir)),
+        "bare" => Box::new(Bare::open(dir, RECORD_BYTES)),
         "ours" => Box::new(Ours(log_in(dir, u64::MAX))),
         "okaywal" => Box::new(Wal(okaywal::WriteAheadLog::recover(
             dir.join("wal"),
@@ -68,13 +72,14 @@ struct Bare {
     lock: File,
     end: u64,
     number: u64,
+    record_bytes: usize,
 }
 
 const BARE_HEAD: usize = 16;
 pub const BARE_FRAME: usize = BARE_HEAD + RECORD_BYTES;
 
 impl Bare {
-    fn open(dir: &Path) -> Self {
+    fn open(dir: &Path, record_bytes: usize) -> Self {
         let open = |name: &str| {
             let mut options = OpenOptions::new();
             options
@@ -89,9 +94,10 @@ impl Bare {
         lock.lock_exclusive().unwrap();
         let end = file.metadata().unwrap().len();
         let mut number = 0;
-        if end >= BARE_FRAME as u64 {
-            let mut last = [0; BARE_FRAME];
-            file.read_exact_at(&mut last, end - BARE_FRAME as u64)
+        let frame_bytes = BARE_HEAD + record_bytes;
+        if end >= frame_bytes as u64 {
+            let mut last = vec![0; frame_bytes];
+            file.read_exact_at(&mut last, end - frame_bytes as u64)
                 .unwrap();
             let crc = u32::from_le_bytes(last[4..8].try_into().unwrap());
             assert_eq!(crc32fast::hash(&last[8..]), crc);
@@ -102,16 +108,17 @@ impl Bare {
             lock,
             end,
             number,
+            record_bytes,
         }
     }
 
     fn frame(&mut self, out: &mut Vec<u8>) {
         self.number += 1;
         let start = out.len();
-        out.extend((RECORD_BYTES as u32).to_le_bytes());
+        out.extend((self.record_bytes as u32).to_le_bytes());
         out.extend([0; 4]);
         out.extend(self.number.to_le_bytes());
-        out.extend(record());
+        out.extend(record_of(self.record_bytes));
         let crc = crc32fast::hash(&out[start + 8..]);
         out[start + 4..start + 8].copy_from_slice(&crc.to_le_bytes());
     }
@@ -139,6 +146,11 @@ impl Store for Bare {
         }
         self.file.sync_data().unwrap();
     }
+}
+
+/// The bare file with frames of another size.
+pub fn bare_with(dir: &Path, frame_bytes: usize) -> Box<dyn Store> {
+    Box::new(Bare::open(dir, frame_bytes - BARE_HEAD))
 }
 
 /// The log itself, with bodies that are ready.
@@ -365,7 +377,7 @@ impl Store for Sled {
 /// `frames` bare frames in a file, for scans.
 pub fn bare_file(path: &Path, frames: usize) {
     let mut file = std::io::BufWriter::new(File::create(path).unwrap());
-    let mut bare = Bare::open(path.parent().unwrap());
+    let mut bare = Bare::open(path.parent().unwrap(), RECORD_BYTES);
     let mut bytes = Vec::new();
     for _ in 0..frames {
         bytes.clear();
