@@ -33,7 +33,7 @@ pub(super) const COMMIT_DEADLINE: Duration = Duration::from_secs(5);
 /// The ledger is written at most this often,
 const COMMIT_EVERY_MS: u64 = 500;
 /// or when so many events are entered: each takes some 160 bytes until then.
-const COMMIT_EVERY_EVENTS: usize = 32_768;
+const COMMIT_EVERY_EVENTS: usize = 16_384;
 /// After so many refusals an event is parked.
 const MAX_ATTEMPTS: u32 = 5;
 

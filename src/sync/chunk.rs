@@ -136,6 +136,11 @@ impl Chunk {
         &self.parcels
     }
 
+    /// The same, and nothing else.
+    pub(super) fn into_parcels(self) -> Vec<Parcel> {
+        self.parcels
+    }
+
     /// Whether there is no event in it.
     #[must_use]
     pub fn is_empty(&self) -> bool {

@@ -39,6 +39,15 @@ pub trait Line {
     }
     /// Sends one packed body; says how many bytes went over the wire.
     fn post(&mut self, packed: &[u8]) -> (Result<Answer, NoAnswer>, u64);
+    /// The same, with something else to be done once while the body is in flight.
+    fn post_and(
+        &mut self,
+        packed: &[u8],
+        meanwhile: &mut dyn FnMut(),
+    ) -> (Result<Answer, NoAnswer>, u64) {
+        meanwhile();
+        self.post(packed)
+    }
     /// Makes sure that the session is good as far as its own dates say.
     ///
     /// # Errors
@@ -109,6 +118,13 @@ pub(super) struct Carried {
     pub(super) stop: Option<Stop>,
 }
 
+impl Carried {
+    /// Whether nothing is left to be done about it but to enter it.
+    pub(super) fn is_whole(&self) -> bool {
+        self.stop.is_none() && self.answers.iter().all(Option::is_some)
+    }
+}
+
 /// The courier of one pass.
 #[derive(Debug)]
 pub(super) struct Courier<'a, L> {
@@ -151,6 +167,12 @@ impl<'a, L: Line> Courier<'a, L> {
 
     /// Carries `chunk` as far as it goes.
     pub(super) fn carry(&mut self, chunk: &Chunk) -> Carried {
+        self.carry_and(chunk, &mut || ())
+    }
+
+    /// The same, with something else to be done while it is in flight: perhaps
+    /// more than once, perhaps not at all.
+    pub(super) fn carry_and(&mut self, chunk: &Chunk, meanwhile: &mut dyn FnMut()) -> Carried {
         let mut work = Work::new(chunk);
         let mut read_ms = vec![None; chunk.parcels().len()];
         let stop = loop {
@@ -160,7 +182,7 @@ impl<'a, L: Line> Courier<'a, L> {
             if self.line.interrupted() {
                 break Some(Stop::Interrupted);
             }
-            if let Some(stop) = self.exchange(&mut work, &mut read_ms) {
+            if let Some(stop) = self.exchange(&mut work, &mut read_ms, meanwhile) {
                 break Some(stop);
             }
         };
@@ -177,13 +199,18 @@ impl<'a, L: Line> Courier<'a, L> {
     }
 
     /// One request and what follows from its answer.
-    fn exchange(&mut self, work: &mut Work<'_>, read_ms: &mut [Option<u64>]) -> Option<Stop> {
+    fn exchange(
+        &mut self,
+        work: &mut Work<'_>,
+        read_ms: &mut [Option<u64>],
+        meanwhile: &mut dyn FnMut(),
+    ) -> Option<Stop> {
         let batch = work.next()?;
         let chunk = work.chunk();
         let parcels = batch.iter().filter_map(|index| chunk.parcels().get(*index));
         let ids: Vec<&str> = parcels.map(|parcel| parcel.id.as_str()).collect();
         let (answer, bytes) = match chunk.prepared(batch) {
-            Some(packed) => self.line.post(packed),
+            Some(packed) => self.line.post_and(packed, meanwhile),
             None => self.line.post(&L::pack(chunk.body(batch))),
         };
         if answer.is_err() && self.line.interrupted() {

@@ -18,7 +18,7 @@ use crate::log::storage::Disk;
 use crate::position::Seq;
 use crate::state::{LedgerStore, Noted, SenderLock, Shelf, State, Trouble};
 use crate::sync::book::{Book, COMMIT_DEADLINE};
-use crate::sync::chunk::{Chunk, ChunkLimits};
+use crate::sync::chunk::{ChunkLimits, Parcel};
 use crate::sync::courier::{Carried, Courier, Line, Stop, WAIT_BUDGET};
 use crate::sync::feed::{Feed, Source};
 use crate::sync::gate::account_gate;
@@ -334,9 +334,8 @@ impl<'a, S: Shelf> Pass<'a, S> {
         let mut courier = Courier::new(line, limits, waits);
         for (stream, pick) in todo {
             let feed = Feed::new(source, stream, pick.clone());
-            let mut settle = |chunk: &Chunk, carried: &Carried, wire_bytes| {
+            let mut settle = |parcels: &[Parcel], carried: &Carried, wire_bytes| {
                 self.report.bytes = wire_bytes;
-                let parcels = chunk.parcels();
                 let entered = self
                     .book
                     .settle(stream, pick, parcels, carried, &mut self.report);
@@ -352,7 +351,7 @@ impl<'a, S: Shelf> Pass<'a, S> {
                     Pace::OneBatch => Flow::Stop,
                 })
             };
-            let carried = carry_stream(&mut courier, feed, &mut settle);
+            let carried = carry_stream(&mut courier, feed, self.setting.pace, &mut settle);
             self.report.heard_clock = courier.heard;
             if let Some(stopped) = carried? {
                 return Ok(stopped.0);

@@ -2,17 +2,20 @@
 //!
 //! Where the line wants it, a thread reads and packs the next chunk while the
 //! present one is in flight. It ends with the stream, and as soon as nobody takes
-//! its chunks any more. Nothing is asked of the server, and nothing entered in
-//! the ledger, out of order: one request is in flight at a time.
+//! its chunks any more. What was answered is entered in the ledger while the next
+//! chunk is in flight, where the answers let the pass go on in any case. Nothing is
+//! asked or entered out of order: one request is in flight at a time, and when it
+//! is judged, everything before it is entered.
 
 use std::sync::{Mutex, PoisonError, mpsc};
 use std::thread;
 
 use crate::state::StateError;
-use crate::sync::chunk::Chunk;
+use crate::sync::chunk::Parcel;
 use crate::sync::courier::{Carried, Courier, Line, Stop};
 use crate::sync::feed::Feed;
 use crate::sync::pass::PassError;
+use crate::sync::setting::Pace;
 
 /// Whether a stream goes on after a chunk.
 pub(super) enum Flow {
@@ -23,12 +26,17 @@ pub(super) enum Flow {
 /// A stream ended early, with the reason where there is one.
 pub(super) struct Ended(pub(super) Option<Stop>);
 
+/// Enters what became of some events; the number is that of the bytes that went
+/// over the wire so far.
+type Settle<'a> = dyn FnMut(&[Parcel], &Carried, u64) -> Result<Flow, StateError> + 'a;
+
 /// Carries one stream; the next chunk is read while the present one is in
-/// flight. Memory holds these two.
+/// flight. Memory holds these two, and the answers about the one before.
 pub(super) fn carry_stream<L: Line>(
     courier: &mut Courier<'_, L>,
     mut feed: Feed<'_>,
-    settle: &mut dyn FnMut(&Chunk, &Carried, u64) -> Result<Flow, StateError>,
+    pace: Pace,
+    settle: &mut Settle<'_>,
 ) -> Result<Option<Ended>, PassError> {
     if !courier.line.reads_ahead() {
         return carry_in_turn(courier, feed, settle);
@@ -55,27 +63,68 @@ pub(super) fn carry_stream<L: Line>(
             .name("sync-read".into())
             .spawn_scoped(scope, read_ahead)
             .map_err(PassError::Thread)?;
+        let mut answered: Option<Answered> = None;
         for chunk in receiver {
-            let chunk = chunk?;
-            let carried = courier.carry(&chunk);
+            let mut flow = Ok(Flow::GoOn);
+            let mut enter_last = || {
+                if let Some(last) = answered.take() {
+                    flow = last.enter(settle);
+                }
+            };
+            let chunk = match chunk {
+                Ok(chunk) => chunk,
+                Err(error) => {
+                    enter_last();
+                    flow?;
+                    return Err(error.into());
+                }
+            };
+            let carried = courier.carry_and(&chunk, &mut enter_last);
+            enter_last();
             *limits.lock().unwrap_or_else(PoisonError::into_inner) = courier.limits;
-            if let Flow::Stop = settle(&chunk, &carried, courier.wire_bytes)? {
-                return Ok(Some(Ended(carried.stop)));
+            let this = Answered {
+                parcels: chunk.into_parcels(),
+                carried,
+                wire_bytes: courier.wire_bytes,
+            };
+            if let Flow::Stop = flow? {
+                return Ok(Some(Ended(None)));
             }
+            if pace == Pace::FullSpeed && this.carried.is_whole() {
+                answered = Some(this);
+            } else if let Flow::Stop = this.enter(settle)? {
+                return Ok(Some(Ended(this.carried.stop)));
+            }
+        }
+        if let Some(last) = answered {
+            last.enter(settle)?;
         }
         Ok(None)
     })
+}
+
+/// A chunk that was answered and is not entered yet.
+struct Answered {
+    parcels: Vec<Parcel>,
+    carried: Carried,
+    wire_bytes: u64,
+}
+
+impl Answered {
+    fn enter(&self, settle: &mut Settle<'_>) -> Result<Flow, StateError> {
+        settle(&self.parcels, &self.carried, self.wire_bytes)
+    }
 }
 
 /// The same on one thread.
 fn carry_in_turn<L: Line>(
     courier: &mut Courier<'_, L>,
     mut feed: Feed<'_>,
-    settle: &mut dyn FnMut(&Chunk, &Carried, u64) -> Result<Flow, StateError>,
+    settle: &mut Settle<'_>,
 ) -> Result<Option<Ended>, PassError> {
     while let Some(chunk) = feed.next(courier.limits)? {
         let carried = courier.carry(&chunk);
-        if let Flow::Stop = settle(&chunk, &carried, courier.wire_bytes)? {
+        if let Flow::Stop = settle(chunk.parcels(), &carried, courier.wire_bytes)? {
             return Ok(Some(Ended(carried.stop)));
         }
     }

@@ -70,11 +70,12 @@ impl<'a> HttpLine<'a> {
         })
     }
 
-    /// Runs `job` on a thread of its own; `None` when somebody wants the pass
-    /// to end and `grace` is over.
+    /// Runs `job` on a thread of its own, and `meanwhile` here; `None` when somebody
+    /// wants the pass to end and `grace` is over.
     fn attended<T: Send + 'static>(
         &self,
         grace: Duration,
+        meanwhile: &mut dyn FnMut(),
         job: impl FnOnce() -> T + Send + 'static,
     ) -> Option<T> {
         let (sender, receiver) = mpsc::sync_channel(1);
@@ -85,6 +86,7 @@ impl<'a> HttpLine<'a> {
                 let _ = sender.send(job());
             })
             .ok()?;
+        meanwhile();
         let mut left = grace;
         loop {
             match receiver.recv_timeout(TICK) {
@@ -98,10 +100,11 @@ impl<'a> HttpLine<'a> {
 
     fn request(
         &self,
+        meanwhile: &mut dyn FnMut(),
         job: impl FnOnce(Client, SecretString) -> Result<Answer, NoAnswer> + Send + 'static,
     ) -> Result<Answer, NoAnswer> {
         let (client, token) = (self.client.clone(), self.credentials.access.clone());
-        let answer = self.attended(Duration::ZERO, move || job(client, token));
+        let answer = self.attended(Duration::ZERO, meanwhile, move || job(client, token));
         match answer {
             Some(answer) => answer.map(|answer| self.without_token(answer)),
             None => {
@@ -132,9 +135,17 @@ impl Line for HttpLine<'_> {
     }
 
     fn post(&mut self, packed: &[u8]) -> (Result<Answer, NoAnswer>, u64) {
+        self.post_and(packed, &mut || ())
+    }
+
+    fn post_and(
+        &mut self,
+        packed: &[u8],
+        meanwhile: &mut dyn FnMut(),
+    ) -> (Result<Answer, NoAnswer>, u64) {
         let packed = packed.to_vec();
         let bytes = u64::try_from(packed.len()).unwrap_or(u64::MAX);
-        let answer = self.request(move |client, token| {
+        let answer = self.request(meanwhile, move |client, token| {
             client.post_json(PATH, Some(&token), &packed, Encoding::Gzip)
         });
         (answer, bytes)
@@ -151,7 +162,7 @@ impl Line for HttpLine<'_> {
         let client = self.client.within(client::LIMITS);
         let (store, used) = (self.store.clone(), self.credentials.clone());
         let next = self
-            .attended(REFRESH_GRACE, move || {
+            .attended(REFRESH_GRACE, &mut || (), move || {
                 client::refresh(&client, &store, &used)
             })
             .unwrap_or(Err(RefreshError::NoAnswer(NoAnswer::Abandoned)))?;
@@ -164,7 +175,7 @@ impl Line for HttpLine<'_> {
 
     fn advertised(&mut self) -> Option<ChunkLimits> {
         let team = self.credentials.account.team.clone();
-        let answer = self.request(move |client, token| {
+        let answer = self.request(&mut || (), move |client, token| {
             let team = team.as_deref().unwrap_or_default();
             let client = client.within(client::LIMITS);
             client.get(HEALTH_PATH, &token, &[("X-Team-Slug", team)])

@@ -50,7 +50,7 @@ use files::Post;
 /// How often the log is looked at.
 const LOOK_EVERY: Duration = Duration::from_millis(250);
 /// How soon it notices that it should leave.
-const LISTEN_EVERY: Duration = Duration::from_millis(25);
+const LISTEN_EVERY: Duration = Duration::from_millis(100);
 /// How often the status is written while nothing happens.
 const SAY_EVERY: Duration = Duration::from_secs(5);
 /// Without events and without work for so long it leaves.

@@ -28,7 +28,7 @@ use crate::sync::live::frame::{self, Frame};
 use crate::sync::live::open::{Call, Down, passing};
 
 /// How long a read waits before what is to be sent has its turn.
-const TICK: Duration = Duration::from_millis(50);
+const TICK: Duration = Duration::from_millis(100);
 /// How long a write may stand still.
 const WRITE_LIMIT: Duration = Duration::from_secs(5);
 /// How long the server may take to say how things stand.
