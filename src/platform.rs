@@ -19,6 +19,7 @@ mod lock;
 mod network;
 mod regular;
 mod stamp;
+mod worker;
 
 pub(crate) use disk::{free_bytes, may_write};
 pub(crate) use group::{in_own_group, stop_group};
@@ -29,6 +30,7 @@ pub(crate) use network::network_file_system;
 pub(crate) use regular::{open_regular, read_regular, read_whole};
 pub use stamp::Stamp;
 pub(crate) use stamp::{file_stamp, path_stamp, resting_stamp};
+pub(crate) use worker::Worker;
 
 /// Creates one private directory (mode 0700 where modes exist).
 ///

@@ -36,6 +36,7 @@ mod creation;
 mod filling;
 mod kinship;
 mod left;
+mod listing;
 mod misnamed;
 mod names;
 mod newest;

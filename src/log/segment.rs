@@ -10,6 +10,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use crate::log::header::{HEADER_BYTES, Header, HeaderRead};
+use crate::log::listing::Listing;
 use crate::log::misnamed::{self, Seen};
 use crate::log::names::{file_name, ordinal_of};
 use crate::log::storage::{Storage, StoredFile, read_range};
@@ -31,9 +32,8 @@ pub struct LogDir {
     names: Mutex<Names>,
     /// The highest number that a file had when they were last listed.
     listed: Mutex<Option<Ordinal>>,
-    /// The files that were listed under a stamp of the directory. Clones have it
-    /// in common: it says what the directory says.
-    seen: Arc<Mutex<Option<Listing>>>,
+    /// Clones have it in common: it says what the directory says.
+    seen: Arc<Mutex<Listing>>,
 }
 
 impl Clone for LogDir {
@@ -44,9 +44,6 @@ impl Clone for LogDir {
         }
     }
 }
-
-/// The files that a directory with this stamp has.
-type Listing = (Stamp, Vec<Ordinal>);
 
 /// What is known of wrong names.
 #[derive(Debug, Default)]
@@ -170,14 +167,11 @@ impl LogDir {
         }
         let stamp = self.storage.resting_stamp_of(&self.path);
         let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
-        match (seen.as_ref(), stamp) {
-            (Some((before, files)), Some(now)) if *before == now && self.ends_at(files.last()) => {
-                return Ok(files.clone());
-            }
-            _ => {}
+        if let Some(files) = seen.under(stamp).filter(|files| self.ends_at(files.last())) {
+            return Ok(files.to_vec());
         }
         let files = self.files()?;
-        *seen = stamp.map(|stamp| (stamp, files.clone()));
+        seen.remember(stamp, &files);
         Ok(files)
     }
 

@@ -14,11 +14,11 @@ use std::fs::File;
 use std::io;
 use std::panic::{self, AssertUnwindSafe};
 use std::path::{Path, PathBuf};
-use std::sync::mpsc::{self, RecvTimeoutError};
-use std::thread;
+use std::sync::Arc;
+use std::sync::mpsc::RecvTimeoutError;
 use std::time::{Duration, Instant};
 
-use crate::platform;
+use crate::platform::{self, Worker};
 use crate::state::{Note, Noted, StateError, lock};
 
 mod files;
@@ -56,6 +56,9 @@ pub(super) type Job<T> = Box<dyn Fn(&Trees) -> sled::Result<T> + Send>;
 #[derive(Clone, Debug)]
 pub(super) struct Store {
     dir: PathBuf,
+    /// What sled works on. Opening it takes 6 MiB, which the thread that did so
+    /// keeps for the next time.
+    worker: Arc<Worker>,
 }
 
 /// Why one attempt failed.
@@ -71,6 +74,7 @@ impl Store {
     pub(super) fn in_dir(state_dir: &Path) -> Self {
         Self {
             dir: state_dir.to_owned(),
+            worker: Arc::new(Worker::named(THREAD)),
         }
     }
 
@@ -89,19 +93,18 @@ impl Store {
         let started = Instant::now();
         let lock = self.lock(deadline)?;
         let free_by = started.checked_add(deadline).unwrap_or(started);
-        let store = self.clone();
-        let (sender, receiver) = mpsc::sync_channel(1);
-        thread::Builder::new()
-            .name(THREAD.into())
-            .spawn(move || {
-                let answer = store.run_locked(free_by, &job);
-                drop(lock);
-                let _ = sender.send(answer);
-            })
+        let dir = self.dir.clone();
+        let begun = self.worker.begin(move || {
+            let answer = Self::in_dir(&dir).run_locked(free_by, &job);
+            drop(lock);
+            answer
+        });
+        let receiver = begun
             .map_err(|source| StateError::io("start a thread for", &self.sled_dir(), source))?;
-        receiver
-            .recv_timeout(WORK_LIMIT)
-            .unwrap_or_else(|error| Err(self.unanswered(error)))
+        receiver.recv_timeout(WORK_LIMIT).unwrap_or_else(|error| {
+            self.worker.abandon();
+            Err(self.unanswered(error))
+        })
     }
 
     fn unanswered(&self, error: RecvTimeoutError) -> StateError {

@@ -6,7 +6,7 @@
 
 use std::io::Write;
 use std::path::Path;
-use std::sync::mpsc::{self, RecvTimeoutError};
+use std::sync::mpsc::RecvTimeoutError;
 use std::thread;
 use std::time::Duration;
 
@@ -18,6 +18,7 @@ use secrecy::{ExposeSecret, SecretString};
 use crate::auth::client::{self, RefreshError};
 use crate::auth::http::{Answer, Client, Encoding, Limits, NoAnswer, SetupError};
 use crate::auth::{Credentials, Store};
+use crate::platform::Worker;
 use crate::sync::chunk::ChunkLimits;
 use crate::sync::courier::Line;
 use crate::sync::outcome;
@@ -44,7 +45,7 @@ const HEALTH_PATH: &str = "/api/v1/sync/health/";
 
 /// The line to the server of `credentials`.
 ///
-/// Requests run on threads of their own, because nothing breaks off a look-up
+/// Requests run on a thread of their own, because nothing breaks off a look-up
 /// of a name or a connection that is being made. One that nobody waits for any
 /// more goes on to its own deadline, and what it brings is dropped.
 pub(super) struct HttpLine<'a> {
@@ -52,6 +53,7 @@ pub(super) struct HttpLine<'a> {
     store: Store,
     credentials: Credentials,
     interrupt: Interrupt<'a>,
+    worker: Worker,
 }
 
 impl<'a> HttpLine<'a> {
@@ -67,10 +69,11 @@ impl<'a> HttpLine<'a> {
             store,
             credentials,
             interrupt,
+            worker: Worker::named("sync-request"),
         })
     }
 
-    /// Runs `job` on a thread of its own, and `meanwhile` here; `None` when somebody
+    /// Runs `job` on that thread, and `meanwhile` here; `None` when somebody
     /// wants the pass to end and `grace` is over.
     fn attended<T: Send + 'static>(
         &self,
@@ -78,14 +81,7 @@ impl<'a> HttpLine<'a> {
         meanwhile: &mut dyn FnMut(),
         job: impl FnOnce() -> T + Send + 'static,
     ) -> Option<T> {
-        let (sender, receiver) = mpsc::sync_channel(1);
-        thread::Builder::new()
-            .name("sync-request".into())
-            .spawn(move || {
-                // Nobody may be waiting any more.
-                let _ = sender.send(job());
-            })
-            .ok()?;
+        let receiver = self.worker.begin(job).ok()?;
         meanwhile();
         let mut left = grace;
         loop {
@@ -93,7 +89,13 @@ impl<'a> HttpLine<'a> {
                 Ok(done) => return Some(done),
                 Err(RecvTimeoutError::Disconnected) => return None,
                 Err(RecvTimeoutError::Timeout) if !self.interrupted() => {}
-                Err(RecvTimeoutError::Timeout) => left = left.checked_sub(TICK)?,
+                Err(RecvTimeoutError::Timeout) => match left.checked_sub(TICK) {
+                    Some(rest) => left = rest,
+                    None => {
+                        self.worker.abandon();
+                        return None;
+                    }
+                },
             }
         }
     }
