@@ -41,6 +41,7 @@ mod misnamed;
 mod names;
 mod newest;
 mod outcome;
+mod pieces;
 mod place;
 mod record;
 mod settling;
