@@ -140,7 +140,8 @@ impl Lease {
     }
 }
 
-/// What a new lease must lie above, as the log's tail shows it.
+/// What a new lease must lie above, as the log's tail shows it. Not the library:
+/// for the emitter, which asks the state store for one.
 ///
 /// ```
 /// use spec_kitty::position::{Lamport, Lease, LeaseFloor};
@@ -153,6 +154,7 @@ impl Lease {
 /// };
 /// assert_eq!(Lease::starting_at(start, 16).end, Lamport(131));
 /// ```
+#[doc(hidden)]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum LeaseFloor {
     /// The tail is clean: above the last clock value in the log; and above

@@ -68,8 +68,8 @@ pub fn log_dir(home: &Home) -> LogDir {
 /// # let server = DevServer::start(Options::new(dir.path(), "sesame".into()))?;
 /// # let url = ServerUrl::parse(server.url())?;
 /// # client::login(&Client::new(&url, None, LIMITS)?, &store, "demo", &"sesame".into())?;
-/// # std::fs::create_dir(dir.path().join(".kittify"))?;
-/// let emitter = EventEmitter::new(home.clone(), dir.path()); // somebody is signed in
+/// std::fs::create_dir(dir.path().join(".kittify"))?; // in a project, somebody signed in:
+/// let emitter = EventEmitter::new(home.clone(), dir.path());
 /// emitter.emit_payload(HistoryAdded::new("WP01", EntryType::Note, "begun"), None);
 ///
 /// let config = Config::load(&home.config_file()).config;

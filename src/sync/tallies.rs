@@ -8,7 +8,7 @@
 //! untouched, in its place in the log. What is kept can be deleted at any time;
 //! `log verify` counts anew and compares.
 //!
-//! Segments in a row are kept as one (see [`crate::sync::kept`]).
+//! Segments in a row are kept as one (see `sync::kept`).
 //!
 //! A count answers whether its events are settled only when a cursor lies
 //! before or behind all of them. The segments in which one lies between, or in
