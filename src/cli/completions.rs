@@ -16,6 +16,8 @@ use super::output::Output;
 use crate::config::KEYS;
 use crate::event::{EventType, Lane};
 
+mod fish;
+
 /// Print completions for a shell
 #[derive(Debug, Args)]
 #[command(after_long_help = EXAMPLES)]
@@ -78,7 +80,11 @@ fn script(shell: Shell) -> String {
     clap_complete::generate(shell.generator(), &mut command, NAME, &mut script);
     // clap_complete 4.6.11 writes the hyphen of the program's name in two ways
     // into the script for bash, which then completes nothing below the top.
-    String::from_utf8_lossy(&script).replace("spec__subcmd__kitty", "spec__kitty")
+    let mut script = String::from_utf8_lossy(&script).replace("spec__subcmd__kitty", "spec__kitty");
+    if matches!(shell, Shell::Fish) {
+        script.push_str(&fish::missing(&command));
+    }
+    script
 }
 
 /// The tree with the words that a text may be, for the scripts alone: the
@@ -115,17 +121,41 @@ mod tests {
                 assert!(script.contains(word), "{shell:?} does not know {word}");
             }
         }
-        // The other two generators leave the values of arguments out.
-        for shell in [Shell::Bash, Shell::Zsh] {
+        // The generator for PowerShell leaves the values of arguments out.
+        for shell in [Shell::Bash, Shell::Zsh, Shell::Fish] {
             let script = script(shell);
             for word in [
                 "WPStatusChanged",
                 "for_review",
+                "duplicate",
+                "entry-type",
                 "sync.server_url",
                 "exit-codes",
             ] {
                 assert!(script.contains(word), "{shell:?} does not know {word}");
             }
         }
+    }
+
+    /// As the generated script asks where it is, so do the lines that are ours.
+    #[test]
+    fn fish_knows_the_options_of_the_deepest_commands_and_the_words_of_arguments() {
+        let script = script(Shell::Fish);
+        let deep = "-n \"__fish_spec_kitty_using_subcommand agent; and \
+                    __fish_seen_subcommand_from tasks; and __fish_seen_subcommand_from move-task\"";
+        let lanes = "-r -f -a 'planned doing for_review done'";
+        let found = script
+            .lines()
+            .find(|line| line.contains(deep) && line.contains(" -l to "));
+        assert!(found.is_some_and(|line| line.ends_with(lanes)), "{found:?}");
+        let keys = "__fish_spec_kitty_using_subcommand config; and __fish_seen_subcommand_from get\" \
+                    -f -a 'sync.server_url sync.auto ";
+        assert!(script.contains(keys));
+        assert!(script.contains("function __fish_spec_kitty_using_subcommand"));
+        assert!(
+            !script
+                .chars()
+                .any(|one| one.is_control() && one != '\n' && one != '\t')
+        );
     }
 }
