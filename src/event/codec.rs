@@ -268,7 +268,7 @@ impl CommonHeader {
     /// The common part of the headers that have the same node, time, team,
     /// project, target and flags as this one.
     pub(super) fn of(header: &EventHeader<'_>) -> Result<Self, BodyError> {
-        let (mut node, mut place, mut end) = (Vec::new(), Vec::new(), Vec::new());
+        let [mut node, mut place, mut end] = [16, 96, 32].map(Vec::with_capacity);
         push_encoded(&header.node_id, &mut node)?;
         let EventHeader {
             timestamp_us,

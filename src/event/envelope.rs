@@ -187,10 +187,12 @@ struct Surroundings {
 
 impl Surroundings {
     fn of(context: &Context) -> Self {
-        let mut node = b",\"node_id\":".to_vec();
+        let mut node = Vec::with_capacity(64);
+        node.extend_from_slice(b",\"node_id\":");
         push_text(&mut node, &context.node_id);
         node.extend_from_slice(b",\"lamport_clock\":");
-        let mut rest = b",\"timestamp\":\"".to_vec();
+        let mut rest = Vec::with_capacity(512);
+        rest.extend_from_slice(b",\"timestamp\":\"");
         push_timestamp(&mut rest, context.timestamp_us);
         rest.push(b'"');
         if let Some(team) = &context.team_slug {
