@@ -21,6 +21,15 @@ pub fn program() -> PathBuf {
     path
 }
 
+/// The program of the same size that does nothing: what stands beside this one.
+pub fn noop() -> PathBuf {
+    let path = std::env::current_exe()
+        .unwrap()
+        .with_file_name("spec-kitty-noop");
+    assert!(path.exists(), "{} is missing", path.display());
+    path
+}
+
 /// A directory for one measurement, on the disk of the target directory unless
 /// `TMPDIR` says otherwise, and gone afterwards.
 pub fn scratch() -> tempfile::TempDir {

@@ -15,7 +15,7 @@ use spec_kitty::log::storage::Disk;
 use spec_kitty::log::verify::{Writers, verify};
 
 use crate::homes::{
-    PAYLOAD, Place, Receiver, Used, drafts, drained_by, original, program, scratch, used, watched,
+    PAYLOAD, Place, Receiver, Used, drafts, drained_by, noop, original, program, scratch, used, watched,
 };
 use crate::stores::{self, BARE_FRAME, Store};
 use crate::told::{Series, shown, table, timed};
@@ -33,8 +33,18 @@ fn number(name: &str, usual: usize) -> usize {
 }
 
 fn child(arguments: &[&str]) -> Command {
-    let mut command = Command::new(std::env::current_exe().unwrap());
-    command.arg("child").args(arguments).stdout(Stdio::null());
+    let mut command = silent(&std::env::current_exe().unwrap());
+    command.arg("child").args(arguments);
+    command
+}
+
+/// A program with nothing on its descriptors, as ours is started.
+fn silent(program: &Path) -> Command {
+    let mut command = Command::new(program);
+    command
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .stderr(Stdio::null());
     command
 }
 
@@ -394,7 +404,7 @@ pub fn start() {
     println!(
         "program {} MiB, no-op {} MiB",
         size(&program()),
-        size(&std::env::current_exe().unwrap())
+        size(&noop())
     );
     let mut series = [
         Series::new("noop"),
@@ -402,7 +412,7 @@ pub fn start() {
         Series::new("log tail -n 1"),
     ];
     for _ in 0..rounds(300) {
-        series[0].times.push(timed(|| run(child(&["noop"]))));
+        series[0].times.push(timed(|| run(silent(&noop()))));
         series[1].times.push(timed(|| place.run(&["--version"])));
         series[2]
             .times
