@@ -8,6 +8,7 @@ use ulid::Ulid;
 
 use crate::emitter::journal::{self, Journal};
 use crate::emitter::receipt::{Emission, EmitError, Receipt};
+use crate::emitter::recipient::Recipient;
 use crate::emitter::record::{EventRecord, Shared};
 use crate::emitter::surroundings;
 use crate::event::{Draft, EventId, Invalid, Payload, proposed_id};
@@ -56,6 +57,7 @@ pub struct EventEmitter {
     user_home: Option<PathBuf>,
     lock_timeout: Duration,
     journal: OnceLock<Journal>,
+    recipient: Recipient,
 }
 
 impl EventEmitter {
@@ -73,6 +75,7 @@ impl EventEmitter {
             user_home: std::env::home_dir(),
             lock_timeout: DEFAULT_LOCK_TIMEOUT,
             journal: OnceLock::new(),
+            recipient: Recipient::default(),
         }
     }
 
@@ -147,6 +150,7 @@ impl EventEmitter {
             home,
             &self.directory,
             self.user_home.as_deref(),
+            &self.recipient,
             timestamp_us,
             &mut notes,
         );

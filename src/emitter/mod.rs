@@ -32,6 +32,7 @@ mod place;
 mod process;
 mod project;
 mod receipt;
+mod recipient;
 mod record;
 mod remote;
 mod room;

@@ -6,16 +6,15 @@
 
 use std::path::{Path, PathBuf};
 
-use crate::auth::{Session, Store};
 use crate::emitter::git_fields;
 use crate::emitter::identity;
 use crate::emitter::place::{self, Place};
 use crate::emitter::project::{self, Defaults, Looked, ProjectFacts, ProjectProblem, Wishes};
 use crate::emitter::receipt::EmitNote;
+use crate::emitter::recipient::Recipient;
 use crate::emitter::remote;
 use crate::event::Context;
 use crate::home::Home;
-use crate::target::TargetId;
 
 /// The context of an event that is recorded at `timestamp_us` in `directory`,
 /// the node left open: that is the log's to say; and what its project asks for.
@@ -23,6 +22,7 @@ pub(super) fn gather(
     home: &Home,
     directory: &Path,
     user_home: Option<&Path>,
+    recipient: &Recipient,
     timestamp_us: i64,
     notes: &mut Vec<EmitNote>,
 ) -> (Context, Wishes) {
@@ -30,7 +30,7 @@ pub(super) fn gather(
     let git = place.git.as_ref().map(git_fields::read).unwrap_or_default();
     let project = project_facts(home, &place);
     notes.extend(project.problem.map(EmitNote::Project));
-    let (target, team_slug) = recipient(home, notes);
+    let (target, team_slug) = recipient.now(home, notes);
     let mut context = Context {
         node_id: String::new(),
         team_slug,
@@ -49,21 +49,6 @@ pub(super) fn gather(
         context.repo_slug = identity.repo_slug.or(context.repo_slug);
     }
     (context, project.wishes)
-}
-
-/// Whose events these are: also of somebody whose session has ended.
-fn recipient(home: &Home, notes: &mut Vec<EmitNote>) -> (TargetId, Option<String>) {
-    let session = Store::new(home).load().session;
-    if let Session::Unreadable(unusable) = session {
-        notes.push(EmitNote::Session(unusable));
-        return (TargetId::SIGNED_OUT, None);
-    }
-    session
-        .account()
-        .map_or((TargetId::SIGNED_OUT, None), |account| {
-            let team = account.team.clone().filter(|team| !team.is_empty());
-            (account.target().id(), team)
-        })
 }
 
 /// The project around `directory`, and what its file says; `None` where there is
