@@ -13,6 +13,7 @@
 
 use std::collections::BTreeSet;
 use std::io;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -25,6 +26,7 @@ use crate::log::fill::Fill;
 use crate::log::header::{Header, HeaderRead};
 use crate::log::left::{Left, Unsynced};
 use crate::log::outcome::SLOW;
+use crate::log::remembered::Remembered;
 use crate::log::segment::{Access, LogDir};
 use crate::log::storage::{Held, Idle};
 use crate::log::tail::{self, Ending};
@@ -138,25 +140,13 @@ pub struct Log {
     dead: Mutex<BTreeSet<[u8; 16]>>,
     /// How far the log had come, as others remember it.
     remembered: Mutex<Remembered>,
+    /// How often it was written to. Most processes write once: what they leave
+    /// behind would only cost them.
+    calls: AtomicU64,
     /// The lock that was held last, while nobody here holds it.
     idle: Mutex<Option<Box<dyn Idle>>>,
     /// The segment that was written to last, while nobody here writes.
     left: Mutex<Option<Left>>,
-}
-
-/// A place that the log beside a lock file had reached.
-#[derive(Clone, Copy, Debug, Default)]
-pub(super) struct Remembered {
-    lock_identity: u64,
-    pub(super) seq: Seq,
-    pub(super) clock: Lamport,
-}
-
-impl Remembered {
-    /// Whether a log that ends with this frame has been longer.
-    pub(super) fn is_beyond(self, seq: Seq, clock: Lamport) -> bool {
-        self.seq > seq || self.clock > clock
-    }
 }
 
 impl Log {
@@ -169,6 +159,7 @@ impl Log {
             options,
             dead: Mutex::default(),
             remembered: Mutex::default(),
+            calls: AtomicU64::new(0),
             idle: Mutex::default(),
             left: Mutex::default(),
         }
@@ -210,22 +201,12 @@ impl Log {
     /// a new node, above both. Beside another lock file that says nothing.
     #[doc(hidden)]
     pub fn remember(&self, lock_identity: u64, seq: Seq, clock: Lamport) {
-        let before = self.remembered(lock_identity);
-        *guard(&self.remembered) = Remembered {
-            lock_identity,
-            seq: before.seq.max(seq),
-            clock: before.clock.max(clock),
-        };
+        guard(&self.remembered).add(lock_identity, seq, clock);
     }
 
     /// What counts beside this lock file.
     pub(super) fn remembered(&self, lock_identity: u64) -> Remembered {
-        let known = *guard(&self.remembered);
-        if known.lock_identity == lock_identity {
-            known
-        } else {
-            Remembered::default()
-        }
+        guard(&self.remembered).beside(lock_identity)
     }
 
     /// What a lease must lie above when appending `frames` frames of `bytes`
@@ -272,6 +253,7 @@ impl Log {
         deadline: Duration,
     ) -> Appended {
         let started = Instant::now();
+        self.calls.fetch_add(1, Ordering::Relaxed);
         let held = match self.lock(deadline) {
             Ok(held) => held,
             Err(failure) => return Appended::failed(records.len(), failure),
@@ -344,8 +326,15 @@ impl Log {
 
     /// Gives the writer lock back.
     pub(super) fn unlock(&self, held: Box<dyn Held>) {
-        let idle = held.give_back();
-        *guard(&self.idle) = idle;
+        if self.writes_again() {
+            let idle = held.give_back();
+            *guard(&self.idle) = idle;
+        }
+    }
+
+    /// Whether this is not the first call.
+    pub(super) fn writes_again(&self) -> bool {
+        self.calls.load(Ordering::Relaxed) > 1
     }
 
     /// Takes the writer lock, creating the directory when it is missing.

@@ -39,7 +39,7 @@ impl LogDir {
         file.sync()?;
         self.storage().rename_new(temporary, name)?;
         self.storage().sync_dir(self.path())?;
-        self.made(header.ordinal);
+        *self.listed() = Some(header.ordinal);
         Ok(file)
     }
 

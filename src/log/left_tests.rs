@@ -34,6 +34,7 @@ fn believes(log: &Log) -> bool {
 fn what_is_left_is_what_is_read_there() {
     let dir = home();
     let log = log_at(dir.path(), small(2000));
+    placed(&log, &["the first call leaves nothing"]);
     let of = |text: &str, tick| Text {
         text: text.to_owned(),
         tick,
@@ -69,6 +70,7 @@ fn nothing_is_left_of_what_went_wrong_or_was_not_written() {
     let log = log_at(dir.path(), options());
     assert!(log.take_left().is_none());
     placed(&log, &["a"]);
+    assert!(log.take_left().is_none(), "most write only once");
     assert!(append(&log, &["refuse"]).failure.is_none());
     assert!(log.take_left().is_none());
     placed(&log, &["b"]);

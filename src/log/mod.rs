@@ -33,6 +33,7 @@
 mod bytes;
 mod course;
 mod creation;
+mod disk_lock;
 mod filling;
 mod kinship;
 mod left;
@@ -44,6 +45,7 @@ mod outcome;
 mod pieces;
 mod place;
 mod record;
+mod remembered;
 mod settling;
 mod succession;
 mod wreck;

@@ -3,13 +3,14 @@
 use std::io;
 use std::path::PathBuf;
 
-use crate::log::append::{AppendError, Log, Note, Remembered};
+use crate::log::append::{AppendError, Log, Note};
 use crate::log::bytes::{as_u64, as_usize};
 use crate::log::course::{Above, Behind, Course, Ends, Facts, Made, Node, Segment, Trust, decide};
 use crate::log::fill::Fill;
 use crate::log::header::{
     HEADER_BYTES, Header, HeaderRead, MOST_COUNTED, NodeId, Predecessor, Pressure,
 };
+use crate::log::remembered::Remembered;
 use crate::log::segment::{Access, MAX_FILE_BYTES, Naming};
 use crate::log::storage::{StoredFile, read_range};
 use crate::log::succession::is_alien;

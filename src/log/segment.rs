@@ -194,13 +194,8 @@ impl LogDir {
         Ok(files)
     }
 
-    fn listed(&self) -> MutexGuard<'_, Option<Ordinal>> {
+    pub(super) fn listed(&self) -> MutexGuard<'_, Option<Ordinal>> {
         self.listed.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// A segment was made here, behind all others.
-    pub(super) fn made(&self, ordinal: Ordinal) {
-        *self.listed() = Some(ordinal);
     }
 
     /// The highest ordinal that a file has. Listed once; then, as long as no file

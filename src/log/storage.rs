@@ -9,9 +9,10 @@
 use std::fmt;
 use std::fs::File;
 use std::io;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::time::Duration;
 
+use crate::log::disk_lock::DiskLock;
 use crate::platform::{self, Stamp};
 
 pub(super) use crate::log::pieces::read_range;
@@ -267,20 +268,7 @@ impl Storage for Disk {
     }
 
     fn lock(&self, path: &Path, deadline: Duration) -> io::Result<Option<Box<dyn Held>>> {
-        let mut options = platform::private_options();
-        let file = options
-            .read(true)
-            .write(true)
-            .create(true)
-            .truncate(false)
-            .open(path)?;
-        let identity = platform::file_identity(&file)?;
-        let idle = DiskLock {
-            file,
-            path: path.to_owned(),
-            identity,
-        };
-        Box::new(idle).take(deadline)
+        Box::new(DiskLock::open(path)?).take(deadline)
     }
 }
 
@@ -306,56 +294,5 @@ impl StoredFile for DiskFile {
 
     fn sync(&self) -> io::Result<()> {
         self.0.sync_data()
-    }
-}
-
-#[derive(Debug)]
-struct DiskLock {
-    /// Closing the descriptor gives the lock back.
-    file: File,
-    path: PathBuf,
-    identity: u64,
-}
-
-impl Held for DiskLock {
-    fn identity(&self) -> u64 {
-        self.identity
-    }
-
-    fn is_current(&self) -> bool {
-        platform::path_identity(&self.path).ok() == Some(self.identity)
-    }
-
-    fn give_back(self: Box<Self>) -> Option<Box<dyn Idle>> {
-        match platform::unlock(&self.file) {
-            Ok(()) => Some(self),
-            Err(_) => None,
-        }
-    }
-}
-
-impl Idle for DiskLock {
-    fn take(self: Box<Self>, deadline: Duration) -> io::Result<Option<Box<dyn Held>>> {
-        let Self {
-            file,
-            path,
-            identity,
-        } = *self;
-        let Some(file) = platform::lock_exclusive(file, deadline)? else {
-            return Ok(None);
-        };
-        let held = Self {
-            file,
-            path,
-            identity,
-        };
-        // A lock on a file that the path no longer names excludes nobody.
-        if !held.is_current() {
-            return Err(io::Error::new(
-                io::ErrorKind::NotFound,
-                "the lock file was replaced",
-            ));
-        }
-        Ok(Some(Box::new(held)))
     }
 }

@@ -81,10 +81,10 @@ impl<'a> Writer<'a> {
     /// Gives the lock back and says what became of the records so far.
     pub(super) fn finish(mut self, failure: Option<AppendError>) -> (Appended, Option<Unsynced>) {
         self.settled();
-        let went_well = failure.is_none();
-        if !went_well {
+        if failure.is_some() {
             self.withdraw_unwritten();
         }
+        let is_worth_keeping = failure.is_none() && self.log.writes_again();
         self.outcomes.resize(self.count, Outcome::NotWritten);
         let pressure = self
             .segment
@@ -100,7 +100,7 @@ impl<'a> Writer<'a> {
             .and_then(|segment| {
                 Some(Unsynced {
                     path: self.log.dir.segment_path(segment.header.ordinal),
-                    stamp: segment.stamp().filter(|_| went_well),
+                    stamp: is_worth_keeping.then(|| segment.stamp()).flatten(),
                     open: segment.into_open(self.written_event)?,
                 })
             });

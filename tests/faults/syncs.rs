@@ -211,6 +211,7 @@ fn an_append_costs_one_write_and_one_sync_and_a_later_one_opens_and_reads_nothin
     home.confirm(&healthy, &["before"]);
     let log = home.process();
     let first = calls_of(&mut home, &log, &["a"]);
+    home.confirm(&log, &["what the second call leaves the third finds"]);
     let count = |calls: &[Call], wanted| calls.iter().filter(|call| **call == wanted).count();
     assert_eq!(
         (count(&first, Call::Write), count(&first, Call::Sync)),
