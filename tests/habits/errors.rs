@@ -146,7 +146,8 @@ fn named_commands(text: &str) -> Vec<String> {
     let mut found = Vec::new();
     for (at, _) in text.match_indices("spec-kitty ") {
         let is_name = |c: char| c.is_alphanumeric() || matches!(c, '/' | '.' | '-' | '~' | '_');
-        if text[..at].ends_with(is_name) {
+        // What fish is told about the program is no command of it.
+        if text[..at].ends_with(is_name) || text[..at].ends_with("complete -c ") {
             continue;
         }
         let rest = &text[at..];
