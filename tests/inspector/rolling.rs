@@ -34,6 +34,8 @@ const PATIENCE: Duration = Duration::from_secs(300);
 /// Four processes that record, each fed with no more than it has answered for.
 struct Writers {
     open: Arc<AtomicBool>,
+    /// Whether the last event of each may be recorded.
+    may_end: Arc<AtomicBool>,
     recorded: Arc<AtomicU64>,
     fed: Arc<AtomicU64>,
     threads: Vec<thread::JoinHandle<Vec<String>>>,
@@ -43,6 +45,7 @@ impl Writers {
     fn start(stage: &Stage, home: &Home) -> Self {
         let mut writers = Self {
             open: Arc::new(AtomicBool::new(true)),
+            may_end: Arc::default(),
             recorded: Arc::default(),
             fed: Arc::default(),
             threads: Vec::new(),
@@ -62,11 +65,13 @@ impl Writers {
         let mine = Arc::new(AtomicU64::new(0));
         let answered = Arc::clone(&mine);
         let (open, fed) = (Arc::clone(&self.open), Arc::clone(&self.fed));
+        let may_end = Arc::clone(&self.may_end);
         thread::spawn(move || {
             for number in 0..EACH {
                 let is_free = || {
                     let under_way = number - answered.load(Ordering::SeqCst);
-                    under_way < WINDOW && open.load(Ordering::SeqCst)
+                    let is_held = number + 1 == EACH && !may_end.load(Ordering::SeqCst);
+                    under_way < WINDOW && open.load(Ordering::SeqCst) && !is_held
                 };
                 wait_until("a writer may go on", is_free);
                 fed.fetch_add(1, Ordering::SeqCst);
@@ -104,6 +109,10 @@ impl Writers {
 
     fn resume(&self) {
         self.open.store(true, Ordering::SeqCst);
+    }
+
+    fn let_end(&self) {
+        self.may_end.store(true, Ordering::SeqCst);
     }
 
     /// The ids of everything that was recorded.
@@ -248,14 +257,14 @@ fn through_rolls_a_prune_and_an_import_each_event_comes_once_and_in_order() {
         .filter(|event| local(event, "segment") == 3);
     let read_before = in_third.count();
 
-    // It goes on reading what is gone; halfway through comes the import.
+    // It goes on reading what is gone; halfway through comes the import, which
+    // is over before the last of the writers.
     follower
         .read_until(|event| local(event, "seq") > WRITERS * EACH / 2)
         .unwrap();
-    let import = stage.command(&home, &["--json", "log", "import", &file]);
-    let import = thread::spawn(move || { import }.output().unwrap());
+    let import = stage.run(&home, &["--json", "log", "import", &file]);
+    writers.let_end();
     let (events, code, said) = follower.end();
-    let import = import.join().unwrap();
     let report: Value = serde_json::from_slice(&import.stdout).unwrap();
     assert_eq!(
         (&report["imported"], import.status.code()),
