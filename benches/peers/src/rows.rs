@@ -15,7 +15,8 @@ use spec_kitty::log::storage::Disk;
 use spec_kitty::log::verify::{Writers, verify};
 
 use crate::homes::{
-    PAYLOAD, Place, Receiver, Used, drafts, drained_by, noop, original, program, scratch, used, watched,
+    PAYLOAD, Place, Receiver, Used, drafts, drained_by, noop, original, program, scratch, used,
+    watched,
 };
 use crate::stores::{self, BARE_FRAME, Store};
 use crate::told::{Series, shown, table, timed};
@@ -295,7 +296,13 @@ pub fn drain() {
         };
         let queue = python.as_ref().map(|_| {
             let queue = dir.path().join("queue.db");
-            place.run(&["log", "export", "--format", "sqlite", queue.to_str().unwrap()]);
+            place.run(&[
+                "log",
+                "export",
+                "--format",
+                "sqlite",
+                queue.to_str().unwrap(),
+            ]);
             queue
         });
         let start = Instant::now();
@@ -332,7 +339,7 @@ pub fn many(name: &str, dir: &Path, count: usize) {
 /// Row 7: eight processes at once.
 pub fn contention() {
     let (processes, each) = (8, number("EVENTS", 200));
-    let names = ["bare", "ours", "emitter", "sqlite"];
+    let names = ["bare", "bare-inside", "ours", "emitter", "sqlite"];
     let mut waits: Vec<_> = names.iter().map(|name| Series::new(name)).collect();
     let mut walls: Vec<_> = names.iter().map(|name| Series::new(name)).collect();
     for _ in 0..rounds(5) {
@@ -452,7 +459,10 @@ pub fn idle() {
         std::thread::sleep(Duration::from_secs(seconds as u64));
         let after = used(child.id()).expect("it is running").cpu;
         let share = (after - before).as_secs_f64() / seconds as f64 * 100.0;
-        println!("9  {} ({what}): {share:.3} % of a core", arguments.join(" "));
+        println!(
+            "9  {} ({what}): {share:.3} % of a core",
+            arguments.join(" ")
+        );
         let _ = child.kill();
         let _ = child.wait();
     }

@@ -47,6 +47,7 @@ pub fn open(name: &str, dir: &Path) -> Box<dyn Store> {
     std::fs::create_dir_all(dir).unwrap();
     match name {
         "bare" => Box::new(Bare::open(dir, RECORD_BYTES)),
+        "bare-inside" => Box::new(SyncInside(Bare::open(dir, RECORD_BYTES))),
         "ours" => Box::new(Ours(log_in(dir, u64::MAX))),
         "okaywal" => Box::new(Wal(okaywal::WriteAheadLog::recover(
             dir.join("wal"),
@@ -112,6 +113,13 @@ impl Bare {
         }
     }
 
+    fn write_one(&mut self) {
+        let mut bytes = Vec::with_capacity(BARE_FRAME);
+        self.frame(&mut bytes);
+        self.file.write_all_at(&bytes, self.end).unwrap();
+        self.end += bytes.len() as u64;
+    }
+
     fn frame(&mut self, out: &mut Vec<u8>) {
         self.number += 1;
         let start = out.len();
@@ -126,10 +134,7 @@ impl Bare {
 
 impl Store for Bare {
     fn append(&mut self) {
-        let mut bytes = Vec::with_capacity(BARE_FRAME);
-        self.frame(&mut bytes);
-        self.file.write_all_at(&bytes, self.end).unwrap();
-        self.end += bytes.len() as u64;
+        self.write_one();
         let _ = fs2::FileExt::unlock(&self.lock);
         self.file.sync_data().unwrap();
     }
@@ -145,6 +150,21 @@ impl Store for Bare {
             }
         }
         self.file.sync_data().unwrap();
+    }
+}
+
+/// The bare file whose lock is given back after the sync.
+struct SyncInside(Bare);
+
+impl Store for SyncInside {
+    fn append(&mut self) {
+        self.0.write_one();
+        self.0.file.sync_data().unwrap();
+        let _ = fs2::FileExt::unlock(&self.0.lock);
+    }
+
+    fn batch(&mut self, records: usize) {
+        self.0.batch(records);
     }
 }
 
@@ -325,30 +345,35 @@ impl Store for Redb {
 
 struct Sqlite(rusqlite::Connection);
 
+/// Some things answer "busy" at once, whatever the timeout is.
+fn until_free<T>(mut job: impl FnMut() -> rusqlite::Result<T>) {
+    while let Err(error) = job() {
+        let busy = Some(rusqlite::ErrorCode::DatabaseBusy);
+        assert_eq!(error.sqlite_error_code(), busy, "{error}");
+        std::thread::sleep(Duration::from_millis(1));
+    }
+}
+
 impl Sqlite {
     fn open(dir: &Path) -> Self {
         let db = rusqlite::Connection::open(dir.join("sqlite")).unwrap();
         db.busy_timeout(Duration::from_secs(60)).unwrap();
-        // Changing to WAL answers "busy" at once, whatever the timeout is.
-        while let Err(error) = db.execute_batch(
-            "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; \
-             CREATE TABLE IF NOT EXISTS e (n INTEGER PRIMARY KEY, body BLOB);",
-        ) {
-            let busy = Some(rusqlite::ErrorCode::DatabaseBusy);
-            assert_eq!(error.sqlite_error_code(), busy, "{error}");
-            std::thread::sleep(Duration::from_millis(1));
-        }
+        until_free(|| {
+            db.execute_batch(
+                "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; \
+                 CREATE TABLE IF NOT EXISTS e (n INTEGER PRIMARY KEY, body BLOB);",
+            )
+        });
         Self(db)
     }
 }
 
 impl Store for Sqlite {
     fn append(&mut self) {
-        let mut insert = self
-            .0
-            .prepare_cached("INSERT INTO e (body) VALUES (?1)")
-            .unwrap();
-        insert.execute([record()]).unwrap();
+        until_free(|| {
+            let mut insert = self.0.prepare_cached("INSERT INTO e (body) VALUES (?1)")?;
+            insert.execute([record()])
+        });
     }
 
     fn batch(&mut self, records: usize) {
