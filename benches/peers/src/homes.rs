@@ -9,13 +9,13 @@ use spec_kitty::emitter::EventEmitter;
 use spec_kitty::event::Draft;
 use spec_kitty::home::Home;
 
-/// The program: `SPEC_KITTY_BIN`, else the release build of this checkout.
+/// The program: `SPEC_KITTY_BIN`, else the one beside this.
 pub fn program() -> PathBuf {
-    let built = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../target/release/spec-kitty");
-    let path = std::env::var_os("SPEC_KITTY_BIN").map_or(built, PathBuf::from);
+    let beside = std::env::current_exe().unwrap().with_file_name("spec-kitty");
+    let path = std::env::var_os("SPEC_KITTY_BIN").map_or(beside, PathBuf::from);
     assert!(
         path.exists(),
-        "{} is missing: cargo build --release",
+        "{} is missing: see benches/README.md",
         path.display()
     );
     path
