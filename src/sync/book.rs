@@ -169,12 +169,12 @@ impl<S: Shelf> Book<S> {
                 recorded_ms,
             } = parcel.past;
             self.commit.carry(Some(stream), parcel.seq, attempts);
+            self.commit
+                .settle(Some(stream), parcel.seq, parcel.id.clone(), outcome);
             if let (Some(recorded_ms), Some(read_ms)) = (recorded_ms, read_ms) {
                 self.commit
                     .time(Some(stream), parcel.seq, recorded_ms, read_ms);
             }
-            self.commit
-                .settle(Some(stream), parcel.seq, parcel.id.clone(), outcome);
         }
         self.gathered = self.gathered.saturating_add(entered);
         entered

@@ -13,7 +13,7 @@ use thiserror::Error;
 
 use crate::position::Seq;
 use crate::state::ledger::commit::{
-    Answer, Commit, Outcome, Refusal, Retry, StreamCommit, Trouble,
+    Answer, Commit, Outcome, Refusal, Retry, Settled, StreamCommit, Trouble,
 };
 use crate::state::ledger::{
     Contact, Cursor, Exception, Ledger, MAX_DUPLICATE_RANGES, MAX_EXCEPTIONS, MAX_STREAMS,
@@ -98,7 +98,7 @@ impl Ledger {
             let elsewhere = crowd.saturating_sub(stream.exceptions.len());
             let contact = &mut target.contact;
             let touched = stream.apply(news, commit.at_ms, elsewhere, contact);
-            changes.contact |= !news.timed.is_empty();
+            changes.contact |= news.settled.values().any(|one| one.times.is_some());
             crowd = elsewhere.saturating_add(stream.exceptions.len());
             let touched = touched.into_iter().map(|seq| (project.clone(), seq));
             changes.exceptions.extend(touched);
@@ -136,8 +136,12 @@ impl Ledger {
 impl StreamCommit {
     /// At most how many exceptions this adds to `stream`.
     fn new_exceptions(&self, stream: Option<&Stream>) -> usize {
-        let refused = self.settled.iter().filter_map(|(seq, (_, outcome))| {
-            matches!(outcome, Outcome::Refused(_) | Outcome::Unanswered(_)).then_some(seq)
+        let refused = self.settled.iter().filter_map(|(seq, settled)| {
+            matches!(
+                settled.outcome,
+                Outcome::Refused(_) | Outcome::Unanswered(_)
+            )
+            .then_some(seq)
         });
         refused
             .filter(|seq| stream.is_none_or(|stream| !stream.exceptions.contains_key(seq)))
@@ -161,7 +165,8 @@ impl Stream {
             self.exceptions.clear();
             self.head.start_over();
         }
-        for (&seq, (event, outcome)) in &news.settled {
+        for (&seq, settled) in &news.settled {
+            let Settled { event, outcome, .. } = settled;
             let cursor = self.cursor().map(|cursor| cursor.seq);
             let fresh = cursor.is_none_or(|cursor| seq > cursor);
             if !fresh && !self.exceptions.contains_key(&seq) {
@@ -199,8 +204,8 @@ impl Stream {
                     if self.exceptions.remove(&seq).is_some() {
                         touched.insert(seq);
                     }
-                    if let Some(times) = news.timed.get(&seq) {
-                        contact.time(outcome, *times);
+                    if let Some(times) = settled.times {
+                        contact.time(outcome, times);
                     }
                     let neighbour = if fresh { cursor } else { None };
                     self.confirm(seq, outcome, neighbour, at_ms);

@@ -214,11 +214,18 @@ pub struct Commit {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct StreamCommit {
     pub(super) restart: bool,
-    pub(super) settled: BTreeMap<Seq, (EventKey, Outcome)>,
+    pub(super) settled: BTreeMap<Seq, Settled>,
     /// How often events had been refused before they came here.
     pub(super) carried: BTreeMap<Seq, u32>,
-    /// When events were recorded, and when the word about them was read.
-    pub(super) timed: BTreeMap<Seq, (i64, u64)>,
+}
+
+/// What became of one event.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Settled {
+    pub(super) event: EventKey,
+    pub(super) outcome: Outcome,
+    /// When it was recorded, and when the word about it was read, if it is timed.
+    pub(super) times: Option<(i64, u64)>,
 }
 
 impl Commit {
@@ -257,7 +264,12 @@ impl Commit {
         event: EventKey,
         outcome: Outcome,
     ) {
-        self.stream(project).settled.insert(seq, (event, outcome));
+        let settled = Settled {
+            event,
+            outcome,
+            times: None,
+        };
+        self.stream(project).settled.insert(seq, settled);
     }
 
     /// Says that an event that is settled by this commit had been refused
@@ -268,16 +280,18 @@ impl Commit {
         }
     }
 
-    /// Says when an event that is settled by this commit was recorded, and when
-    /// the answer about it was read, in milliseconds since the epoch. It counts
-    /// among the latencies of the target if this commit confirms it, and once.
+    /// Says when an event that this commit has settled ([`Commit::settle`]) was
+    /// recorded, and when the answer about it was read, in milliseconds since the
+    /// epoch. It counts among the latencies of the target if this commit confirms
+    /// it, and once.
     ///
     /// That the server had it already counts only for what was recorded since the
     /// ledger knows of the target and no stream started over: it is an answer that
     /// was lost, or was none. What is older may have arrived long ago.
     pub fn time(&mut self, project: Option<&Project>, seq: Seq, recorded_ms: i64, read_ms: u64) {
-        let timed = &mut self.stream(project).timed;
-        timed.insert(seq, (recorded_ms, read_ms));
+        if let Some(settled) = self.stream(project).settled.get_mut(&seq) {
+            settled.times = Some((recorded_ms, read_ms));
+        }
     }
 
     /// Makes the stream of `project` start over at its oldest event: its cursor
