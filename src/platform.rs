@@ -86,6 +86,20 @@ pub fn private_options() -> OpenOptions {
     options
 }
 
+/// Opens a file for reading and writing, and leaves what is in it; creates it
+/// private when it is missing.
+///
+/// # Errors
+/// Any I/O error.
+pub(crate) fn open_private(path: &Path) -> io::Result<File> {
+    private_options()
+        .read(true)
+        .write(true)
+        .create(true)
+        .truncate(false)
+        .open(path)
+}
+
 /// Whether anybody but the owner has any permission on the file. Always false
 /// where there are no such modes.
 #[must_use]

@@ -78,14 +78,13 @@ fn distance(left: &[char], right: &[char]) -> usize {
 mod tests {
     use super::*;
 
+    fn distance(left: &str, right: &str) -> usize {
+        let [left, right] = [left, right].map(|text| text.chars().collect::<Vec<_>>());
+        super::distance(&left, &right)
+    }
+
     #[test]
     fn the_distance_counts_inserted_removed_and_replaced_letters() {
-        let distance = |left: &str, right: &str| {
-            super::distance(
-                &left.chars().collect::<Vec<_>>(),
-                &right.chars().collect::<Vec<_>>(),
-            )
-        };
         assert_eq!(distance("kitten", "sitting"), 3);
         assert_eq!(distance("", "abc"), 3);
         assert_eq!(distance("abc", ""), 3);
@@ -94,12 +93,6 @@ mod tests {
 
     #[test]
     fn two_letters_that_changed_places_count_as_one() {
-        let distance = |left: &str, right: &str| {
-            super::distance(
-                &left.chars().collect::<Vec<_>>(),
-                &right.chars().collect::<Vec<_>>(),
-            )
-        };
         assert_eq!(distance("tial", "tail"), 1);
         assert_eq!(distance("ab", "ba"), 1);
         assert_eq!(distance("abcd", "badc"), 2);

@@ -24,6 +24,31 @@ fn header() -> EventHeader<'static> {
     }
 }
 
+/// A header of drawn values; the last four texts are in it where they are to be.
+fn header_of(
+    texts: &[String],
+    there: [bool; 4],
+    (lamport, timestamp_us): (u64, i64),
+    (target, flags): ([u8; 16], u8),
+) -> EventHeader<'_> {
+    let optional = |index: usize| there[index].then_some(texts[5 + index].as_str());
+    EventHeader {
+        event_id: &texts[0],
+        event_type: &texts[1],
+        aggregate_type: &texts[2],
+        aggregate_id: &texts[3],
+        node_id: &texts[4],
+        lamport,
+        timestamp_us,
+        team: optional(0),
+        project: optional(1),
+        feature: optional(2),
+        causation_id: optional(3),
+        target: TargetId(target),
+        flags: Flags(flags),
+    }
+}
+
 fn encoded(header: &EventHeader<'_>) -> Vec<u8> {
     let mut out = Vec::new();
     encode_body(header, JSON, &mut out).unwrap();
@@ -132,22 +157,7 @@ proptest! {
         there in any::<[bool; 4]>(),
         lamport: u64, timestamp_us: i64, target: [u8; 16], flags: u8,
     ) {
-        let optional = |index: usize| there[index].then_some(texts[5 + index].as_str());
-        let header = EventHeader {
-            event_id: &texts[0],
-            event_type: &texts[1],
-            aggregate_type: &texts[2],
-            aggregate_id: &texts[3],
-            node_id: &texts[4],
-            lamport,
-            timestamp_us,
-            team: optional(0),
-            project: optional(1),
-            feature: optional(2),
-            causation_id: optional(3),
-            target: TargetId(target),
-            flags: Flags(flags),
-        };
+        let header = header_of(&texts, there, (lamport, timestamp_us), (target, flags));
         let body = encoded(&header);
         let (read, json) = decode_body(&body).unwrap();
         prop_assert_eq!(read, header);
@@ -161,22 +171,7 @@ proptest! {
         lamport in prop_oneof![0_u64..600, 65_000_u64..66_000, 4_294_967_000_u64..4_294_968_000, any::<u64>()],
         timestamp_us: i64, target: [u8; 16], flags: u8,
     ) {
-        let optional = |index: usize| there[index].then_some(texts[5 + index].as_str());
-        let header = EventHeader {
-            event_id: &texts[0],
-            event_type: &texts[1],
-            aggregate_type: &texts[2],
-            aggregate_id: &texts[3],
-            node_id: &texts[4],
-            lamport,
-            timestamp_us,
-            team: optional(0),
-            project: optional(1),
-            feature: optional(2),
-            causation_id: optional(3),
-            target: TargetId(target),
-            flags: Flags(flags),
-        };
+        let header = header_of(&texts, there, (lamport, timestamp_us), (target, flags));
         let own = OwnHeader {
             event_id: header.event_id,
             event_type: header.event_type,

@@ -67,13 +67,7 @@ impl Idle for DiskLock {
 impl DiskLock {
     /// Opens the lock file, creating it when it is missing. It is not locked yet.
     pub(super) fn open(path: &Path) -> io::Result<Self> {
-        let mut options = platform::private_options();
-        let file = options
-            .read(true)
-            .write(true)
-            .create(true)
-            .truncate(false)
-            .open(path)?;
+        let file = platform::open_private(path)?;
         let identity = platform::file_identity(&file)?;
         Ok(Self {
             file,

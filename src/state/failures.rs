@@ -299,13 +299,7 @@ impl Failures {
             Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
             _ => {}
         }
-        let mut options = platform::private_options();
-        let file = options
-            .read(true)
-            .write(true)
-            .create(true)
-            .truncate(false)
-            .open(&self.path)?;
+        let file = platform::open_private(&self.path)?;
         let Some(mut file) = platform::lock_exclusive(file, LOCK_WAIT)? else {
             return Ok(None);
         };

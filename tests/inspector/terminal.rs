@@ -198,6 +198,15 @@ fn screen(written: &str) -> Vec<String> {
     shown.collect()
 }
 
+/// The line that says that it follows is not left on the screen.
+fn nothing_follows(written: &str) {
+    let shown = screen(written);
+    assert!(
+        !shown.iter().any(|line| line.contains("following")),
+        "{shown:#?}"
+    );
+}
+
 #[test]
 fn a_terminal_gets_colours_and_lines_of_its_width() {
     let bench = Bench::new();
@@ -240,11 +249,8 @@ fn the_line_below_makes_room_and_leaves_nothing_behind() {
         !written.contains("\u{1b}[?25"),
         "the cursor is nobody's business"
     );
+    nothing_follows(&written);
     let shown = screen(&written);
-    assert!(
-        !shown.iter().any(|line| line.contains("following")),
-        "{shown:#?}"
-    );
     let notes = shown.iter().filter(|line| line.contains("HistoryAdded"));
     assert_eq!(notes.count(), 2, "{shown:#?}");
 }
@@ -259,11 +265,7 @@ fn it_is_gone_too_when_nothing_comes_any_more() {
     terminal.wait_for("following");
     let (written, code) = terminal.end();
     assert_eq!(code, Some(0), "{written:?}");
-    let shown = screen(&written);
-    assert!(
-        !shown.iter().any(|line| line.contains("following")),
-        "{shown:#?}"
-    );
+    nothing_follows(&written);
 }
 
 #[test]
@@ -417,11 +419,7 @@ fn a_follower_that_is_terminated_takes_its_line_with_it() {
     let (written, code) = terminal.end();
     assert_eq!(code, Some(143), "{written:?}");
     only_colours(&written);
-    let shown = screen(&written);
-    assert!(
-        !shown.iter().any(|line| line.contains("following")),
-        "{shown:#?}"
-    );
+    nothing_follows(&written);
 }
 
 #[test]

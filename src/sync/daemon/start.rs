@@ -86,12 +86,7 @@ impl Turn {
     pub fn take(home: &Home, now_ms: u64) -> io::Result<Option<Self>> {
         let dir = home.daemon_dir();
         platform::create_private_tree(&dir)?;
-        let file = platform::private_options()
-            .read(true)
-            .write(true)
-            .create(true)
-            .truncate(false)
-            .open(dir.join("start"))?;
+        let file = platform::open_private(&dir.join("start"))?;
         if !platform::try_lock_exclusive(&file)? {
             return Ok(None);
         }
