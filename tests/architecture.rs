@@ -14,6 +14,7 @@ const ROOMS: &[(&str, &[&str])] = &[
     ("server_url", &[]),
     ("target", &[]),
     ("suggest", &[]),
+    ("plain_toml", &[]),
     ("home", &["platform"]),
     ("private_file", &["platform"]),
     ("event", &["position", "suggest", "target"]),
@@ -21,13 +22,20 @@ const ROOMS: &[(&str, &[&str])] = &[
     ("state", &["home", "platform", "position", "target"]),
     (
         "config",
-        &["platform", "private_file", "server_url", "suggest"],
+        &[
+            "plain_toml",
+            "platform",
+            "private_file",
+            "server_url",
+            "suggest",
+        ],
     ),
     (
         "auth",
         &[
             "config",
             "home",
+            "plain_toml",
             "platform",
             "private_file",
             "server_url",
