@@ -330,12 +330,16 @@ pub fn user_name() -> String {
         .unwrap_or_default()
 }
 
+/// The accounts of a machine; directories with more of them are not files.
+#[cfg(unix)]
+const MAX_ACCOUNTS_BYTES: usize = 16 * 1024 * 1024;
+
 /// The name of the account in `/etc/passwd`, which is where `getpass` looks last.
 #[cfg(unix)]
 fn account_name() -> Option<String> {
     let uid = rustix::process::getuid().as_raw().to_string();
-    let accounts = std::fs::read_to_string("/etc/passwd").ok()?;
-    accounts.lines().find_map(|line| {
+    let accounts = read_regular(Path::new("/etc/passwd"), MAX_ACCOUNTS_BYTES).ok()?;
+    String::from_utf8(accounts).ok()?.lines().find_map(|line| {
         let mut fields = line.split(':');
         let name = fields.next()?;
         (fields.nth(1)? == uid).then(|| name.to_owned())

@@ -400,8 +400,8 @@ fn the_ledger_is_durable_before_a_segment_goes_and_each_goes_for_good() {
     assert_eq!(texts, expected);
 }
 
-/// The segments that a command opened, in order.
-fn segments_opened(watched: &Watched, arguments: &[&str]) -> Vec<String> {
+/// What a command opened below its directory, in order.
+fn opened(watched: &Watched, arguments: &[&str]) -> Vec<String> {
     let trace = watched.stage.path("opened");
     let plain = watched.stage.command(&watched.home, arguments);
     let mut command = Command::new("strace");
@@ -417,12 +417,60 @@ fn segments_opened(watched: &Watched, arguments: &[&str]) -> Vec<String> {
     }
     assert!(command.output().unwrap().status.success());
     let trace = fs::read_to_string(trace).unwrap();
-    let opened = trace.lines().filter_map(|line| {
-        let path = line.split('"').nth(1)?;
-        let name = Path::new(path).file_name()?.to_str()?;
+    let below = trace.lines().filter_map(|line| {
+        let path = Path::new(line.split('"').nth(1)?);
+        let inside = path.strip_prefix(watched.stage.path("")).ok()?;
+        (!line.contains(" = -1 ")).then(|| inside.to_str().unwrap().to_owned())
+    });
+    below.collect()
+}
+
+/// The segments that a command opened, in order.
+fn segments_opened(watched: &Watched, arguments: &[&str]) -> Vec<String> {
+    let names = opened(watched, arguments).into_iter().filter_map(|path| {
+        let name = Path::new(&path).file_name()?.to_str()?;
         name.ends_with(".seg").then(|| name.to_owned())
     });
-    opened.collect()
+    names.collect()
+}
+
+#[test]
+fn an_event_opens_each_file_once() {
+    let Some(watched) = Watched::new() else {
+        return;
+    };
+    for (path, text) in [
+        ("project/.git/HEAD", "ref: refs/heads/main\n"),
+        ("project/.git/refs/heads/main", &format!("{:040}\n", 7)),
+        (
+            "project/.git/config",
+            "[remote \"origin\"]\n\turl = https://h/acme/widgets\n",
+        ),
+        (
+            "home/credentials",
+            "[user]\nusername = \"a\"\n[server]\nurl = \"http://127.0.0.1:9\"\n",
+        ),
+    ] {
+        let path = watched.stage.path(path);
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(path, text).unwrap();
+    }
+    watched.emit();
+    let payload = r#"{"wp_id":"WP01","entry_type":"note","entry_content":"begun"}"#;
+    let opened = opened(&watched, &["emit", "HistoryAdded", "--payload", payload]);
+    let expected = [
+        "home/config.toml",
+        "home/log",
+        "project/.git/HEAD",
+        "project/.git/refs/heads/main",
+        "project/.git/config",
+        "project/.kittify/config.yaml",
+        "home/credentials",
+        "home/state/mark",
+        "home/log/LOCK",
+        "home/log/0000000001.seg",
+    ];
+    assert_eq!(opened, expected);
 }
 
 #[test]

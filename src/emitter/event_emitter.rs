@@ -185,10 +185,14 @@ impl EventEmitter {
     /// What could not be recorded is counted where the home is writable.
     fn count_failures(&self, emission: &Emission) {
         let Ok(home) = &self.home else { return };
-        let errors = emission
+        let mut errors = emission
             .receipts
             .iter()
-            .filter_map(|receipt| receipt.error.as_ref());
+            .filter_map(|receipt| receipt.error.as_ref())
+            .peekable();
+        if errors.peek().is_none() {
+            return;
+        }
         let failures = State::at(home.state_dir()).failures();
         let now_ms = u64::try_from(System.now_us() / 1000).unwrap_or(0);
         for error in errors {

@@ -117,30 +117,30 @@ pub(super) fn append(
     records: &mut [EventRecord<'_>],
     notes: &mut Vec<EmitNote>,
 ) -> Vec<Receipt> {
-    let room = Room::of(home, &journal.log, &journal.config);
+    let room = || Room::of(home, &journal.log, &journal.config);
     let bytes = records
         .iter()
         .map(|record| record.payload_bytes() + ENVELOPE_BYTES);
     let lease = match journal.segment_ahead(records.len(), bytes.sum()) {
         None => None,
         Some(ahead) => {
-            if let Err(backlog) = room.prepare(notes) {
+            if let Err(backlog) = room().prepare(notes) {
                 return vec![Receipt::refused(EmitError::Backlog(backlog)); records.len()];
             }
             lease(home, journal, ahead, notes)
         }
     };
-    let state = State::at(home.state_dir());
-    memory::recall(&state, &journal.log);
+    let marker = State::at(home.state_dir()).marker();
+    memory::recall(&marker, &journal.log);
     let mut slots: Vec<&mut dyn Record> = records
         .iter_mut()
         .map(|record| -> &mut dyn Record { record })
         .collect();
     let mut appended = journal.log.append(&mut slots, lease, timeout);
-    while matches!(appended.failure, Some(AppendError::Full { .. })) && room.relieve(notes) {
+    while matches!(appended.failure, Some(AppendError::Full { .. })) && room().relieve(notes) {
         appended = once_more(&journal.log, records, appended, lease, timeout);
     }
-    memory::keep(&state, &appended);
+    memory::keep(&marker, &appended);
     let moved = |note: &Note| matches!(note, Note::NewNode { .. });
     if journal.origin.is_some() || appended.notes.iter().any(moved) {
         let kind = platform::network_file_system(journal.log.dir().path());

@@ -2,23 +2,23 @@
 //! back from an older copy are noticed before a clock value is issued again.
 
 use crate::log::append::{Appended, Log, Outcome};
-use crate::state::{Mark, State};
+use crate::state::{Mark, Marker};
 
 /// Tells the log what is remembered of it. To be called before the append: what
 /// others add to the log after the mark was read only makes it longer.
-pub(super) fn recall(state: &State, log: &Log) {
+pub(super) fn recall(marker: &Marker, log: &Log) {
     if let Some(Mark {
         log: of,
         seq,
         clock,
-    }) = state.mark()
+    }) = marker.read()
     {
         log.remember(of, seq, clock);
     }
 }
 
 /// Remembers what was confirmed.
-pub(super) fn keep(state: &State, appended: &Appended) {
+pub(super) fn keep(marker: &Marker, appended: &Appended) {
     let last = appended
         .outcomes
         .iter()
@@ -28,7 +28,7 @@ pub(super) fn keep(state: &State, appended: &Appended) {
             _ => None,
         });
     if let (Some(last), Some(log)) = (last, appended.lock_identity) {
-        state.set_mark(Mark {
+        marker.write(Mark {
             log,
             seq: last.seq,
             clock: last.clock,

@@ -71,11 +71,10 @@ fn project_at(
     checkout: Option<&Checkout>,
     user_home: Option<&Path>,
 ) -> Option<PathBuf> {
-    if let Some(checkout) = checkout
-        && checkout.main_root != dir
-        && has_project(&checkout.main_root)
+    if let Some(main_root) = checkout.and_then(|checkout| checkout.main_root.as_ref())
+        && has_project(main_root)
     {
-        return Some(checkout.main_root.clone());
+        return Some(main_root.clone());
     }
     let shared_files = checkout.is_none() && user_home == Some(dir);
     (!shared_files && has_project(dir)).then(|| dir.to_owned())
@@ -84,8 +83,8 @@ fn project_at(
 /// A project below the top of a worktree is the same directory of the main repository.
 fn in_main_repository(root: PathBuf, checkout: Option<&Checkout>) -> PathBuf {
     let counterpart = checkout.and_then(|checkout| {
-        let inside = root.strip_prefix(&checkout.root).ok()?;
-        Some(checkout.main_root.join(inside))
+        let inside = root.strip_prefix(&checkout.root);
+        Some(checkout.main_root.as_ref()?.join(inside.ok()?))
     });
     match counterpart {
         Some(main) if main != root && has_project(&main) => main,
@@ -107,7 +106,8 @@ fn has_project(dir: &Path) -> bool {
 /// A directory with a `.git` in it.
 struct Checkout {
     root: PathBuf,
-    main_root: PathBuf,
+    /// Of a worktree the directory that its main repository is checked out in.
+    main_root: Option<PathBuf>,
     dirs: GitDirs,
 }
 
@@ -120,30 +120,27 @@ impl Checkout {
         } else {
             dir.join(linked_path(&dot_git, "gitdir:")?)
         };
-        let common_dir = match linked_path(&git_dir.join("commondir"), "") {
-            Some(common) => tidy(&git_dir.join(common)),
-            None => git_dir.clone(),
-        };
+        let common_dir = linked_path(&git_dir.join("commondir"), "")
+            .map(|common| tidy(&git_dir.join(common)))
+            .filter(|common| *common != git_dir);
+        let main_root = common_dir.as_deref().and_then(main_root);
         Some(Self {
             root: dir.to_owned(),
-            main_root: main_root(&git_dir, &common_dir, dir),
+            main_root: main_root.filter(|main_root| main_root != dir),
             dirs: GitDirs {
+                common_dir: common_dir.unwrap_or_else(|| git_dir.clone()),
                 git_dir,
-                common_dir,
             },
         })
     }
 }
 
-/// Of a worktree the directory that the main repository is checked out in; of
-/// everything else (submodules and bare repositories too) the checkout itself.
-fn main_root(git_dir: &Path, common_dir: &Path, checkout: &Path) -> PathBuf {
-    let is_worktree = git_dir != common_dir;
+/// The directory that the main repository of a worktree is checked out in. A
+/// bare one, as a submodule's, is checked out nowhere else than in the worktree.
+fn main_root(common_dir: &Path) -> Option<PathBuf> {
     let has_checkout = common_dir.file_name().is_some_and(|name| name == ".git");
-    match common_dir.parent() {
-        Some(parent) if is_worktree && has_checkout => parent.to_owned(),
-        _ => checkout.to_owned(),
-    }
+    let parent = common_dir.parent().filter(|_| has_checkout)?;
+    Some(parent.to_owned())
 }
 
 /// The path in a one-line file, after `label`.

@@ -27,38 +27,42 @@ pub(super) fn repo_name(common_dir: &Path) -> Option<String> {
 
 fn read_origin(common_dir: &Path) -> Option<String> {
     let bytes = platform::read_regular(&common_dir.join("config"), MAX_CONFIG_BYTES).ok()?;
-    origin_url(&String::from_utf8_lossy(&bytes))
+    origin_url(&bytes)
 }
 
 /// The first `url` of the section `[remote "origin"]`.
-fn origin_url(config: &str) -> Option<String> {
+fn origin_url(config: &[u8]) -> Option<String> {
     let mut in_origin = false;
-    for line in config.lines().map(str::trim) {
-        if let Some(header) = line.strip_prefix('[') {
+    for line in config.split(|byte| *byte == b'\n') {
+        let line = line.trim_ascii();
+        if let Some(header) = line.strip_prefix(b"[") {
             in_origin = is_origin(header);
             continue;
         }
-        if !in_origin {
-            continue;
-        }
-        if let Some((key, value)) = line.split_once('=')
-            && key.trim_end().eq_ignore_ascii_case("url")
-        {
-            return Some(unquoted(value.trim()));
+        if in_origin && let Some(value) = value_of_url(line) {
+            return Some(unquoted(&String::from_utf8_lossy(value)));
         }
     }
     None
 }
 
+/// What a line gives the key `url`.
+fn value_of_url(line: &[u8]) -> Option<&[u8]> {
+    let (key, rest) = line.split_at_checked(3)?;
+    let value = rest.trim_ascii_start().strip_prefix(b"=")?;
+    key.eq_ignore_ascii_case(b"url").then(|| value.trim_ascii())
+}
+
 /// Whether a section header (after its bracket) is `remote "origin"`; the
 /// word's case does not matter, the name's does.
-fn is_origin(header: &str) -> bool {
-    let Some((section, rest)) = header.split_once(char::is_whitespace) else {
+fn is_origin(header: &[u8]) -> bool {
+    let Some((section, rest)) = header.split_at_checked(6) else {
         return false;
     };
-    let name = rest.trim_start().strip_prefix("\"origin\"");
-    section.eq_ignore_ascii_case("remote")
-        && name.is_some_and(|rest| rest.trim_start().starts_with(']'))
+    let name = rest.trim_ascii_start().strip_prefix(b"\"origin\"");
+    section.eq_ignore_ascii_case(b"remote")
+        && rest.first().is_some_and(u8::is_ascii_whitespace)
+        && name.is_some_and(|rest| rest.trim_ascii_start().starts_with(b"]"))
 }
 
 /// A value without its quotes and without a comment behind it.
@@ -183,9 +187,12 @@ mod tests {
     fn only_the_section_of_origin_counts() {
         let config = "[remote \"upstream\"]\n\turl = https://h/a/no\n[Remote \"origin\"] # x\n\
             \t; url = https://h/a/comment\n\tURL = \"https://h/a/yes\" # trailing\n\turl = https://h/a/2\n";
-        assert_eq!(origin_url(config).as_deref(), Some("https://h/a/yes"));
-        assert_eq!(origin_url("[remote \"Origin\"]\nurl = x"), None);
-        assert_eq!(origin_url("[remote]\nurl = x"), None);
+        assert_eq!(
+            origin_url(config.as_bytes()).as_deref(),
+            Some("https://h/a/yes")
+        );
+        assert_eq!(origin_url(b"[remote \"Origin\"]\nurl = x"), None);
+        assert_eq!(origin_url(b"[remote]\nurl = x"), None);
     }
 
     #[test]

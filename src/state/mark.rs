@@ -15,6 +15,7 @@
 //! from an older copy behind everybody's back: whatever is wrong with the file
 //! means that nothing is remembered, and costs nothing else.
 
+use std::fs::{File, OpenOptions};
 use std::path::{Path, PathBuf};
 
 use crate::platform;
@@ -34,23 +35,58 @@ pub struct Mark {
     pub clock: Lamport,
 }
 
-pub(super) fn path_in(state_dir: &Path) -> PathBuf {
+fn path_in(state_dir: &Path) -> PathBuf {
     state_dir.join("mark")
 }
 
-/// The mark in the file at `path`, if there is a sound one.
-pub(super) fn read(path: &Path) -> Option<Mark> {
-    decode(&platform::read_regular(path, SIZE).ok()?)
+/// The file of the mark, opened once for an append: it is read before and
+/// written after it. Should another one take its place meanwhile, that one keeps
+/// what it says.
+#[derive(Debug)]
+pub struct Marker {
+    path: PathBuf,
+    /// `None` where it is missing, or may not be written.
+    file: Option<File>,
 }
 
-/// Overwrites the mark; where that cannot be done an older one stays.
-pub(super) fn write(path: &Path, mark: Mark) -> bool {
+impl Marker {
+    pub(super) fn in_dir(state_dir: &Path) -> Self {
+        let path = path_in(state_dir);
+        let file = options().read(true).write(true).open(&path).ok();
+        Self { path, file }
+    }
+
+    /// What it says, if it is sound.
+    #[must_use]
+    pub fn read(&self) -> Option<Mark> {
+        let Some(file) = &self.file else {
+            return decode(&platform::read_regular(&self.path, SIZE).ok()?);
+        };
+        // One byte more than it may have shows that it is something else.
+        let mut bytes = [0; SIZE + 1];
+        let length = platform::read_at(file, &mut bytes, 0).ok()?;
+        decode(bytes.get(..length)?)
+    }
+
+    /// Overwrites it, or makes it; where that cannot be done an older one stays.
+    pub fn write(&self, mark: Mark) -> bool {
+        let write = |file: &File| platform::write_at(file, &encode(mark), 0);
+        let written = match &self.file {
+            Some(file) => write(file),
+            None => {
+                let mut options = options();
+                let made = options.write(true).create(true).truncate(false);
+                made.open(&self.path).and_then(|file| write(&file))
+            }
+        };
+        written.is_ok()
+    }
+}
+
+fn options() -> OpenOptions {
     let mut options = platform::private_options();
     platform::refuse_links(&mut options);
-    let opened = options.write(true).create(true).truncate(false).open(path);
-    opened
-        .and_then(|file| platform::write_at(&file, &encode(mark), 0))
-        .is_ok()
+    options
 }
 
 fn encode(mark: Mark) -> Vec<u8> {
@@ -95,15 +131,25 @@ mod tests {
     #[test]
     fn a_mark_is_what_was_last_written() {
         let dir = tempfile::tempdir().unwrap();
-        let path = path_in(dir.path());
-        assert_eq!(read(&path), None);
+        let marker = || Marker::in_dir(dir.path());
+        assert_eq!(marker().read(), None);
         let later = Mark {
             clock: Lamport(90),
             ..MARK
         };
+        let (before_any, others) = (marker(), marker());
         for mark in [MARK, later] {
-            assert!(write(&path, mark));
-            assert_eq!(read(&path), Some(mark));
+            assert!(before_any.write(mark));
+            assert_eq!(marker().read(), Some(mark));
+            assert_eq!(others.read(), Some(mark), "also of a file made since");
+        }
+        let once_open = marker();
+        for mark in [MARK, later] {
+            assert!(once_open.write(mark));
+            assert_eq!(
+                (once_open.read(), marker().read()),
+                (Some(mark), Some(mark))
+            );
         }
         let hex: String = encode(MARK).iter().map(|b| format!("{b:02x}")).collect();
         assert_eq!(
@@ -129,9 +175,31 @@ mod tests {
         };
         assert_eq!(decode(&encode(beyond)), None);
         let dir = tempfile::tempdir().unwrap();
+        let marker = || Marker::in_dir(dir.path());
+        for bytes in [&sound[..SIZE - 1], &[&sound[..], b"x"].concat(), b""] {
+            std::fs::write(path_in(dir.path()), bytes).unwrap();
+            assert_eq!(marker().read(), None, "{} bytes", bytes.len());
+        }
+        std::fs::remove_file(path_in(dir.path())).unwrap();
         std::fs::create_dir(path_in(dir.path())).unwrap();
-        assert!(!write(&path_in(dir.path()), MARK));
-        assert_eq!(read(&path_in(dir.path())), None);
-        assert!(!write(&path_in(&dir.path().join("missing")), MARK));
+        assert!(!marker().write(MARK));
+        assert_eq!(marker().read(), None);
+        assert!(!Marker::in_dir(&dir.path().join("missing")).write(MARK));
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_link_in_its_place_is_never_written_through() {
+        let dir = tempfile::tempdir().unwrap();
+        let elsewhere = dir.path().join("elsewhere");
+        std::fs::write(&elsewhere, encode(MARK)).unwrap();
+        std::os::unix::fs::symlink(&elsewhere, path_in(dir.path())).unwrap();
+        let marker = Marker::in_dir(dir.path());
+        assert_eq!(marker.read(), Some(MARK));
+        assert!(!marker.write(Mark {
+            seq: Seq(8),
+            ..MARK
+        }));
+        assert_eq!(std::fs::read(&elsewhere).unwrap(), encode(MARK));
     }
 }

@@ -65,7 +65,7 @@ pub use ledger_store::{Committed, LedgerStore};
 #[doc(hidden)]
 pub use lock::SenderLock;
 #[doc(hidden)]
-pub use mark::Mark;
+pub use mark::{Mark, Marker};
 #[doc(hidden)]
 pub use note::Noted;
 #[doc(hidden)]
@@ -274,14 +274,21 @@ impl State {
     #[doc(hidden)]
     #[must_use]
     pub fn mark(&self) -> Option<Mark> {
-        mark::read(&mark::path_in(&self.dir))
+        self.marker().read()
     }
 
     /// Remembers how far a log has come; says whether that could be done.
     /// Everything up to there must be durable.
     #[doc(hidden)]
     pub fn set_mark(&self, mark: Mark) -> bool {
-        mark::write(&mark::path_in(&self.dir), mark)
+        self.marker().write(mark)
+    }
+
+    /// The mark to be read before an append and written after it.
+    #[doc(hidden)]
+    #[must_use]
+    pub fn marker(&self) -> Marker {
+        Marker::in_dir(&self.dir)
     }
 
     /// What was kept of the segments that do not change any more; `None` when
