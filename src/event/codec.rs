@@ -2,10 +2,11 @@
 //!
 //! Readers filter, and the sender cuts its chunks, by these few fields without
 //! parsing any JSON. The crate behind it is no longer maintained, so it is
-//! fenced in here: two calls, one plain struct, a limit, and golden vectors
-//! that pin the bytes. The subset is small enough to be written by hand should
-//! the crate have to go; what is an event's own is written so already, between
-//! the bytes that are the same in all events of a call.
+//! fenced in here: one call, one plain struct, a limit, and golden vectors
+//! that pin the bytes. The subset is small enough to be written by hand where
+//! it is done for every event: what is an event's own is written so, between
+//! the bytes that are the same in all events of a call, and headers are read so
+//! (see `read`).
 //!
 //! # Bytes
 //!
@@ -27,11 +28,16 @@
 //!
 //! The struct is never reordered. Another layout gets another version byte.
 
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 use thiserror::Error;
 
 use super::MAX_OWN_JSON;
 use crate::target::TargetId;
+
+mod flags;
+mod read;
+
+pub use flags::Flags;
 
 /// The longest header, in bytes.
 pub const MAX_HEADER_BYTES: usize = 4096;
@@ -74,7 +80,8 @@ const CONFIG: bincode::config::Configuration<
 /// assert_eq!((header.aggregate_id, header.feature), ("WP01", Some("028-x")));
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(test, derive(serde::Deserialize))]
 pub struct EventHeader<'a> {
     /// The event's id as text; read it with [`super::EventId::parse`].
     pub event_id: &'a str,
@@ -91,74 +98,21 @@ pub struct EventHeader<'a> {
     /// The event's time, in microseconds since 1970.
     pub timestamp_us: i64,
     /// The team it was recorded for.
-    #[serde(borrow)]
+    #[cfg_attr(test, serde(borrow))]
     pub team: Option<&'a str>,
     /// The project's UUID.
-    #[serde(borrow)]
+    #[cfg_attr(test, serde(borrow))]
     pub project: Option<&'a str>,
     /// The feature's slug.
-    #[serde(borrow)]
+    #[cfg_attr(test, serde(borrow))]
     pub feature: Option<&'a str>,
     /// The event that caused it.
-    #[serde(borrow)]
+    #[cfg_attr(test, serde(borrow))]
     pub causation_id: Option<&'a str>,
     /// Where it may go.
     pub target: TargetId,
     /// What else is known of it.
     pub flags: Flags,
-}
-
-/// Yes-or-no facts about an event. Bits that are not known are kept.
-///
-/// ```
-/// use spec_kitty::event::Flags;
-///
-/// let flags = Flags::default().with_opted_out(true).with_attempts(2);
-/// assert!(flags.opted_out()); // stays on this machine
-/// assert_eq!(flags.attempts(), 2);
-/// ```
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Flags(u8);
-
-impl Flags {
-    const OPTED_OUT: u8 = 1;
-    const ATTEMPTS_SHIFT: u8 = 3;
-    const OTHERS: u8 = (1 << Self::ATTEMPTS_SHIFT) - 1;
-
-    /// The most refusals that are remembered; it stands for more as well.
-    pub const MAX_ATTEMPTS: u8 = u8::MAX >> Self::ATTEMPTS_SHIFT;
-
-    /// The same flags, with the opt-out set or cleared.
-    #[must_use]
-    pub const fn with_opted_out(self, opted_out: bool) -> Self {
-        if opted_out {
-            Self(self.0 | Self::OPTED_OUT)
-        } else {
-            Self(self.0 & !Self::OPTED_OUT)
-        }
-    }
-
-    /// The same flags, of an event that a server refused so often before it
-    /// was imported.
-    #[must_use]
-    pub fn with_attempts(self, attempts: u32) -> Self {
-        let attempts =
-            u8::try_from(attempts).map_or(Self::MAX_ATTEMPTS, |n| n.min(Self::MAX_ATTEMPTS));
-        Self(self.0 & Self::OTHERS | attempts << Self::ATTEMPTS_SHIFT)
-    }
-
-    /// How often a server refused the event before it was imported, at most
-    /// [`Flags::MAX_ATTEMPTS`].
-    #[must_use]
-    pub fn attempts(self) -> u32 {
-        u32::from(self.0 >> Self::ATTEMPTS_SHIFT)
-    }
-
-    /// Whether the project had opted out: the event is never sent.
-    #[must_use]
-    pub const fn opted_out(self) -> bool {
-        self.0 & Self::OPTED_OUT != 0
-    }
 }
 
 /// Why an event's body cannot be written or read.
@@ -377,12 +331,11 @@ pub fn decode_body(body: &[u8]) -> Result<(EventHeader<'_>, &[u8]), BodyError> {
     if *version != VERSION {
         return Err(BodyError::UnknownLayout { version: *version });
     }
-    let (header, bytes_read) = bincode::serde::borrow_decode_from_slice(rest, CONFIG)
-        .map_err(|error| BodyError::Decode(Box::new(error)))?;
-    if bytes_read > MAX_HEADER_BYTES {
-        return Err(BodyError::HeaderTooLong { bytes: bytes_read });
+    let (header, json) = read::header(rest).map_err(|fault| BodyError::Decode(Box::new(fault)))?;
+    let bytes = rest.len().saturating_sub(json.len());
+    if bytes > MAX_HEADER_BYTES {
+        return Err(BodyError::HeaderTooLong { bytes });
     }
-    let json = rest.get(bytes_read..).unwrap_or_default();
     if is_object(json) {
         Ok((header, json))
     } else {
@@ -392,6 +345,13 @@ pub fn decode_body(body: &[u8]) -> Result<(EventHeader<'_>, &[u8]), BodyError> {
 
 fn is_object(json: &[u8]) -> bool {
     matches!(json, [b'{', .., b'}'])
+}
+
+/// What bincode makes of a header, and of how many bytes: what is read by hand is
+/// held against it.
+#[cfg(test)]
+fn read_by_bincode(bytes: &[u8]) -> Option<(EventHeader<'_>, usize)> {
+    bincode::serde::borrow_decode_from_slice(bytes, CONFIG).ok()
 }
 
 #[cfg(test)]
