@@ -5,12 +5,28 @@ use crate::position::Ordinal;
 
 /// Digits of an ordinal in a file name; more are used when it needs more.
 const ORDINAL_DIGITS: usize = 10;
+/// As many as the highest number has.
+const MOST_DIGITS: usize = 20;
 const SUFFIX: &str = ".seg";
 const TEMPORARY_SUFFIX: &str = ".tmp";
 
 /// The name of the file of the segment with this ordinal.
 pub(super) fn file_name(ordinal: Ordinal) -> String {
-    format!("{:0ORDINAL_DIGITS$}{SUFFIX}", ordinal.0)
+    let (mut digits, mut rest) = ([b'0'; MOST_DIGITS], ordinal.0);
+    let mut first = MOST_DIGITS;
+    for (at, digit) in digits.iter_mut().enumerate().rev() {
+        if rest == 0 && at < MOST_DIGITS - ORDINAL_DIGITS {
+            break;
+        }
+        *digit += u8::try_from(rest % 10).unwrap_or(0);
+        rest /= 10;
+        first = at;
+    }
+    let digits = digits.get(first..).unwrap_or_default();
+    let mut name = String::with_capacity(digits.len() + SUFFIX.len());
+    name.extend(digits.iter().copied().map(char::from));
+    name.push_str(SUFFIX);
+    name
 }
 
 /// The name of a segment while it is being made.
@@ -40,6 +56,14 @@ pub(super) fn ordinal_of(name: &str) -> Option<Ordinal> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_name_has_ten_digits_or_more() {
+        let numbers = [0, 7, 1_234_567_890, 9_999_999_999, 10_000_000_000, u64::MAX];
+        for number in numbers {
+            assert_eq!(file_name(Ordinal(number)), format!("{number:010}.seg"));
+        }
+    }
 
     #[test]
     fn only_names_that_we_write_are_segments() {

@@ -9,7 +9,8 @@
 //!   it, replaced it, copied it or renamed another one over it since;
 //! * it names the segment before it, and begins where that one ends;
 //! * the next segment that there is names it, with the end that it had then,
-//!   and is either known in the same way or has its header read now.
+//!   and is either known in the same way or had its header read when the walk
+//!   began.
 //!
 //! Where one file that is not known has another segment's name, or a header that
 //! cannot be read, nothing is passed over at all: what belongs where is then for
@@ -19,24 +20,17 @@
 
 use std::collections::BTreeMap;
 
-use serde::{Deserialize, Serialize};
-
-use crate::log::header::{HeaderRead, Predecessor};
+use crate::log::header::HeaderRead;
 use crate::log::read::{Damage, Item, ReadError, Step};
 use crate::log::reader::{Border, Reader};
 use crate::log::segment::{Access, LogDir, Naming};
 use crate::platform::Stamp;
-use crate::position::{Offset, Ordinal, Seq};
+use crate::position::{Ordinal, Seq};
 
-/// A segment that will not change any more, as it was when it was read.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Sealed {
-    border: Border,
-    /// The file, before it was read.
-    stamp: Stamp,
-    /// The segment before it, as its own header says.
-    before: (Ordinal, [u8; 16], Offset, Seq),
-}
+mod sealed;
+
+pub use sealed::Sealed;
+use sealed::{Named, of_header};
 
 /// What a walk comes past.
 #[derive(Clone, Copy, Debug)]
@@ -65,58 +59,6 @@ pub enum Onward {
     Stop,
 }
 
-impl Sealed {
-    /// Its ordinal.
-    #[must_use]
-    pub fn ordinal(&self) -> Ordinal {
-        self.border.ordinal
-    }
-
-    /// Its first number; where it has no frames, that of the next frame.
-    #[must_use]
-    pub fn first_seq(&self) -> Seq {
-        self.border.began
-    }
-
-    /// The last number that it used up.
-    #[must_use]
-    pub fn last_seq(&self) -> Seq {
-        self.border.last_seq
-    }
-
-    /// Whether the segment's file in `dir` is untouched since.
-    #[must_use]
-    pub fn is_current(&self, dir: &LogDir) -> bool {
-        dir.stamp_of(self.ordinal()).ok() == Some(self.stamp)
-    }
-
-    fn new(border: Border, stamp: Stamp, before: &Predecessor) -> Option<Self> {
-        let fits = border.valid_end.0 <= stamp.size && border.next_seq == border.last_seq.next();
-        fits.then_some(Self {
-            border,
-            stamp,
-            before: of_header(before),
-        })
-    }
-
-    /// What the segment behind it must say of it.
-    fn as_named(&self) -> (Ordinal, [u8; 16], Offset, Seq) {
-        let border = &self.border;
-        (border.ordinal, border.id, border.valid_end, border.last_seq)
-    }
-
-    fn follows(&self, border: Option<&Border>) -> bool {
-        border.is_none_or(|border| {
-            (self.before.0, self.before.1) == (border.ordinal, border.id)
-                && self.border.began == border.next_seq
-        })
-    }
-}
-
-fn of_header(before: &Predecessor) -> (Ordinal, [u8; 16], Offset, Seq) {
-    (before.ordinal, before.id, before.valid_end, before.last_seq)
-}
-
 /// Walks over the log in `dir` from its beginning to its end, with `visit` told
 /// of everything in order. `known` are the segments that need not be read.
 ///
@@ -132,7 +74,7 @@ pub fn walk(
     let mut border = None;
     loop {
         while let Some(sealed) = map.passable(border.as_ref()) {
-            border = Some(sealed.border);
+            border = Some(*sealed.border());
             if visit(Stride::Known(sealed.ordinal())) == Onward::Stop {
                 return Ok(());
             }
@@ -147,61 +89,49 @@ pub fn walk(
 /// The segments as they lay there when the walk began.
 struct Map<'a> {
     dir: &'a LogDir,
-    stamps: BTreeMap<Ordinal, Option<Stamp>>,
-    /// `None` when nothing may be passed over.
-    known: Option<&'a BTreeMap<Ordinal, Sealed>>,
+    /// All of them, ascending.
+    listed: Vec<Listed<'a>>,
+}
+
+/// One of them.
+struct Listed<'a> {
+    ordinal: Ordinal,
+    stamp: Option<Stamp>,
+    /// What is known of it, where its file is as it was then and anything may be
+    /// passed over at all.
+    known: Option<&'a Sealed>,
+    /// What it says of the segment before it, where anything is known of others.
+    named: Option<Named>,
 }
 
 impl<'a> Map<'a> {
     fn of(dir: &'a LogDir, known: &'a BTreeMap<Ordinal, Sealed>) -> Result<Self, ReadError> {
-        let listed = dir.ordinals_seen();
-        let listed = listed.map_err(ReadError::io("list", dir.path().to_owned()))?;
-        let stamp = |ordinal: Ordinal| dir.stamp_of(ordinal).ok();
-        let mut map = Self {
-            dir,
-            stamps: listed.into_iter().map(|o| (o, stamp(o))).collect(),
-            known: Some(known),
-        };
-        let mut listed = map.stamps.keys().filter(|_| !known.is_empty());
-        if !listed.all(|o| map.unchanged(*o).is_some() || map.named_by(*o).is_some()) {
-            map.known = None;
+        let ordinals = dir.ordinals_seen();
+        let ordinals = ordinals.map_err(ReadError::io("list", dir.path().to_owned()))?;
+        let listed = ordinals.into_iter().map(|o| Listed::of(dir, known, o));
+        let mut listed: Vec<_> = listed.collect();
+        if listed.iter().any(|segment| segment.named.is_none()) {
+            for segment in &mut listed {
+                segment.known = None;
+            }
         }
-        Ok(map)
+        Ok(Self { dir, listed })
     }
 
-    /// The first segment behind this one that was listed.
-    fn after(&self, ordinal: Ordinal) -> Option<Ordinal> {
-        let mut later = self.stamps.range(ordinal.next()..);
-        later.next().map(|(ordinal, _)| *ordinal)
+    /// The segments behind this one.
+    fn behind(&self, ordinal: Ordinal) -> &[Listed<'a>] {
+        let at = self.listed.partition_point(|s| s.ordinal <= ordinal);
+        self.listed.get(at..).unwrap_or_default()
     }
 
     /// The segment behind `border`, when it is known and as it was.
     fn passable(&self, border: Option<&Border>) -> Option<&'a Sealed> {
         let here = border.map_or(Ordinal(0), |border| border.ordinal);
-        let sealed = self.unchanged(self.after(here)?)?;
-        let heir = self.after(sealed.ordinal())?;
-        let named = match self.unchanged(heir) {
-            Some(heir) => Some(heir.before),
-            None => self.named_by(heir),
+        let [next, heir, ..] = self.behind(here) else {
+            return None;
         };
-        (sealed.follows(border) && named == Some(sealed.as_named())).then_some(sealed)
-    }
-
-    fn unchanged(&self, ordinal: Ordinal) -> Option<&'a Sealed> {
-        let sealed = self.known?.get(&ordinal)?;
-        let stamp = self.stamps.get(&ordinal).copied().flatten();
-        (stamp == Some(sealed.stamp) && sealed.ordinal() == ordinal).then_some(sealed)
-    }
-
-    /// What the header of this segment says of the one before it now.
-    fn named_by(&self, ordinal: Ordinal) -> Option<(Ordinal, [u8; 16], Offset, Seq)> {
-        let opened = self.dir.open(ordinal, Access::Read).ok()?;
-        match opened.read {
-            HeaderRead::Sound { header, .. } if opened.naming == Naming::Right => {
-                Some(of_header(&header.predecessor))
-            }
-            _ => None,
-        }
+        let sealed = next.known?;
+        (sealed.follows(border) && heir.named == Some(sealed.as_named())).then_some(sealed)
     }
 
     /// Reads on behind `border` up to where a segment can be passed over; says
@@ -216,11 +146,11 @@ impl<'a> Map<'a> {
             None => Reader::new(self.dir.clone(), Seq(1)),
         };
         loop {
-            let here = border.map_or(Ordinal(0), |border| border.ordinal);
-            let next = self.after(here);
+            let behind = self.behind(border.map_or(Ordinal(0), |border| border.ordinal));
+            let next = behind.first();
             // The last one that was listed may have got successors since.
-            let last = next.filter(|next| self.after(*next).is_some());
-            reader.stop_after(last);
+            let last = next.filter(|_| behind.len() > 1);
+            reader.stop_after(last.map(|last| last.ordinal));
             let Some(sound) = to_its_end(&mut reader, visit)? else {
                 return Ok(None);
             };
@@ -232,9 +162,9 @@ impl<'a> Map<'a> {
                 }
                 return Ok(None);
             };
-            let stamp = self.stamps.get(&reached.ordinal).copied().flatten();
-            let sealed = stamp.filter(|_| sound && Some(reached.ordinal) == next);
-            let sealed = sealed.and_then(|stamp| Sealed::new(reached, stamp, &reader.before()));
+            let read = next.filter(|next| sound && next.ordinal == reached.ordinal);
+            let stamp = read.and_then(|read| read.stamp);
+            let sealed = stamp.and_then(|stamp| Sealed::new(reached, stamp, &reader.before()));
             let stride = sealed.map_or(Stride::Read(reached.ordinal), Stride::Sealed);
             if visit(stride) == Onward::Stop {
                 return Ok(None);
@@ -244,6 +174,36 @@ impl<'a> Map<'a> {
                 return Ok(border);
             }
         }
+    }
+}
+
+impl<'a> Listed<'a> {
+    fn of(dir: &LogDir, known: &'a BTreeMap<Ordinal, Sealed>, ordinal: Ordinal) -> Self {
+        let stamp = dir.stamp_of(ordinal).ok();
+        let is_current = |sealed: &&Sealed| sealed.ordinal() == ordinal && sealed.has(stamp);
+        let current = known.get(&ordinal).filter(is_current);
+        let named = match current {
+            Some(sealed) => Some(sealed.before()),
+            None if known.is_empty() => None,
+            None => named_in(dir, ordinal),
+        };
+        Self {
+            ordinal,
+            stamp,
+            known: current,
+            named,
+        }
+    }
+}
+
+/// What the header of this segment says of the one before it now.
+fn named_in(dir: &LogDir, ordinal: Ordinal) -> Option<Named> {
+    let opened = dir.open(ordinal, Access::Read).ok()?;
+    match opened.read {
+        HeaderRead::Sound { header, .. } if opened.naming == Naming::Right => {
+            Some(of_header(&header.predecessor))
+        }
+        _ => None,
     }
 }
 

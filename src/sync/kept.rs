@@ -24,6 +24,7 @@ const TOGETHER: usize = if cfg!(test) { 3 } else { 64 };
 /// One segment, or several in a row.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Kept {
+    #[serde(with = "as_bytes")]
     seals: Vec<Sealed>,
     /// What was counted in all of them.
     pub(super) parts: Vec<Part>,
@@ -143,6 +144,33 @@ impl Serialize for Packed {
 impl<'de> Deserialize<'de> for Packed {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         deserializer.deserialize_byte_buf(Bytes)
+    }
+}
+
+/// Segments as bytes: read one field after another they would take most of the
+/// time of a look at a long log.
+mod as_bytes {
+    use serde::de::Error;
+    use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+    use super::{Packed, Sealed};
+
+    pub(super) fn serialize<S: Serializer>(
+        seals: &[Sealed],
+        serializer: S,
+    ) -> Result<S::Ok, S::Error> {
+        let bytes = seals.iter().flat_map(Sealed::to_bytes).collect();
+        Packed(bytes).serialize(serializer)
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(
+        deserializer: D,
+    ) -> Result<Vec<Sealed>, D::Error> {
+        let Packed(bytes) = Packed::deserialize(deserializer)?;
+        let (seals, rest) = bytes.as_chunks();
+        let seals: Option<_> = seals.iter().map(Sealed::from_bytes).collect();
+        let seals = seals.filter(|_| rest.is_empty());
+        seals.ok_or_else(|| D::Error::custom("not so many segments"))
     }
 }
 

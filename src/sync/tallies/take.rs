@@ -95,7 +95,7 @@ impl Take {
         let mut counter = Counter::new(apart);
         let mut seqs = None;
         let walked = walk(&dir, &known, &mut |stride| {
-            if !matches!(stride, Stride::Known(_)) {
+            if !self.passed.is_empty() && !matches!(stride, Stride::Known(_)) {
                 self.take_over_passed();
             }
             match stride {
