@@ -18,7 +18,7 @@ use crate::state::{
     Answer, Commit, Ledger, LedgerStore, Note, Outcome, Project, Refusal, Retry, Shelf, Standing,
     StateError, Trouble,
 };
-use crate::sync::chunk::{Parcel, Past};
+use crate::sync::chunk::Parcel;
 use crate::sync::courier::{Carried, Stop};
 use crate::sync::feed::Pick;
 use crate::sync::outcome::{Again, EventAnswer};
@@ -32,8 +32,10 @@ use crate::target::TargetId;
 pub(super) const COMMIT_DEADLINE: Duration = Duration::from_secs(5);
 /// The ledger is written at most this often,
 const COMMIT_EVERY_MS: u64 = 500;
-/// or when so many events are entered: each takes some 160 bytes until then.
-const COMMIT_EVERY_EVENTS: usize = 16_384;
+/// or when so many events are entered: each takes 48 bytes until then,
+const COMMIT_EVERY_EVENTS: usize = 65_536;
+/// and one that is not confirmed, with the server's words, as much as so many.
+const WEIGHT_OF_WORDS: usize = 16;
 /// After so many refusals an event is parked.
 const MAX_ATTEMPTS: u32 = 5;
 
@@ -43,7 +45,7 @@ pub(super) struct Book<S> {
     pub(super) target: TargetId,
     ambient: Arc<dyn Ambient>,
     commit: Commit,
-    /// How many events it holds.
+    /// How many events it holds, those with words counted for more.
     gathered: usize,
     written_ms: u64,
     pub(super) notes: Vec<Note>,
@@ -125,16 +127,27 @@ impl<S: Shelf> Book<S> {
         &mut self,
         stream: &Project,
         pick: &Pick,
-        parcels: &[Parcel],
+        parcels: Vec<Parcel>,
         carried: &Carried,
         report: &mut Report,
     ) -> usize {
         report.sent = report.sent.saturating_add(carried.sent);
         let fresh = matches!(pick, Pick::After(_));
+        // What says nothing of a stream must not name it either.
+        let answered = if fresh { 1 } else { carried.answers.len() };
+        let mut answered = carried.answers.iter().take(answered);
+        if !answered.any(Option::is_some) {
+            return 0;
+        }
+        let now_ms = self.now_ms();
+        let known = self.store.ledger().target(self.target);
+        let known = known.and_then(|target| target.stream(Some(stream)));
+        let exception = |seq: Seq| known.and_then(|known| known.exceptions().get(&seq));
+        let mut news = self.commit.stream(Some(stream));
         let mut entered = 0;
         let read = carried.read_ms.iter().copied();
         let answers = carried.answers.iter().zip(read.chain(iter::repeat(None)));
-        for (parcel, (answer, read_ms)) in parcels.iter().zip(answers) {
+        for (parcel, (answer, read_ms)) in parcels.into_iter().zip(answers) {
             let Some(answer) = answer else {
                 if fresh {
                     break;
@@ -142,78 +155,40 @@ impl<S: Shelf> Book<S> {
                 continue;
             };
             entered += 1;
+            let was_unanswered =
+                || exception(parcel.seq).is_some_and(|e| e.standing == Standing::Unanswered);
             let is_open = matches!(answer, EventAnswer::Unanswered(_));
             if is_open {
                 self.unanswered = self.unanswered.saturating_add(1);
-            } else if fresh || self.was_unanswered(stream, parcel.seq) {
+            } else if fresh || was_unanswered() {
                 self.pending_settled = self.pending_settled.saturating_add(1);
             }
-            let outcome = match answer {
-                EventAnswer::Unanswered(trouble) => Outcome::Unanswered(trouble.clone()),
+            let (outcome, weight) = match answer {
+                EventAnswer::Unanswered(trouble) => {
+                    (Outcome::Unanswered(trouble.clone()), WEIGHT_OF_WORDS)
+                }
                 EventAnswer::Delivered => {
                     report.delivered = report.delivered.saturating_add(1);
-                    Outcome::Delivered
+                    (Outcome::Delivered, 1)
                 }
                 EventAnswer::Duplicate => {
                     report.duplicate = report.duplicate.saturating_add(1);
-                    Outcome::Duplicate
+                    (Outcome::Duplicate, 1)
                 }
                 EventAnswer::Refused { again, trouble } => {
-                    let refusal = self.refusal(stream, parcel, *again, trouble);
+                    let before = exception(parcel.seq).map_or(0, |e| e.attempts);
+                    let before = before.max(parcel.past.attempts);
+                    let refusal = refusal(before, *again, trouble, now_ms);
                     report.note_refusal(parcel.seq, parcel.id.as_str(), &refusal);
-                    Outcome::Refused(refusal)
+                    (Outcome::Refused(refusal), WEIGHT_OF_WORDS)
                 }
             };
-            let Past {
-                attempts,
-                recorded_ms,
-            } = parcel.past;
-            self.commit.carry(Some(stream), parcel.seq, attempts);
-            self.commit
-                .settle(Some(stream), parcel.seq, parcel.id.clone(), outcome);
-            if let (Some(recorded_ms), Some(read_ms)) = (recorded_ms, read_ms) {
-                self.commit
-                    .time(Some(stream), parcel.seq, recorded_ms, read_ms);
-            }
+            self.gathered = self.gathered.saturating_add(weight);
+            news.carry(parcel.seq, parcel.past.attempts);
+            let times = parcel.past.recorded_ms.zip(read_ms);
+            news.settle(parcel.seq, parcel.id, outcome, times);
         }
-        self.gathered = self.gathered.saturating_add(entered);
         entered
-    }
-
-    fn was_unanswered(&self, stream: &Project, seq: Seq) -> bool {
-        let known = self.ledger().target(self.target);
-        known
-            .and_then(|target| target.stream(Some(stream))?.exceptions().get(&seq))
-            .is_some_and(|found| found.standing == Standing::Unanswered)
-    }
-
-    fn refusal(
-        &self,
-        stream: &Project,
-        parcel: &Parcel,
-        again: Again,
-        trouble: &Trouble,
-    ) -> Refusal {
-        let known = self
-            .ledger()
-            .target(self.target)
-            .and_then(|t| t.stream(Some(stream)));
-        let before = known
-            .and_then(|s| s.exceptions().get(&parcel.seq))
-            .map_or(0, |e| e.attempts)
-            .max(parcel.past.attempts);
-        let attempts = before.saturating_add(1);
-        let retry = if again == Again::Never || attempts >= MAX_ATTEMPTS {
-            Retry::Never
-        } else {
-            // One minute, then four times as long each time.
-            let minutes = 4_u64.saturating_pow(before);
-            Retry::At(now_ms(self.ambient.as_ref()).saturating_add(minutes.saturating_mul(60_000)))
-        };
-        Refusal {
-            retry,
-            trouble: trouble.clone(),
-        }
     }
 
     pub(super) fn flush_now_and_then(&mut self) -> Result<(), StateError> {
@@ -270,6 +245,22 @@ impl<S: Shelf> Book<S> {
         let committed = self.store.commit(&commit, COMMIT_DEADLINE)?;
         self.notes.extend(committed.notes);
         Ok(())
+    }
+}
+
+/// What a refusal means for an event that was refused `before` times.
+fn refusal(before: u32, again: Again, trouble: &Trouble, now_ms: u64) -> Refusal {
+    let attempts = before.saturating_add(1);
+    let retry = if again == Again::Never || attempts >= MAX_ATTEMPTS {
+        Retry::Never
+    } else {
+        // One minute, then four times as long each time.
+        let minutes = 4_u64.saturating_pow(before);
+        Retry::At(now_ms.saturating_add(minutes.saturating_mul(60_000)))
+    };
+    Refusal {
+        retry,
+        trouble: trouble.clone(),
     }
 }
 

@@ -334,7 +334,8 @@ impl<'a, S: Shelf> Pass<'a, S> {
         let mut courier = Courier::new(line, limits, waits);
         for (stream, pick) in todo {
             let feed = Feed::new(source, stream, pick.clone());
-            let mut settle = |parcels: &[Parcel], carried: &Carried, wire_bytes| {
+            let mut settle = |parcels: Vec<Parcel>, carried: &Carried, wire_bytes| {
+                let events = parcels.len();
                 self.report.bytes = wire_bytes;
                 let entered = self
                     .book
@@ -342,7 +343,7 @@ impl<'a, S: Shelf> Pass<'a, S> {
                 let settled = self.report.settled();
                 (self.setting.progress)(Progress { settled, total });
                 // Going on past an event without an answer would lose it.
-                if carried.stop.is_some() || entered < parcels.len() {
+                if carried.stop.is_some() || entered < events {
                     return Ok(Flow::Stop);
                 }
                 self.book.flush_now_and_then()?;

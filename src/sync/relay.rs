@@ -28,7 +28,7 @@ pub(super) struct Ended(pub(super) Option<Stop>);
 
 /// Enters what became of some events; the number is that of the bytes that went
 /// over the wire so far.
-type Settle<'a> = dyn FnMut(&[Parcel], &Carried, u64) -> Result<Flow, StateError> + 'a;
+type Settle<'a> = dyn FnMut(Vec<Parcel>, &Carried, u64) -> Result<Flow, StateError> + 'a;
 
 /// Carries one stream; the next chunk is read while the present one is in
 /// flight. Memory holds these two, and the answers about the one before.
@@ -68,7 +68,7 @@ pub(super) fn carry_stream<L: Line>(
             let mut flow = Ok(Flow::GoOn);
             let mut enter_last = || {
                 if let Some(last) = answered.take() {
-                    flow = last.enter(settle);
+                    flow = last.enter(settle).map(|(flow, _)| flow);
                 }
             };
             let chunk = match chunk {
@@ -92,8 +92,8 @@ pub(super) fn carry_stream<L: Line>(
             }
             if pace == Pace::FullSpeed && this.carried.is_whole() {
                 answered = Some(this);
-            } else if let Flow::Stop = this.enter(settle)? {
-                return Ok(Some(Ended(this.carried.stop)));
+            } else if let (Flow::Stop, stop) = this.enter(settle)? {
+                return Ok(Some(Ended(stop)));
             }
         }
         if let Some(last) = answered {
@@ -111,8 +111,10 @@ struct Answered {
 }
 
 impl Answered {
-    fn enter(&self, settle: &mut Settle<'_>) -> Result<Flow, StateError> {
-        settle(&self.parcels, &self.carried, self.wire_bytes)
+    /// Says whether the stream goes on, and why it does not.
+    fn enter(self, settle: &mut Settle<'_>) -> Result<(Flow, Option<Stop>), StateError> {
+        let flow = settle(self.parcels, &self.carried, self.wire_bytes)?;
+        Ok((flow, self.carried.stop))
     }
 }
 
@@ -124,7 +126,7 @@ fn carry_in_turn<L: Line>(
 ) -> Result<Option<Ended>, PassError> {
     while let Some(chunk) = feed.next(courier.limits)? {
         let carried = courier.carry(&chunk);
-        if let Flow::Stop = settle(chunk.parcels(), &carried, courier.wire_bytes)? {
+        if let Flow::Stop = settle(chunk.into_parcels(), &carried, courier.wire_bytes)? {
             return Ok(Some(Ended(carried.stop)));
         }
     }

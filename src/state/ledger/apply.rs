@@ -12,12 +12,10 @@ use std::collections::BTreeSet;
 use thiserror::Error;
 
 use crate::position::Seq;
-use crate::state::ledger::commit::{
-    Answer, Commit, Outcome, Refusal, Retry, Settled, StreamCommit, Trouble,
-};
+use crate::state::ledger::commit::{Answer, Commit, Refusal, Retry, StreamCommit, Trouble, Word};
 use crate::state::ledger::{
-    Contact, Cursor, Exception, Ledger, MAX_DUPLICATE_RANGES, MAX_EXCEPTIONS, MAX_STREAMS,
-    MAX_TARGETS, Standing, Stream, TargetLedger,
+    Contact, Exception, Ledger, MAX_DUPLICATE_RANGES, MAX_EXCEPTIONS, MAX_STREAMS, MAX_TARGETS,
+    Standing, Stream, TargetLedger,
 };
 use crate::state::text::{EventKey, Project};
 
@@ -98,7 +96,7 @@ impl Ledger {
             let elsewhere = crowd.saturating_sub(stream.exceptions.len());
             let contact = &mut target.contact;
             let touched = stream.apply(news, commit.at_ms, elsewhere, contact);
-            changes.contact |= news.settled.values().any(|one| one.times.is_some());
+            changes.contact |= news.settled.iter().any(|one| one.times.is_some());
             crowd = elsewhere.saturating_add(stream.exceptions.len());
             let touched = touched.into_iter().map(|seq| (project.clone(), seq));
             changes.exceptions.extend(touched);
@@ -136,15 +134,11 @@ impl Ledger {
 impl StreamCommit {
     /// At most how many exceptions this adds to `stream`.
     fn new_exceptions(&self, stream: Option<&Stream>) -> usize {
-        let refused = self.settled.iter().filter_map(|(seq, settled)| {
-            matches!(
-                settled.outcome,
-                Outcome::Refused(_) | Outcome::Unanswered(_)
-            )
-            .then_some(seq)
-        });
+        let settled = self.settled.iter();
+        let refused =
+            settled.filter(|one| matches!(one.word, Word::Refused(_) | Word::Unanswered(_)));
         refused
-            .filter(|seq| stream.is_none_or(|stream| !stream.exceptions.contains_key(seq)))
+            .filter(|one| stream.is_none_or(|stream| !stream.exceptions.contains_key(&one.seq)))
             .count()
     }
 }
@@ -165,29 +159,33 @@ impl Stream {
             self.exceptions.clear();
             self.head.start_over();
         }
-        for (&seq, settled) in &news.settled {
-            let Settled { event, outcome, .. } = settled;
-            let cursor = self.cursor().map(|cursor| cursor.seq);
+        let before = self.cursor().map(|cursor| cursor.seq);
+        // The last event behind the cursor that was fresh, as the loop goes on.
+        let mut cursor = before;
+        for settled in &news.settled {
+            let seq = settled.seq;
             let fresh = cursor.is_none_or(|cursor| seq > cursor);
             if !fresh && !self.exceptions.contains_key(&seq) {
                 continue;
             }
-            match outcome {
-                Outcome::Refused(refusal) => {
+            match &settled.word {
+                Word::Refused(refused) => {
+                    let (event, refusal) = refused.as_ref();
                     let crowd = elsewhere.saturating_add(self.exceptions.len());
                     let carried = news.carried.get(&seq).copied().unwrap_or(0);
                     self.refuse((seq, event, carried), refusal, at_ms, crowd);
                     touched.insert(seq);
                 }
-                Outcome::Unanswered(trouble) => {
+                Word::Unanswered(open) => {
+                    let (event, trouble) = open.as_ref();
                     let crowd = elsewhere.saturating_add(self.exceptions.len());
                     if fresh {
                         self.leave_open(seq, event, trouble, at_ms, crowd);
                         touched.insert(seq);
                     }
                 }
-                Outcome::Released | Outcome::Dropped if fresh => continue,
-                Outcome::Released => {
+                Word::Released | Word::Dropped if fresh => continue,
+                Word::Released => {
                     if let Some(found) = self.exceptions.get_mut(&seq) {
                         found.attempts = 0;
                         found.standing = Standing::Rejected {
@@ -196,25 +194,27 @@ impl Stream {
                         touched.insert(seq);
                     }
                 }
-                Outcome::Dropped => {
+                Word::Dropped => {
                     self.exceptions.remove(&seq);
                     touched.insert(seq);
                 }
-                Outcome::Delivered | Outcome::Duplicate => {
+                word @ (Word::Delivered | Word::Duplicate) => {
                     if self.exceptions.remove(&seq).is_some() {
                         touched.insert(seq);
                     }
                     if let Some(times) = settled.times {
-                        contact.time(outcome, times);
+                        contact.time(word, times);
                     }
                     let neighbour = if fresh { cursor } else { None };
-                    self.confirm(seq, outcome, neighbour, at_ms);
+                    self.confirm(seq, word, neighbour, at_ms);
                 }
             }
             if fresh {
-                let event = event.clone();
-                self.head.cursor = Some(Cursor { seq, event });
+                cursor = Some(seq);
             }
+        }
+        if cursor > before {
+            self.head.cursor.clone_from(&news.last);
         }
         touched
     }
@@ -262,9 +262,9 @@ impl Stream {
         self.exceptions.insert(seq, exception);
     }
 
-    fn confirm(&mut self, seq: Seq, outcome: &Outcome, neighbour: Option<Seq>, at_ms: u64) {
+    fn confirm(&mut self, seq: Seq, word: &Word, neighbour: Option<Seq>, at_ms: u64) {
         let head = &mut self.head;
-        if *outcome == Outcome::Duplicate {
+        if *word == Word::Duplicate {
             head.duplicate = head.duplicate.saturating_add(1);
             head.duplicates.insert(seq, neighbour);
         } else {
@@ -296,9 +296,9 @@ impl Contact {
     }
 
     /// Counts how long it took until an event was confirmed, where that is known.
-    fn time(&mut self, outcome: &Outcome, (recorded_ms, read_ms): (i64, u64)) {
+    fn time(&mut self, word: &Word, (recorded_ms, read_ms): (i64, u64)) {
         let recorded = u64::try_from(recorded_ms).unwrap_or(0);
-        if *outcome == Outcome::Delivered || Some(recorded) >= self.timed_since_ms {
+        if *word == Word::Delivered || Some(recorded) >= self.timed_since_ms {
             self.latencies.add(recorded_ms, read_ms);
         }
     }

@@ -3,7 +3,7 @@
 use proptest::prelude::*;
 
 use super::*;
-use crate::state::ledger::{DeliveryState, Trouble};
+use crate::state::ledger::{DeliveryState, Outcome, Trouble};
 use crate::target::TargetId;
 
 const TARGET: TargetId = TargetId([1; 16]);

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use crate::position::Seq;
+use crate::state::ledger::Cursor;
 use crate::state::text::{EventKey, Project, clip};
 use crate::target::TargetId;
 
@@ -214,18 +215,102 @@ pub struct Commit {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct StreamCommit {
     pub(super) restart: bool,
-    pub(super) settled: BTreeMap<Seq, Settled>,
+    /// In ascending order, no position twice.
+    pub(super) settled: Vec<Settled>,
+    /// The event that the cursor will stand at: the last one that a server had a
+    /// word about. The others need no id, and there may be many of them.
+    pub(super) last: Option<Cursor>,
     /// How often events had been refused before they came here.
     pub(super) carried: BTreeMap<Seq, u32>,
 }
 
-/// What became of one event.
+/// What became of one event. There may be as many as are sent in half a second.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Settled {
-    pub(super) event: EventKey,
-    pub(super) outcome: Outcome,
+    pub(super) seq: Seq,
+    pub(super) word: Word,
     /// When it was recorded, and when the word about it was read, if it is timed.
     pub(super) times: Option<(i64, u64)>,
+}
+
+/// An outcome, as small as the usual one is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Word {
+    Delivered,
+    Duplicate,
+    Refused(Box<(EventKey, Refusal)>),
+    Unanswered(Box<(EventKey, Trouble)>),
+    Released,
+    Dropped,
+}
+
+impl Word {
+    fn of(event: &EventKey, outcome: Outcome) -> Self {
+        match outcome {
+            Outcome::Delivered => Self::Delivered,
+            Outcome::Duplicate => Self::Duplicate,
+            Outcome::Refused(refusal) => Self::Refused(Box::new((event.clone(), refusal))),
+            Outcome::Unanswered(trouble) => Self::Unanswered(Box::new((event.clone(), trouble))),
+            Outcome::Released => Self::Released,
+            Outcome::Dropped => Self::Dropped,
+        }
+    }
+
+    /// Whether it is a person's wish, which moves no cursor.
+    fn is_wish(&self) -> bool {
+        matches!(self, Self::Released | Self::Dropped)
+    }
+}
+
+/// What a commit says of one stream; made by [`Commit::stream`].
+#[derive(Debug)]
+pub(crate) struct StreamNews<'a>(&'a mut StreamCommit);
+
+impl StreamNews<'_> {
+    /// [`Commit::settle`], with the times of [`Commit::time`].
+    pub(crate) fn settle(
+        &mut self,
+        seq: Seq,
+        event: EventKey,
+        outcome: Outcome,
+        times: Option<(i64, u64)>,
+    ) {
+        let word = Word::of(&event, outcome);
+        if !word.is_wish() && self.0.last.as_ref().is_none_or(|last| last.seq <= seq) {
+            self.0.last = Some(Cursor { seq, event });
+        }
+        let news = Settled { seq, word, times };
+        match self.0.place(seq) {
+            Err(place) => self.0.settled.insert(place, news),
+            Ok(place) => {
+                // A wish about an event that the server has just had a word about
+                // is one about no exception.
+                let known = self.0.settled.get_mut(place);
+                if let Some(known) =
+                    known.filter(|known| known.word.is_wish() || !news.word.is_wish())
+                {
+                    *known = news;
+                }
+            }
+        }
+    }
+
+    /// [`Commit::carry`].
+    pub(crate) fn carry(&mut self, seq: Seq, attempts: u32) {
+        if attempts > 0 {
+            self.0.carried.insert(seq, attempts);
+        }
+    }
+}
+
+impl StreamCommit {
+    /// Where `seq` is, or where it would be.
+    fn place(&self, seq: Seq) -> Result<usize, usize> {
+        match self.settled.last() {
+            Some(last) if last.seq >= seq => self.settled.binary_search_by_key(&seq, |one| one.seq),
+            _ => Err(self.settled.len()),
+        }
+    }
 }
 
 impl Commit {
@@ -264,20 +349,13 @@ impl Commit {
         event: EventKey,
         outcome: Outcome,
     ) {
-        let settled = Settled {
-            event,
-            outcome,
-            times: None,
-        };
-        self.stream(project).settled.insert(seq, settled);
+        self.stream(project).settle(seq, event, outcome, None);
     }
 
     /// Says that an event that is settled by this commit had been refused
     /// `attempts` times before it was imported: a refusal now is one more.
     pub fn carry(&mut self, project: Option<&Project>, seq: Seq, attempts: u32) {
-        if attempts > 0 {
-            self.stream(project).carried.insert(seq, attempts);
-        }
+        self.stream(project).carry(seq, attempts);
     }
 
     /// Says when an event that this commit has settled ([`Commit::settle`]) was
@@ -289,7 +367,9 @@ impl Commit {
     /// ledger knows of the target and no stream started over: it is an answer that
     /// was lost, or was none. What is older may have arrived long ago.
     pub fn time(&mut self, project: Option<&Project>, seq: Seq, recorded_ms: i64, read_ms: u64) {
-        if let Some(settled) = self.stream(project).settled.get_mut(&seq) {
+        let news = self.stream(project).0;
+        let place = news.place(seq).ok();
+        if let Some(settled) = place.and_then(|place| news.settled.get_mut(place)) {
             settled.times = Some((recorded_ms, read_ms));
         }
     }
@@ -299,7 +379,7 @@ impl Commit {
     /// of the events up to the cursor, and so do exceptions, which speak of
     /// positions in another log. Takes effect before any settling.
     pub fn restart(&mut self, project: Option<&Project>) {
-        self.stream(project).restart = true;
+        self.stream(project).0.restart = true;
     }
 
     /// Records how the exchange went as a whole. The last call counts.
@@ -307,7 +387,8 @@ impl Commit {
         self.answer = Some(answer);
     }
 
-    fn stream(&mut self, project: Option<&Project>) -> &mut StreamCommit {
-        self.streams.entry(project.cloned()).or_default()
+    /// What this says of the stream of `project`, to say much of it at once.
+    pub(crate) fn stream(&mut self, project: Option<&Project>) -> StreamNews<'_> {
+        StreamNews(self.streams.entry(project.cloned()).or_default())
     }
 }

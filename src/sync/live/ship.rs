@@ -76,7 +76,7 @@ impl Live {
                 parcels.push(parcel);
             }
             let pick = Pick::After(after);
-            book.settle(&stream, &pick, &parcels, &carried, &mut Report::default());
+            book.settle(&stream, &pick, parcels, &carried, &mut Report::default());
             here.settled(&stream, last);
             self.flight.settled(&stream, last);
         }
