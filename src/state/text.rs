@@ -94,6 +94,13 @@ key! {
     EventKey
 }
 
+impl EventKey {
+    /// Whether `text` could be one.
+    pub(crate) fn can_be(text: &str) -> bool {
+        (1..=MAX_KEY_BYTES).contains(&text.len())
+    }
+}
+
 /// The longest beginning of `text` that has at most `max` bytes and ends
 /// between two characters.
 pub(crate) fn clip(text: &str, max: usize) -> &str {

@@ -76,7 +76,10 @@ impl Parcel {
 #[derive(Clone, Debug, Default)]
 pub struct Chunk {
     parcels: Vec<Parcel>,
-    ids: HashSet<EventKey>,
+    /// The ids, once one did not lie above the one before it: as long as they
+    /// ascend, as those of a log do, the last says enough.
+    ids: Option<HashSet<EventKey>>,
+    /// The body that holds all of it, without its end.
     json: Vec<u8>,
     /// The request that holds all of it, ready to be sent.
     packed: Option<Vec<u8>>,
@@ -104,16 +107,20 @@ impl Chunk {
         let length = json.len().saturating_add(team.map_or(0, spliced_team_len));
         let fits = self.parcels.len() < limits.events
             && self.body_len_with(length) <= limits.bytes
-            && !self.ids.contains(id);
+            && !self.holds(id);
         if !fits && !self.parcels.is_empty() {
             return Fit::Full;
         }
+        self.json
+            .extend_from_slice(if self.parcels.is_empty() { OPEN } else { b"," });
         let start = self.json.len();
         match team {
             Some(team) => self.json.extend(splice_team(json, team)),
             None => self.json.extend_from_slice(json),
         }
-        self.ids.insert(id.clone());
+        if let Some(ids) = &mut self.ids {
+            ids.insert(id.clone());
+        }
         self.parcels.push(Parcel {
             seq,
             id: id.clone(),
@@ -121,6 +128,18 @@ impl Chunk {
             json: start..self.json.len(),
         });
         Fit::Taken
+    }
+
+    /// Whether an event with this id is in it.
+    fn holds(&mut self, id: &EventKey) -> bool {
+        if let Some(ids) = &self.ids {
+            return ids.contains(id);
+        }
+        if self.parcels.last().is_none_or(|last| last.id < *id) {
+            return false;
+        }
+        let ids = self.parcels.iter().map(|parcel| parcel.id.clone());
+        self.ids.insert(ids.collect()).contains(id)
     }
 
     /// Says what is known from before of the event that was taken last.
@@ -149,9 +168,11 @@ impl Chunk {
 
     /// Prepares the request that holds all of it; `pack` makes of a body what
     /// goes over the wire.
-    pub(super) fn prepare(&mut self, pack: impl FnOnce(Vec<u8>) -> Vec<u8>) {
-        let all: Vec<usize> = (0..self.parcels.len()).collect();
-        self.packed = Some(pack(self.body(&all)));
+    pub(super) fn prepare(&mut self, pack: impl FnOnce(&[u8]) -> Vec<u8>) {
+        let length = self.json.len();
+        self.json.extend_from_slice(CLOSE);
+        self.packed = Some(pack(&self.json));
+        self.json.truncate(length);
     }
 
     /// What [`Chunk::prepare`] has made, when it is for these events.
@@ -190,10 +211,11 @@ impl Chunk {
     /// The length of the body with one more event of `length` bytes.
     fn body_len_with(&self, length: usize) -> usize {
         // One comma stands before every event but the first.
-        (OPEN.len() + CLOSE.len())
-            .saturating_add(self.json.len())
-            .saturating_add(self.parcels.len())
-            .saturating_add(length)
+        let before = match self.json.len() {
+            0 => OPEN.len(),
+            length => length.saturating_add(1),
+        };
+        before.saturating_add(length).saturating_add(CLOSE.len())
     }
 }
 
@@ -243,7 +265,7 @@ mod tests {
         }
         assert_eq!(chunk.prepared(&[0, 1, 2]), None);
         let whole = chunk.body(&[0, 1, 2]);
-        chunk.prepare(|body| [b"packed ".as_slice(), &body].concat());
+        chunk.prepare(|body| [b"packed ".as_slice(), body].concat());
         assert_eq!(
             chunk.prepared(&[0, 1, 2]).unwrap().strip_prefix(b"packed "),
             Some(whole.as_slice())

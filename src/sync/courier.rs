@@ -34,8 +34,8 @@ const FIRST_PAUSE: Duration = Duration::from_millis(500);
 pub trait Line {
     /// What goes over the wire for a body. Asks nothing of the line, so that it
     /// can be done for the next chunk while one is in flight.
-    fn pack(body: Vec<u8>) -> Vec<u8> {
-        body
+    fn pack(body: &[u8]) -> Vec<u8> {
+        body.to_vec()
     }
     /// Sends one packed body; says how many bytes went over the wire.
     fn post(&mut self, packed: &[u8]) -> (Result<Answer, NoAnswer>, u64);
@@ -211,7 +211,7 @@ impl<'a, L: Line> Courier<'a, L> {
         let ids: Vec<&str> = parcels.map(|parcel| parcel.id.as_str()).collect();
         let (answer, bytes) = match chunk.prepared(batch) {
             Some(packed) => self.line.post_and(packed, meanwhile),
-            None => self.line.post(&L::pack(chunk.body(batch))),
+            None => self.line.post(&L::pack(&chunk.body(batch))),
         };
         if answer.is_err() && self.line.interrupted() {
             return Some(Stop::Interrupted);
@@ -226,8 +226,9 @@ impl<'a, L: Line> Courier<'a, L> {
                         *read_ms = Some(now_ms);
                     }
                 }
-                self.heard = self.heard.max(outcome::clock_of(answer));
-                outcome::judge(answer, &ids, now)
+                let (verdict, clock) = outcome::read(answer, &ids, now);
+                self.heard = self.heard.max(clock);
+                verdict
             }
             Err(silence) => outcome::judge_silence(silence),
         };

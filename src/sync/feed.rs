@@ -14,7 +14,7 @@ use crate::log::segment::LogDir;
 use crate::position::Seq;
 use crate::state::{EventKey, Project};
 use crate::sync::chunk::{Chunk, ChunkLimits, Fit, Past};
-use crate::sync::route::{Bindings, Route};
+use crate::sync::route::{Bindings, Role};
 use crate::target::TargetId;
 
 /// Which events of the stream.
@@ -150,13 +150,13 @@ pub(super) fn destined<'i>(source: &Source<'_>, item: &Item<'i>) -> Option<(Proj
         return None;
     }
     let (header, json) = decode_body(item.body).ok()?;
-    let bindings = source.bindings;
-    let stream = bindings.stream_to(item.seq, &header, source.target)?;
+    let (stream, role) = source
+        .bindings
+        .stream_to(item.seq, &header, source.target)?;
     let id = EventKey::new(header.event_id).ok()?;
     // What its owner's server refused says nothing of other servers, nor does
     // when an event came to be say how long it took to one that was added later.
-    let owner = bindings.route(item.seq, &header);
-    let is_owner = matches!(owner, Route::Stream { target, .. } if target == source.target);
+    let is_owner = role == Role::Owner;
     let is_timed = is_owner && item.kind == Kind::Event;
     let past = Past {
         attempts: if is_owner { header.flags.attempts() } else { 0 },

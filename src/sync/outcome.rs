@@ -5,11 +5,10 @@
 //! server says about a single event touches that event; what it says about the
 //! request as a whole never does.
 
-use std::collections::HashMap;
 use std::time::Duration;
 
 use jiff::Timestamp;
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 use crate::auth::http::{Answer, BodyEnd, NoAnswer};
 use crate::position::Lamport;
@@ -17,6 +16,7 @@ use crate::state::Trouble;
 use crate::sync::chunk::ChunkLimits;
 
 mod fields;
+mod results;
 
 use fields::{said, word_of};
 
@@ -94,23 +94,38 @@ const FINAL: [&str; 7] = [
     "event_conflict",
 ];
 
-/// Judges the answer to a request with the events `ids`, received at `now`.
+/// Judges the answer to a request with the events `ids`, none of them twice,
+/// received at `now`.
 #[must_use]
 pub fn judge(answer: &Answer, ids: &[&str], now: Timestamp) -> Verdict {
-    let body = || -> Option<Value> {
-        (answer.end == BodyEnd::Whole).then(|| serde_json::from_slice(&answer.body).ok())?
-    };
+    read(answer, ids, now).0
+}
+
+/// The same, and the highest clock value that the answer tells, wherever a server
+/// may put it.
+#[must_use]
+pub fn read(answer: &Answer, ids: &[&str], now: Timestamp) -> (Verdict, Option<Lamport>) {
+    let whole = (answer.end == BodyEnd::Whole).then_some(answer.body.as_slice());
+    if answer.status == 200 {
+        let results = whole.and_then(|body| results::read(body, ids));
+        let results = results.unwrap_or_default();
+        let verdict = match results.answers {
+            Some(answers) => Verdict::Answers(answers),
+            None => Verdict::Transient(unusable(answer)),
+        };
+        return (verdict, results.clock.map(Lamport));
+    }
+    let body: Option<Value> = whole.and_then(|body| serde_json::from_slice(body).ok());
+    let clock = body.as_ref().and_then(fields::clock).map(Lamport);
+    (judge_failure(answer, body.as_ref(), ids, now), clock)
+}
+
+/// Judges any answer but 200.
+fn judge_failure(answer: &Answer, body: Option<&Value>, ids: &[&str], now: Timestamp) -> Verdict {
     let trouble = |category: &str| whole(category, answer);
     match answer.status {
-        200 => match body()
-            .as_ref()
-            .and_then(|body| body.get("results")?.as_array())
-        {
-            Some(results) => Verdict::Answers(results_of(results, ids)),
-            None => Verdict::Transient(unusable(answer)),
-        },
         300..=399 => Verdict::Halt(redirect(answer)),
-        400 => bad_request(answer, body().as_ref(), ids),
+        400 => bad_request(answer, body, ids),
         401 => Verdict::Unauthorized(trouble("unauthorized")),
         403 => Verdict::Halt(trouble("forbidden")),
         404 | 405 | 410 => Verdict::Halt(trouble("not-found")),
@@ -118,14 +133,14 @@ pub fn judge(answer: &Answer, ids: &[&str], now: Timestamp) -> Verdict {
         409 => Verdict::Transient(trouble("conflict")),
         412 | 426 => Verdict::Halt(trouble("version-mismatch")),
         413 => Verdict::TooLarge {
-            limits: body().as_ref().and_then(fields::limits),
+            limits: body.and_then(fields::limits),
             trouble: trouble("too-large"),
         },
         429 => Verdict::Wait {
-            wait: wait(answer, body().as_ref(), now).unwrap_or(DEFAULT_WAIT),
+            wait: wait(answer, body, now).unwrap_or(DEFAULT_WAIT),
             trouble: trouble("throttled"),
         },
-        503 => match wait(answer, body().as_ref(), now) {
+        503 => match wait(answer, body, now) {
             Some(wait) => Verdict::Wait {
                 wait,
                 trouble: trouble("server-error"),
@@ -178,16 +193,6 @@ pub fn trouble_of(silence: &NoAnswer) -> Trouble {
     Trouble::new(category, &silence.to_string(), None)
 }
 
-/// The highest clock value that an answer tells, wherever a server may put it.
-#[must_use]
-pub fn clock_of(answer: &Answer) -> Option<Lamport> {
-    if answer.end != BodyEnd::Whole {
-        return None;
-    }
-    let body: Value = serde_json::from_slice(&answer.body).ok()?;
-    fields::clock(&body).map(Lamport)
-}
-
 /// A trouble in one phrase: the server's own words are told as its own.
 #[must_use]
 pub fn phrase(trouble: &Trouble) -> String {
@@ -200,43 +205,37 @@ pub fn phrase(trouble: &Trouble) -> String {
     }
 }
 
-/// The answers of a 200, matched by id in whatever order they come. An id that
-/// is answered twice in different ways is not answered.
-fn results_of(results: &[Value], ids: &[&str]) -> Vec<Option<EventAnswer>> {
-    let mut by_id: HashMap<&str, Option<EventAnswer>> = HashMap::new();
-    for result in results {
-        let Some(id) = result.get("event_id").and_then(Value::as_str) else {
-            continue;
-        };
-        let answer = event_answer(result, Some(200));
-        by_id
-            .entry(id)
-            .and_modify(|earlier| {
-                if *earlier != answer {
-                    *earlier = None;
-                }
-            })
-            .or_insert(answer);
-    }
-    ids.iter()
-        .map(|id| by_id.get(id).cloned().flatten())
-        .collect()
+/// A frame of the socket about an event.
+pub(super) fn event_answer(frame: &Map<String, Value>) -> Option<EventAnswer> {
+    answer_of(frame.get("status")?.as_str()?, frame, None)
 }
 
-/// One entry of `results`, or a frame of the socket. `queued` and `pending` are
-/// promises, and unknown words mean nothing: neither settles an event, it is
-/// sent again later.
-pub(super) fn event_answer(result: &Value, http_status: Option<u16>) -> Option<EventAnswer> {
-    let status = result.get("status")?.as_str()?.trim().to_ascii_lowercase();
-    match status.as_str() {
-        "success" | "accepted" | "warning" => Some(EventAnswer::Delivered),
-        "duplicate" => Some(EventAnswer::Duplicate),
-        "rejected" | "error" => Some(refused(result, http_status, None)),
-        _ => None,
+/// What the word `status` about an event means; `entry` says the rest. `queued` and
+/// `pending` are promises, and unknown words mean nothing: neither settles an event,
+/// it is sent again later.
+fn answer_of(
+    status: &str,
+    entry: &Map<String, Value>,
+    http_status: Option<u16>,
+) -> Option<EventAnswer> {
+    let status = status.trim();
+    let is = |words: &[&str]| words.iter().any(|word| status.eq_ignore_ascii_case(word));
+    if is(&["success", "accepted", "warning"]) {
+        Some(EventAnswer::Delivered)
+    } else if is(&["duplicate"]) {
+        Some(EventAnswer::Duplicate)
+    } else if is(&["rejected", "error"]) {
+        Some(refused(entry, http_status, None))
+    } else {
+        None
     }
 }
 
-fn refused(entry: &Value, http_status: Option<u16>, words: Option<&str>) -> EventAnswer {
+fn refused(
+    entry: &Map<String, Value>,
+    http_status: Option<u16>,
+    words: Option<&str>,
+) -> EventAnswer {
     let category = word_of(entry);
     let again = match entry.get("retryable").and_then(Value::as_bool) {
         Some(false) => Again::Never,
@@ -264,9 +263,9 @@ fn bad_request(answer: &Answer, body: Option<&Value>, ids: &[&str]) -> Verdict {
         .and_then(Value::as_str)
         .and_then(|t| serde_json::from_str(t).ok());
     let list = unwrapped.as_ref().or(details).and_then(Value::as_array);
-    let top = body.and_then(said);
+    let top = body.and_then(Value::as_object).and_then(said);
     let mut answers = vec![None; ids.len()];
-    for entry in list.into_iter().flatten() {
+    for entry in list.into_iter().flatten().filter_map(Value::as_object) {
         let named = entry.get("event_id").and_then(Value::as_str);
         let place = match named {
             Some(id) => ids.iter().position(|known| *known == id),

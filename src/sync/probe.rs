@@ -44,7 +44,7 @@ pub fn probe(
             Stop::Interrupted => return Ok(None),
         }));
     }
-    let verdict = match line.post(&HttpLine::pack(EMPTY.to_vec())).0 {
+    let verdict = match line.post(&HttpLine::pack(EMPTY)).0 {
         Ok(answer) => outcome::judge(&answer, &[], line.now()),
         Err(silence) => outcome::judge_silence(&silence),
     };

@@ -80,6 +80,15 @@ pub enum Route {
     },
 }
 
+/// What a target is to an event that goes there.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Role {
+    /// The event is its own.
+    Owner,
+    /// It gets the events of its team.
+    Further,
+}
+
 impl Bindings {
     /// Reads the control frames of the log in `dir`.
     ///
@@ -181,7 +190,7 @@ impl Bindings {
         if header.flags.opted_out() {
             return Route::OptedOut;
         }
-        if EventKey::new(header.event_id).is_err() {
+        if !EventKey::can_be(header.event_id) {
             return Route::Nameless;
         }
         let (target, _) = self.owner(seq, header.target);
@@ -228,20 +237,21 @@ impl Bindings {
             .collect()
     }
 
-    /// The stream in which the event at `seq` goes to `target`, if it goes there.
+    /// The stream in which the event at `seq` goes to `target`, if it goes there,
+    /// and as whose.
     #[must_use]
     pub(super) fn stream_to(
         &self,
         seq: Seq,
         header: &EventHeader<'_>,
         target: TargetId,
-    ) -> Option<Project> {
+    ) -> Option<(Project, Role)> {
         match self.route(seq, header) {
-            Route::Stream { target: to, stream } if to == target => Some(stream),
+            Route::Stream { target: to, stream } if to == target => Some((stream, Role::Owner)),
             Route::Nameless => None,
             _ => {
                 let mut copies = self.copies(seq, header).into_iter();
-                copies.find_map(|(to, stream)| (to == target).then_some(stream))
+                copies.find_map(|(to, stream)| (to == target).then_some((stream, Role::Further)))
             }
         }
     }
@@ -290,10 +300,22 @@ fn copied(since: Seq, bound_at: Option<Seq>) -> String {
 
 /// The name of a stream; `None` when the project has no usable identifier.
 fn stream_name(project: &str, prefix: &str) -> Option<Project> {
-    if project.is_empty() || project.contains(char::is_control) {
+    if project.is_empty() || has_control(project) {
         return None;
     }
-    Project::new(&format!("{prefix}{project}")).ok()
+    match prefix {
+        "" => Project::new(project).ok(),
+        _ => Project::new(&format!("{prefix}{project}")).ok(),
+    }
+}
+
+/// The same for ASCII, where nearly every identifier is, without looking at each
+/// character by itself.
+fn has_control(text: &str) -> bool {
+    let is_plain = text
+        .bytes()
+        .fold(true, |plain, byte| plain & (0x20..0x7f).contains(&byte));
+    !is_plain && text.contains(char::is_control)
 }
 
 #[cfg(test)]

@@ -132,8 +132,8 @@ impl<'a> HttpLine<'a> {
 }
 
 impl Line for HttpLine<'_> {
-    fn pack(body: Vec<u8>) -> Vec<u8> {
-        gzip(&body)
+    fn pack(body: &[u8]) -> Vec<u8> {
+        gzip(body)
     }
 
     fn post(&mut self, packed: &[u8]) -> (Result<Answer, NoAnswer>, u64) {

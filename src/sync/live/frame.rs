@@ -8,8 +8,8 @@
 use std::borrow::Cow;
 
 use serde::Deserialize;
-use serde_json::Value;
 use serde_json::value::RawValue;
+use serde_json::{Map, Value};
 
 use crate::position::Lamport;
 use crate::state::EventKey;
@@ -107,9 +107,9 @@ fn understood(text: &str) -> Option<Frame> {
             })
         }
         "ack" | "error" if text.len() <= MAX_ANSWER_BYTES => {
-            let value: Value = serde_json::from_str(text).ok()?;
-            let event = EventKey::new(value.get("event_id")?.as_str()?).ok()?;
-            let answer = outcome::event_answer(&value, None)?;
+            let frame: Map<String, Value> = serde_json::from_str(text).ok()?;
+            let event = EventKey::new(frame.get("event_id")?.as_str()?).ok()?;
+            let answer = outcome::event_answer(&frame)?;
             Some(Frame::Answer { event, answer })
         }
         _ => None,

@@ -3,18 +3,18 @@
 use std::time::Duration;
 
 use jiff::Timestamp;
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 use crate::sync::chunk::ChunkLimits;
 
 /// The first of `keys` that holds a text with something in it.
-fn text<'a>(value: &'a Value, keys: &[&str]) -> Option<&'a str> {
+fn text<'a>(value: &'a Map<String, Value>, keys: &[&str]) -> Option<&'a str> {
     let texts = keys.iter().filter_map(|key| value.get(*key)?.as_str());
     texts.map(str::trim).find(|text| !text.is_empty())
 }
 
 /// The server's words about an event or a request.
-pub(super) fn said(value: &Value) -> Option<&str> {
+pub(super) fn said(value: &Map<String, Value>) -> Option<&str> {
     text(
         value,
         &[
@@ -29,7 +29,7 @@ pub(super) fn said(value: &Value) -> Option<&str> {
 }
 
 /// The server's word for a class of refusals, when it is a plain word.
-pub(super) fn word_of(value: &Value) -> Option<&str> {
+pub(super) fn word_of(value: &Map<String, Value>) -> Option<&str> {
     let plain = |c: char| c.is_ascii_alphanumeric() || c == '_' || c == '-';
     text(value, &["error_category", "category", "code"])
         .filter(|word| word.len() <= 32 && word.chars().all(plain))
@@ -55,15 +55,19 @@ pub(super) fn limits(body: &Value) -> Option<ChunkLimits> {
 
 /// The highest clock value in a body and in its lists.
 pub(super) fn clock(body: &Value) -> Option<u64> {
-    let of = |value: &Value| {
-        let keys = ["server_clock", "lamport_clock"];
-        keys.iter()
-            .filter_map(|key| value.get(*key)?.as_u64())
-            .max()
-    };
+    let body = body.as_object()?;
     let lists = ["results", "details"].into_iter();
     let entries = lists.filter_map(|key| body.get(key)?.as_array()).flatten();
-    of(body).max(entries.filter_map(of).max())
+    let entries = entries.filter_map(Value::as_object);
+    clock_here(body).max(entries.filter_map(clock_here).max())
+}
+
+/// The higher of the clock values that an object has itself.
+pub(super) fn clock_here(object: &Map<String, Value>) -> Option<u64> {
+    let keys = ["server_clock", "lamport_clock"];
+    keys.iter()
+        .filter_map(|key| object.get(*key)?.as_u64())
+        .max()
 }
 
 /// `Retry-After`: whole seconds, or a date.
