@@ -12,6 +12,7 @@ use std::process::Child;
 use std::thread;
 use std::time::{Duration, Instant};
 
+mod directory;
 mod disk;
 mod group;
 mod inherited;
@@ -21,6 +22,7 @@ mod regular;
 mod stamp;
 mod worker;
 
+pub(crate) use directory::{names_in, stamps_in};
 pub(crate) use disk::{free_bytes, may_write};
 pub(crate) use group::{in_own_group, stop_group};
 pub(crate) use inherited::close_inherited;
@@ -193,10 +195,14 @@ fn identity_of(metadata: &std::fs::Metadata) -> io::Result<u64> {
     let inode = std::os::unix::fs::MetadataExt::ino(metadata);
     let made = metadata.created().ok();
     let since = made.and_then(|made| made.duration_since(std::time::UNIX_EPOCH).ok());
-    let made_ns = since.map_or(0, |since| since.as_nanos());
+    Ok(identity(inode, since.map_or(0, |since| since.as_nanos())))
+}
+
+#[cfg(unix)]
+fn identity(inode: u64, made_ns: u128) -> u64 {
     // The low half: it is there to differ, not to tell the time.
     let made_ns = u64::try_from(made_ns & u128::from(u64::MAX)).unwrap_or_default();
-    Ok(inode ^ made_ns.wrapping_mul(0x9e37_79b9_7f4a_7c15))
+    inode ^ made_ns.wrapping_mul(0x9e37_79b9_7f4a_7c15)
 }
 
 /// Windows has no stable inode in `std`; the creation time stands in for it.

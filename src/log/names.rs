@@ -23,10 +23,8 @@ pub(super) fn file_name(ordinal: Ordinal) -> String {
         first = at;
     }
     let digits = digits.get(first..).unwrap_or_default();
-    let mut name = String::with_capacity(digits.len() + SUFFIX.len());
-    name.extend(digits.iter().copied().map(char::from));
-    name.push_str(SUFFIX);
-    name
+    let name = [digits, SUFFIX.as_bytes()].concat();
+    String::from_utf8(name).unwrap_or_default()
 }
 
 /// The name of a segment while it is being made.

@@ -109,6 +109,13 @@ pub trait Storage: fmt::Debug + Send + Sync {
         Err(io::ErrorKind::Unsupported.into())
     }
 
+    /// The stamps of the files with these names in `dir`, in the same order; `None`
+    /// for one of which [`Storage::stamp_of`] tells none.
+    fn stamps_in(&self, dir: &Path, names: &[String]) -> Vec<Option<Stamp>> {
+        let stamp = |name| self.stamp_of(&dir.join(name)).ok();
+        names.iter().map(stamp).collect()
+    }
+
     /// The stamp of the directory `dir`, where its entries are sure to be what they
     /// are now for as long as it has this stamp; `None` where that cannot be told:
     /// then it is listed whenever somebody asks.
@@ -206,13 +213,7 @@ pub struct Disk;
 
 impl Storage for Disk {
     fn list(&self, dir: &Path) -> io::Result<Vec<String>> {
-        let mut names = Vec::new();
-        for entry in std::fs::read_dir(dir)? {
-            if let Ok(name) = entry?.file_name().into_string() {
-                names.push(name);
-            }
-        }
-        Ok(names)
+        platform::names_in(dir)
     }
 
     fn open_read(&self, path: &Path) -> io::Result<Box<dyn StoredFile>> {
@@ -261,6 +262,10 @@ impl Storage for Disk {
 
     fn stamp_of(&self, path: &Path) -> io::Result<Stamp> {
         platform::path_stamp(path)
+    }
+
+    fn stamps_in(&self, dir: &Path, names: &[String]) -> Vec<Option<Stamp>> {
+        platform::stamps_in(dir, names)
     }
 
     fn resting_stamp_of(&self, dir: &Path) -> Option<Stamp> {

@@ -21,6 +21,7 @@
 use std::collections::BTreeMap;
 
 use crate::log::header::HeaderRead;
+use crate::log::names::file_name;
 use crate::log::read::{Damage, Item, ReadError, Step};
 use crate::log::reader::{Border, Reader};
 use crate::log::segment::{Access, LogDir, Naming};
@@ -108,7 +109,9 @@ impl<'a> Map<'a> {
     fn of(dir: &'a LogDir, known: &'a BTreeMap<Ordinal, Sealed>) -> Result<Self, ReadError> {
         let ordinals = dir.ordinals_seen();
         let ordinals = ordinals.map_err(ReadError::io("list", dir.path().to_owned()))?;
-        let listed = ordinals.into_iter().map(|o| Listed::of(dir, known, o));
+        let stamps = stamps(dir, &ordinals);
+        let listed = ordinals.into_iter().zip(stamps);
+        let listed = listed.map(|(ordinal, stamp)| Listed::of(dir, known, ordinal, stamp));
         let mut listed: Vec<_> = listed.collect();
         if listed.iter().any(|segment| segment.named.is_none()) {
             for segment in &mut listed {
@@ -178,8 +181,12 @@ impl<'a> Map<'a> {
 }
 
 impl<'a> Listed<'a> {
-    fn of(dir: &LogDir, known: &'a BTreeMap<Ordinal, Sealed>, ordinal: Ordinal) -> Self {
-        let stamp = dir.stamp_of(ordinal).ok();
+    fn of(
+        dir: &LogDir,
+        known: &'a BTreeMap<Ordinal, Sealed>,
+        ordinal: Ordinal,
+        stamp: Option<Stamp>,
+    ) -> Self {
         let is_current = |sealed: &&Sealed| sealed.ordinal() == ordinal && sealed.has(stamp);
         let current = known.get(&ordinal).filter(is_current);
         let named = match current {
@@ -194,6 +201,15 @@ impl<'a> Listed<'a> {
             named,
         }
     }
+}
+
+/// The stamps of the files of these segments.
+fn stamps(dir: &LogDir, ordinals: &[Ordinal]) -> Vec<Option<Stamp>> {
+    if dir.knows_wrong_names() {
+        return ordinals.iter().map(|o| dir.stamp_of(*o).ok()).collect();
+    }
+    let names: Vec<_> = ordinals.iter().map(|o| file_name(*o)).collect();
+    dir.storage().stamps_in(dir.path(), &names)
 }
 
 /// What the header of this segment says of the one before it now.

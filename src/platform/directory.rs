@@ -1,0 +1,121 @@
+//! What a directory holds, at little cost for each entry.
+//!
+//! The directory of a log that was never pruned has many hundred entries, and
+//! whoever looks at the log asks for the names of all and for the stamp of each.
+//! On Linux both are asked of the open directory, without a path for each.
+
+use std::io;
+use std::path::Path;
+
+use super::stamp::{Stamp, path_stamp};
+
+/// The names of the entries of `dir` that are UTF-8.
+///
+/// # Errors
+/// Any I/O error, `NotFound` included.
+#[cfg(target_os = "linux")]
+pub(crate) fn names_in(dir: &Path) -> io::Result<Vec<String>> {
+    /// Room for more than a hundred entries at a time, and for any single one.
+    const BUFFER_BYTES: usize = 32 * 1024;
+    let mut buffer = Vec::with_capacity(BUFFER_BYTES);
+    let mut entries = rustix::fs::RawDir::new(open(dir)?, buffer.spare_capacity_mut());
+    let mut names = Vec::new();
+    while let Some(entry) = entries.next() {
+        match entry?.file_name().to_str() {
+            Ok("." | "..") | Err(_) => {}
+            Ok(name) => names.push(name.to_owned()),
+        }
+    }
+    Ok(names)
+}
+
+/// The names of the entries of `dir` that are UTF-8.
+///
+/// # Errors
+/// Any I/O error, `NotFound` included.
+#[cfg(not(target_os = "linux"))]
+pub(crate) fn names_in(dir: &Path) -> io::Result<Vec<String>> {
+    let mut names = Vec::new();
+    for entry in std::fs::read_dir(dir)? {
+        names.extend(entry?.file_name().into_string().ok());
+    }
+    Ok(names)
+}
+
+/// The stamps of the files with these names in `dir`, in the same order; `None`
+/// for one that has none.
+pub(crate) fn stamps_in(dir: &Path, names: &[String]) -> Vec<Option<Stamp>> {
+    let by_path = |name: &String| path_stamp(&dir.join(name)).ok();
+    #[cfg(target_os = "linux")]
+    if let Ok(open) = open(dir) {
+        let stamp = |name: &String| stamp_at(&open, name).or_else(|| by_path(name));
+        return names.iter().map(stamp).collect();
+    }
+    names.iter().map(by_path).collect()
+}
+
+#[cfg(target_os = "linux")]
+fn open(dir: &Path) -> io::Result<std::os::fd::OwnedFd> {
+    use rustix::fs::{Mode, OFlags, open};
+    let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
+    Ok(open(dir, flags, Mode::empty())?)
+}
+
+/// The stamp as [`path_stamp`] makes it.
+#[cfg(target_os = "linux")]
+fn stamp_at(dir: &std::os::fd::OwnedFd, name: &str) -> Option<Stamp> {
+    use rustix::fs::{AtFlags, StatxFlags, statx};
+    let wanted = StatxFlags::BASIC_STATS | StatxFlags::BTIME;
+    let facts = statx(dir, name, AtFlags::empty(), wanted).ok()?;
+    let known = StatxFlags::from_bits_retain(facts.stx_mask);
+    if !known.contains(wanted) {
+        return None;
+    }
+    let made = (facts.stx_btime.tv_sec, facts.stx_btime.tv_nsec);
+    let changed = (facts.stx_ctime.tv_sec, facts.stx_ctime.tv_nsec);
+    let ns = |(s, ns): (i64, u32)| i128::from(s) * 1_000_000_000 + i128::from(ns);
+    Some(Stamp {
+        identity: super::identity(facts.stx_ino, u128::try_from(ns(made)).ok()?),
+        size: facts.stx_size,
+        changed: ns(changed),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn all_names_are_told_and_nothing_else() {
+        let dir = tempfile::tempdir().unwrap();
+        assert_eq!(names_in(dir.path()).unwrap(), Vec::<String>::new());
+        // More than fit into one answer of the system.
+        let mut made: Vec<_> = (0..2000).map(|n| format!("{n:010}.seg")).collect();
+        made.push(".hidden".into());
+        made.push("…".into());
+        for name in &made {
+            std::fs::write(dir.path().join(name), "").unwrap();
+        }
+        let mut names = names_in(dir.path()).unwrap();
+        names.sort_unstable();
+        made.sort_unstable();
+        assert_eq!(names, made);
+        let missing = names_in(&dir.path().join("missing")).unwrap_err();
+        assert_eq!(missing.kind(), io::ErrorKind::NotFound);
+        let file = names_in(&dir.path().join(".hidden")).unwrap_err();
+        assert_eq!(file.kind(), io::ErrorKind::NotADirectory);
+    }
+
+    #[test]
+    fn a_stamp_is_the_same_however_it_is_asked_for() {
+        let dir = tempfile::tempdir().unwrap();
+        let names = ["one", "missing", "two"].map(str::to_owned);
+        std::fs::write(dir.path().join("one"), "1").unwrap();
+        std::fs::write(dir.path().join("two"), "22").unwrap();
+        let by_path = |name: &String| path_stamp(&dir.path().join(name)).ok();
+        let expected: Vec<_> = names.iter().map(by_path).collect();
+        assert_eq!(expected.iter().flatten().count(), 2);
+        assert_eq!(stamps_in(dir.path(), &names), expected);
+        assert_eq!(stamps_in(&dir.path().join("gone"), &names), [None; 3]);
+    }
+}
