@@ -56,9 +56,9 @@ pub(crate) fn stamps_in(dir: &Path, names: &[String]) -> Vec<Option<Stamp>> {
 
 #[cfg(target_os = "linux")]
 fn open(dir: &Path) -> io::Result<std::os::fd::OwnedFd> {
-    use rustix::fs::{Mode, OFlags, open};
+    use rustix::fs::{CWD, Mode, OFlags, openat};
     let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
-    Ok(open(dir, flags, Mode::empty())?)
+    Ok(openat(CWD, dir, flags, Mode::empty())?)
 }
 
 /// The stamp as [`path_stamp`] makes it.
