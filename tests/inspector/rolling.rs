@@ -34,6 +34,8 @@ const PATIENCE: Duration = Duration::from_secs(300);
 /// Four processes that record, each fed with no more than it has answered for.
 struct Writers {
     open: Arc<AtomicBool>,
+    /// Nothing is fed while there is a segment with this number.
+    hold_at: Arc<AtomicU64>,
     /// Whether the last event of each may be recorded.
     may_end: Arc<AtomicBool>,
     recorded: Arc<AtomicU64>,
@@ -42,9 +44,10 @@ struct Writers {
 }
 
 impl Writers {
-    fn start(stage: &Stage, home: &Home) -> Self {
+    fn start(stage: &Stage, home: &Home, hold_at: u64) -> Self {
         let mut writers = Self {
             open: Arc::new(AtomicBool::new(true)),
+            hold_at: Arc::new(AtomicU64::new(hold_at)),
             may_end: Arc::default(),
             recorded: Arc::default(),
             fed: Arc::default(),
@@ -54,24 +57,30 @@ impl Writers {
             let mut command = stage.command(home, &["--json", "emit", "--stdin"]);
             command.stdin(Stdio::piped()).stderr(Stdio::inherit());
             let child = command.spawn().unwrap();
-            writers.threads.push(writers.writer(child, name));
+            writers
+                .threads
+                .push(writers.writer(child, name, home.clone()));
         }
         writers
     }
 
-    fn writer(&self, mut child: Child, name: u64) -> thread::JoinHandle<Vec<String>> {
+    fn writer(&self, mut child: Child, name: u64, home: Home) -> thread::JoinHandle<Vec<String>> {
         let mut input = child.stdin.take().unwrap();
         let output = BufReader::new(child.stdout.take().unwrap());
         let mine = Arc::new(AtomicU64::new(0));
         let answered = Arc::clone(&mine);
         let (open, fed) = (Arc::clone(&self.open), Arc::clone(&self.fed));
+        let hold_at = Arc::clone(&self.hold_at);
         let may_end = Arc::clone(&self.may_end);
         thread::spawn(move || {
             for number in 0..EACH {
                 let is_free = || {
                     let under_way = number - answered.load(Ordering::SeqCst);
                     let is_held = number + 1 == EACH && !may_end.load(Ordering::SeqCst);
-                    under_way < WINDOW && open.load(Ordering::SeqCst) && !is_held
+                    under_way < WINDOW
+                        && open.load(Ordering::SeqCst)
+                        && !is_held
+                        && newest(&home) < hold_at.load(Ordering::SeqCst)
                 };
                 wait_until("a writer may go on", is_free);
                 fed.fetch_add(1, Ordering::SeqCst);
@@ -108,6 +117,7 @@ impl Writers {
     }
 
     fn resume(&self) {
+        self.hold_at.store(u64::MAX, Ordering::SeqCst);
         self.open.store(true, Ordering::SeqCst);
     }
 
@@ -235,7 +245,7 @@ fn through_rolls_a_prune_and_an_import_each_event_comes_once_and_in_order() {
     let total = WRITERS * EACH + imported.len() as u64;
     let limit = total.to_string();
     let mut follower = Follower::start(&stage, &home, &["--limit", &limit, "--idle-exit", "200s"]);
-    let writers = Writers::start(&stage, &home);
+    let writers = Writers::start(&stage, &home, 4);
 
     // It has just come to the third segment. That one is filled, the next one
     // begun, and everything that is there so far delivered.
