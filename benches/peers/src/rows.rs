@@ -80,8 +80,8 @@ pub fn emit() {
 /// Row 2: durable appends in one process.
 pub fn append() {
     let dir = scratch();
-    let mut stores: Vec<(Series, Box<dyn Store>)> = stores::ALL
-        .iter()
+    let names = stores::ALL.iter().copied().chain(["bare-prepared", "ours-prepared"]);
+    let mut stores: Vec<(Series, Box<dyn Store>)> = names
         .map(|name| {
             (
                 Series::new(name),

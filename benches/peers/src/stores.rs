@@ -48,6 +48,8 @@ pub fn open(name: &str, dir: &Path) -> Box<dyn Store> {
     match name {
         "bare" => Box::new(Bare::open(dir, RECORD_BYTES)),
         "bare-inside" => Box::new(SyncInside(Bare::open(dir, RECORD_BYTES))),
+        "ours-prepared" => Box::new(Ours(log_with(dir, u64::MAX, PREPARED_BYTES))),
+        "bare-prepared" => Box::new(Prepared(Bare::open(dir, RECORD_BYTES), 0)),
         "ours" => Box::new(Ours(log_in(dir, u64::MAX))),
         "okaywal" => Box::new(Wal(okaywal::WriteAheadLog::recover(
             dir.join("wal"),
@@ -168,6 +170,33 @@ impl Store for SyncInside {
     }
 }
 
+/// So many zeros are written ahead, where that is tried.
+const PREPARED_BYTES: u64 = 64 * 1024;
+
+/// The bare file with zeros written ahead, as ours has them when asked to.
+struct Prepared(Bare, u64);
+
+impl Store for Prepared {
+    fn append(&mut self) {
+        let Self(bare, length) = self;
+        let mut bytes = Vec::with_capacity(BARE_FRAME);
+        bare.frame(&mut bytes);
+        let end = bare.end + bytes.len() as u64;
+        if end > *length {
+            *length = end.next_multiple_of(PREPARED_BYTES);
+            bytes.resize((*length - bare.end) as usize, 0);
+        }
+        bare.file.write_all_at(&bytes, bare.end).unwrap();
+        bare.end = end;
+        let _ = fs2::FileExt::unlock(&bare.lock);
+        bare.file.sync_data().unwrap();
+    }
+
+    fn batch(&mut self, records: usize) {
+        self.0.batch(records);
+    }
+}
+
 /// The bare file with frames of another size.
 pub fn bare_with(dir: &Path, frame_bytes: usize) -> Box<dyn Store> {
     Box::new(Bare::open(dir, frame_bytes - BARE_HEAD))
@@ -194,12 +223,17 @@ impl Record for Body {
 }
 
 pub fn log_in(dir: &Path, max_bytes: u64) -> Log {
+    log_with(dir, max_bytes, 0)
+}
+
+fn log_with(dir: &Path, max_bytes: u64, prepared_bytes: u64) -> Log {
     let node = NodeIdentity {
         node_id: NodeId::parse("b805cd5cee74").unwrap(),
         facts: [9; 8],
     };
     let options = LogOptions {
         max_bytes,
+        prepared_bytes,
         ..LogOptions::for_node(node)
     };
     let dir = LogDir::new(dir.join("log"), Arc::new(Disk));
