@@ -29,7 +29,8 @@ use spec_kitty::event::{
 use spec_kitty::log::ambient::Ambient;
 use spec_kitty::log::append::{Log, LogOptions, NodeIdentity, Record, Refused, Stamp, Tick};
 use spec_kitty::log::frame::Kind;
-use spec_kitty::log::header::NodeId;
+
+use spec_kitty::log::header::{HEADER_BYTES, NodeId};
 use spec_kitty::log::read::Step;
 use spec_kitty::log::reader::Reader;
 use spec_kitty::log::segment::LogDir;
@@ -159,7 +160,7 @@ impl Record for Plain {
     }
 }
 
-fn write_log(dir: &Path) {
+fn write_log(dir: &Path, prepared_bytes: u64) {
     let node_id = NodeId::parse("b805cd5cee74").unwrap();
     let node = NodeIdentity {
         node_id,
@@ -167,6 +168,7 @@ fn write_log(dir: &Path) {
     };
     let options = LogOptions {
         segment_frames: 4,
+        prepared_bytes,
         ..LogOptions::for_node(node)
     };
     let log_dir = LogDir::new(dir.join("log"), Arc::new(FixedLock));
@@ -217,7 +219,7 @@ fn segments(dir: &Path) -> Vec<(String, Vec<u8>)> {
 #[test]
 fn the_same_log_is_written_with_the_same_bytes() {
     let dir = tempfile::tempdir().unwrap();
-    write_log(dir.path());
+    write_log(dir.path(), 0);
     let written = segments(&dir.path().join("log"));
     if std::env::var_os("SPEC_KITTY_WRITE_GOLDEN").is_some() {
         for (name, bytes) in &written {
@@ -228,6 +230,31 @@ fn the_same_log_is_written_with_the_same_bytes() {
     for ((name, bytes), (golden_name, golden)) in written.iter().zip(segments(&golden_dir())) {
         assert_eq!(*name, golden_name);
         assert!(*bytes == golden, "{name} differs:\n{}", hex_dump(bytes));
+    }
+}
+
+/// What is prepared is zeros, and only behind the last frame of the segment that
+/// was written to last.
+#[test]
+fn prepared_space_changes_no_byte_of_a_frame() {
+    let dir = tempfile::tempdir().unwrap();
+    write_log(dir.path(), 4096);
+    let written = segments(&dir.path().join("log"));
+    let mut golden = segments(&golden_dir());
+    golden[1].1.resize(4096, 0);
+    for ((name, bytes), (_, golden)) in written.iter().zip(&golden) {
+        assert!(
+            bytes[HEADER_BYTES..] == golden[HEADER_BYTES..],
+            "{name}: {}",
+            hex_dump(bytes)
+        );
+        let different = (0..HEADER_BYTES).filter(|at| bytes[*at] != golden[*at]);
+        let of_each_copy = |at: usize| at % 512 == 10 || at % 512 >= 508;
+        assert!(
+            different.clone().all(of_each_copy),
+            "the flag and the checksum"
+        );
+        assert_eq!((bytes[10], golden[10]), (2, 0));
     }
 }
 

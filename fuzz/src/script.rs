@@ -16,7 +16,7 @@
 //! ```
 
 use spec_kitty::log::frame::{self, Kind, Seed};
-use spec_kitty::log::header::{HEADER_BYTES, Header, NodeId, Predecessor, Pressure};
+use spec_kitty::log::header::{HEADER_BYTES, Header, NodeId, Predecessor, Pressure, Space};
 use spec_kitty::position::{Lamport, Lease, Offset, Ordinal, Seq};
 
 use super::input::{Input, mend_segment};
@@ -102,6 +102,11 @@ impl Script {
             predecessor: last.predecessor,
             lease: Lease::starting_at(last.predecessor.last_clock.next(), 64),
             pressure: Pressure::Calm,
+            space: if self.salt & 1 == 1 {
+                Space::Prepared
+            } else {
+                Space::Grown
+            },
             created_at_us: 1,
         };
         let name = self.skew(input, &mut header);

@@ -242,6 +242,7 @@ fn usual(key: &Key) -> Shown {
         ("log", "max_pending_events") => Shown::Number(log.max_pending_events),
         ("log", "retention_days") => Shown::Number(log.retention.as_secs() / DAY_SECONDS),
         ("log", "segment_bytes") => Shown::Number(log.segment_bytes),
+        ("log", "prepared_bytes") => Shown::Number(log.prepared_bytes),
         _ => Shown::Nothing,
     }
 }

@@ -207,4 +207,14 @@ pub const KEYS: &[Key] = &[
         about: "the size of one segment file",
         variable: None,
     },
+    Key {
+        section: "log",
+        name: "prepared_bytes",
+        kind: Kind::Number {
+            min: 0,
+            max: 1024 * 1024,
+        },
+        about: "zeros written ahead of the events in new segments: faster syncs",
+        variable: None,
+    },
 ];

@@ -125,6 +125,8 @@ pub struct LogConfig {
     pub retention: Duration,
     /// `segment_bytes`: the size at which a segment is full.
     pub segment_bytes: u64,
+    /// `prepared_bytes`: how far ahead of its events a segment's file reaches.
+    pub prepared_bytes: u64,
 }
 
 impl Default for LogConfig {
@@ -134,6 +136,7 @@ impl Default for LogConfig {
             max_pending_events: 1_000_000,
             retention: Duration::from_secs(30 * DAY_SECONDS),
             segment_bytes: 8 * 1024 * 1024,
+            prepared_bytes: 0,
         }
     }
 }
@@ -305,6 +308,7 @@ impl Config {
                 log.retention = Duration::from_secs(n.saturating_mul(DAY_SECONDS));
             }
             ("log", "segment_bytes", Value::Number(n)) => log.segment_bytes = n,
+            ("log", "prepared_bytes", Value::Number(n)) => log.prepared_bytes = n,
             // `sync.max_queue_size` is checked and belongs to the Python tool.
             _ => {}
         }

@@ -82,6 +82,7 @@ pub(super) fn open(home: &Home, notes: &mut Vec<EmitNote>) -> Journal {
     let log_with = |node: NodeIdentity| {
         let mut options = LogOptions::for_node(node);
         options.segment_bytes = loaded.config.log.segment_bytes;
+        options.prepared_bytes = loaded.config.log.prepared_bytes;
         options.max_bytes = loaded.config.log.max_bytes;
         let dir = LogDir::new(home.log_dir(), Arc::new(Disk));
         Log::new(dir, Arc::new(System), options)

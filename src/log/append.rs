@@ -59,6 +59,10 @@ pub struct NodeIdentity {
 pub struct LogOptions {
     /// A segment takes no further frame that would make it longer than this.
     pub segment_bytes: u64,
+    /// How far ahead of its frames the file of a new segment is filled with zeros,
+    /// at most up to `segment_bytes`; 0 for not at all. A sync costs less where the
+    /// file need not become longer.
+    pub prepared_bytes: u64,
     /// The most frames of a segment.
     pub segment_frames: u64,
     /// The clock values that a new segment may issue.
@@ -75,6 +79,7 @@ impl LogOptions {
     pub const fn for_node(node: NodeIdentity) -> Self {
         Self {
             segment_bytes: 8 * 1024 * 1024,
+            prepared_bytes: 0,
             segment_frames: 16_384,
             lease_ticks: 16_384,
             max_bytes: 1024 * 1024 * 1024,
@@ -231,6 +236,9 @@ impl Log {
         let HeaderRead::Sound { header, .. } = &opened.read else {
             return Some(empty);
         };
+        if frames < self.options.segment_frames && holds(opened.size) {
+            return None;
+        }
         let tail = tail::find(opened.file.as_ref(), header, opened.size).ok()?;
         Some(match tail.ending {
             Ending::Clean => LeaseFloor::Clean {

@@ -31,8 +31,8 @@ impl LogDir {
         let name = &self.path_named(header.ordinal);
         let file = self.storage().create_new(temporary)?;
         let bytes = header.encode();
-        match write_once(file.as_ref(), &bytes, Offset(0)) {
-            Written::All => {}
+        match write_once(file.as_ref(), &bytes, bytes.len(), Offset(0)) {
+            Written::All { .. } => {}
             Written::Short(count) => return Err(short(count, bytes.len())),
             Written::Failed(error) => return Err(error),
         }
@@ -109,18 +109,27 @@ pub(super) fn make_findable(log: &Log, header: &Header, name: Name) -> Result<()
 /// What one write call did.
 #[derive(Debug)]
 pub(super) enum Written {
-    All,
+    /// All that mattered, and so many bytes with what did not.
+    All { bytes: u64 },
     /// Only so many bytes: the disk is full, or a limit is reached.
     Short(u64),
     /// Nobody knows how many.
     Failed(io::Error),
 }
 
-/// Writes `bytes` at `offset` with one call. What is missing after a short
-/// write is not added: nothing may be written behind debris.
-pub(super) fn write_once(file: &dyn StoredFile, bytes: &[u8], offset: Offset) -> Written {
+/// Writes `bytes`, of which the first `wanted` matter, at `offset` with one call.
+/// What is missing of these after a short write is not added: nothing may be
+/// written behind debris.
+pub(super) fn write_once(
+    file: &dyn StoredFile,
+    bytes: &[u8],
+    wanted: usize,
+    offset: Offset,
+) -> Written {
     match file.write_at(bytes, offset.0) {
-        Ok(count) if count == bytes.len() => Written::All,
+        Ok(count) if count >= wanted => Written::All {
+            bytes: as_u64(count),
+        },
         Ok(count) => Written::Short(as_u64(count)),
         Err(error) => Written::Failed(error),
     }

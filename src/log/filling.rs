@@ -1,10 +1,12 @@
 //! The segment that is being filled, while the writer lock is held.
 
 use crate::log::append::LogOptions;
+use crate::log::bytes::as_usize;
 use crate::log::frame::{self, MAX_BODY_BYTES, Seed};
-use crate::log::header::Header;
+use crate::log::header::{Header, Space};
 use crate::log::newest::Open;
 use crate::log::outcome::{Outcome, Placed};
+use crate::log::prepared::zeros_behind;
 use crate::log::record::{Record, Refused, Stamp, Tick};
 use crate::log::storage::StoredFile;
 use crate::log::tail::{Ending, Tail};
@@ -20,6 +22,8 @@ pub(super) struct Filling {
     pub(super) file: Option<Box<dyn StoredFile>>,
     pub(super) end: Offset,
     pub(super) written: Offset,
+    /// The length of the file, prepared space included.
+    pub(super) length: u64,
     pub(super) seq: Seq,
     pub(super) clock: Lamport,
 }
@@ -40,6 +44,7 @@ impl Filling {
         Some(Open {
             header: self.header,
             file: self.file?,
+            length: self.length,
             tail: Tail {
                 end: self.end,
                 last_seq: self.seq,
@@ -53,6 +58,15 @@ impl Filling {
     /// What tells its file from itself once somebody else touched it.
     pub(super) fn stamp(&self) -> Option<platform::Stamp> {
         self.file.as_ref()?.stamp().ok()
+    }
+
+    /// How many zeros are written behind the frames, for others.
+    pub(super) fn zeros_behind(&self, options: &LogOptions) -> usize {
+        if self.header.space == Space::Grown {
+            return 0;
+        }
+        let (step, limit) = (options.prepared_bytes, options.segment_bytes);
+        as_usize(zeros_behind(self.end.0, self.length, step, limit))
     }
 
     /// The clock value that a record would get here, or why it must go into a

@@ -8,6 +8,7 @@
 //!      0     8  magic               89 53 4B 4C 0D 0A 1A 0A ("\x89SKL\r\n\x1a\n")
 //!      8     2  format version      1
 //!     10     2  flags               bit 0: the log was over 80 % of a limit
+//!                                   bit 1: zeros behind its end are prepared space
 //!     12     4  reserved            0
 //!     16     8  ordinal             the number in the file name
 //!     24    16  segment id          random; seeds the CRC of every frame
@@ -49,6 +50,7 @@ const COPY_BYTES_U64: u64 = 512;
 const CRC_AT: usize = COPY_BYTES - 4;
 const _: () = assert!(COPY_BYTES == 512);
 const FLAG_PRESSURE: u16 = 1;
+const FLAG_PREPARED: u16 = 2;
 
 /// The highest ordinal and sequence number that is believed. Counting so far
 /// takes centuries; from a number near the last one there is no way onwards.
@@ -119,6 +121,16 @@ pub enum Pressure {
     High,
 }
 
+/// What zeros at the end of a segment's file are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Space {
+    /// Bytes that were never written, like any others that are no frame: the file
+    /// ends where the segment ends.
+    Grown,
+    /// Room for later frames: the segment ends before them.
+    Prepared,
+}
+
 /// What a segment says of the one before it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Predecessor {
@@ -157,6 +169,8 @@ pub struct Header {
     pub lease: Lease,
     /// How full the log was.
     pub pressure: Pressure,
+    /// Whether room for later frames may be behind the last one.
+    pub space: Space,
     /// When it was made, in microseconds since 1970; information only.
     pub created_at_us: i64,
 }
@@ -181,6 +195,14 @@ pub enum HeaderRead {
 }
 
 impl HeaderRead {
+    /// What zeros at the end of the file are; where nobody can tell, bytes.
+    pub(super) fn space(&self) -> Space {
+        match self {
+            Self::Sound { header, .. } => header.space,
+            _ => Space::Grown,
+        }
+    }
+
     /// Whether both copies are sound.
     pub(super) fn is_whole(&self) -> bool {
         matches!(
@@ -216,11 +238,15 @@ impl Header {
         let mut copy = [0; COPY_BYTES];
         put(&mut copy, 0, &MAGIC);
         put(&mut copy, 8, &VERSION.to_le_bytes());
-        let flags = if self.pressure == Pressure::High {
-            FLAG_PRESSURE
-        } else {
-            0
+        let pressure = match self.pressure {
+            Pressure::High => FLAG_PRESSURE,
+            Pressure::Calm => 0,
         };
+        let space = match self.space {
+            Space::Prepared => FLAG_PREPARED,
+            Space::Grown => 0,
+        };
+        let flags = pressure | space;
         put(&mut copy, 10, &flags.to_le_bytes());
         put(&mut copy, 16, &self.ordinal.0.to_le_bytes());
         put(&mut copy, 24, &self.segment_id);
@@ -285,10 +311,16 @@ fn decode_copy(copy: &[u8]) -> Option<Result<Header, u16>> {
     if version != VERSION {
         return Some(Err(version));
     }
-    let pressure = if u16_at(copy, 10)? & FLAG_PRESSURE == 0 {
+    let flags = u16_at(copy, 10)?;
+    let pressure = if flags & FLAG_PRESSURE == 0 {
         Pressure::Calm
     } else {
         Pressure::High
+    };
+    let space = if flags & FLAG_PREPARED == 0 {
+        Space::Grown
+    } else {
+        Space::Prepared
     };
     let header = Header {
         ordinal: Ordinal(u64_at(copy, 16)?),
@@ -310,6 +342,7 @@ fn decode_copy(copy: &[u8]) -> Option<Result<Header, u16>> {
             end: Lamport(u64_at(copy, 152)?),
         },
         pressure,
+        space,
         created_at_us: i64::from_le_bytes(array_at(copy, 160)?),
     };
     header.is_possible().then_some(Ok(header))

@@ -24,6 +24,7 @@ pub(in crate::log) fn sample() -> Header {
             end: Lamport(16461),
         },
         pressure: Pressure::High,
+        space: Space::Prepared,
         created_at_us: 1_700_000_000_000_000,
     }
 }

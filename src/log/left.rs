@@ -5,13 +5,17 @@
 //! under the writer lock and only while a look from outside says that nobody
 //! has touched the segment since this process did, under that lock as well: its
 //! name leads to the very file that is open, which has the length and the time
-//! of the last change that it was left with; it is the newest; and the lock is
-//! the one that it was left under. Anything else, and everything is read anew.
+//! of the last change that it was left with, and nothing behind its last frame; it
+//! is the newest; and the lock is the one that it was left under. Anything else,
+//! and everything is read anew. (The time alone does not tell of a write within the
+//! same tick of the clock, and one into prepared space leaves the length as it is.)
 
 use std::path::PathBuf;
 
 use crate::log::frame::{self, Kind, Seed, TAIL_BYTES};
+use crate::log::header::Space;
 use crate::log::newest::Open;
+use crate::log::prepared::is_blank;
 use crate::log::segment::LogDir;
 use crate::platform::Stamp;
 use crate::position::Ordinal;
@@ -33,9 +37,9 @@ pub(super) struct Left {
 }
 
 impl Left {
-    /// What was left with this stamp; the segment ends with its last good frame.
+    /// What was left with this stamp, in a file of the length that this process knows.
     pub(super) fn new(open: Open, stamp: Stamp) -> Option<Self> {
-        (stamp.size == open.tail.end.0).then_some(Self { open, stamp })
+        (stamp.size == open.length).then_some(Self { open, stamp })
     }
 
     /// The segment, when it is the newest still, `newest`, and as it was left.
@@ -45,8 +49,21 @@ impl Left {
             && dir
                 .storage()
                 .stamp_of(&dir.path_named(newest))
-                .is_ok_and(|stamp| stamp == self.stamp);
+                .is_ok_and(|stamp| stamp == self.stamp)
+            && self.is_still_the_end();
         is_untouched.then_some(self.open)
+    }
+
+    /// Whether nobody has written behind the last frame without making the file
+    /// longer.
+    fn is_still_the_end(&self) -> bool {
+        let Open {
+            header, file, tail, ..
+        } = &self.open;
+        match header.space {
+            Space::Grown => true,
+            Space::Prepared => is_blank(file.as_ref(), tail.end.0).unwrap_or(false),
+        }
     }
 }
 

@@ -5,7 +5,8 @@ use std::fs;
 use std::io::Write;
 use std::path::Path;
 
-use crate::log::append::{Log, Record, Tick};
+use crate::log::append::{Log, LogOptions, Record, Tick};
+use crate::log::prepared::{written_end, written_length};
 use crate::log::read::Reason;
 use crate::log::tail;
 use crate::log::test_support::{
@@ -56,12 +57,39 @@ fn what_is_left_is_what_is_read_there() {
         let Some(left) = log.take_left() else {
             panic!("nothing was left in round {round}");
         };
-        let Open { header, file, tail } = &left.open;
-        let size = file.size().unwrap();
+        let Open {
+            header, file, tail, ..
+        } = &left.open;
+        let size = written_end(file.as_ref(), left.open.length, 0).unwrap();
+        assert_eq!(file.size().unwrap(), left.open.length);
         assert_eq!(tail::find(file.as_ref(), header, size).unwrap(), *tail);
         let newest = log.dir().newest().unwrap().unwrap();
         assert!(left.untouched(log.dir(), newest).is_some());
     }
+}
+
+/// Two writes in one tick of the clock that files are stamped with look like one,
+/// and one into prepared space leaves the length as it is.
+#[test]
+fn a_write_into_prepared_space_is_seen_also_when_the_stamp_does_not_tell() {
+    let dir = home();
+    let prepared = LogOptions {
+        prepared_bytes: 4096,
+        ..options()
+    };
+    let log = log_at(dir.path(), prepared);
+    placed(&log, &["a"]);
+    placed(&log, &["b"]);
+    let mut left = log.take_left().expect("something was left");
+    assert_eq!(placed(&log_at(dir.path(), prepared), &["x"])[0].seq.0, 3);
+    let stamp = log.dir().storage().stamp_of(&segment(dir.path(), 1));
+    assert_eq!(
+        stamp.as_ref().unwrap().size,
+        left.stamp.size,
+        "it fitted in"
+    );
+    left.stamp = stamp.unwrap();
+    assert!(left.untouched(log.dir(), Ordinal(1)).is_none());
 }
 
 #[test]
@@ -130,7 +158,7 @@ const TOUCHES: [Touch; 10] = [
         "a bit of the last frame, in place",
         |dir| {
             let mut bytes = fs::read(segment(dir, 1)).unwrap();
-            let at = bytes.len() - 12;
+            let at = written_length(&bytes) - 12;
             bytes[at] ^= 1;
             let file = fs::File::options().write(true).open(segment(dir, 1));
             file.unwrap().write_all(&bytes).unwrap();
@@ -169,9 +197,14 @@ const TOUCHES: [Touch; 10] = [
 
 #[test]
 fn whatever_was_touched_the_next_record_gets_the_next_number() {
-    for (what, touch, added) in TOUCHES {
+    let all = [0, 4096].map(|prepared_bytes| TOUCHES.map(|touch| (prepared_bytes, touch)));
+    for (prepared_bytes, (what, touch, added)) in all.into_iter().flatten() {
         let dir = home();
-        let log = log_at(dir.path(), options());
+        let options = LogOptions {
+            prepared_bytes,
+            ..options()
+        };
+        let log = log_at(dir.path(), options);
         placed(&log, &["a"]);
         placed(&log, &["b"]);
         // Longer than a tick of the clock that files are stamped with.

@@ -9,8 +9,9 @@
 //!
 //! Invariants, each of them tested:
 //!
-//! * **Append-only.** No byte of a segment is overwritten or cut, ever. Behind
-//!   anything that is no frame, a successor begins.
+//! * **Append-only.** No byte of a segment is overwritten or cut, ever, but for
+//!   zeros in space that was asked to be prepared. Behind anything that is no frame,
+//!   a successor begins.
 //! * **Dense.** Sequence numbers have no holes; a hole is a loss, and named.
 //! * **The clock never goes back and never repeats.** A segment may issue only
 //!   the values of the lease in its header; a successor's lease begins above
@@ -44,6 +45,7 @@ mod newest;
 mod outcome;
 mod pieces;
 mod place;
+mod prepared;
 mod record;
 mod remembered;
 mod settling;

@@ -23,6 +23,8 @@ use crate::position::{Lamport, Offset, Ordinal, Seq};
 pub(super) struct Open {
     pub(super) header: Header,
     pub(super) file: Box<dyn StoredFile>,
+    /// The length of the file, prepared space included.
+    pub(super) length: u64,
     pub(super) tail: Tail,
 }
 
@@ -50,7 +52,12 @@ pub(super) struct Newest {
 fn at_once(log: &Log, lock_identity: u64) -> Option<Newest> {
     let ordinal = log.dir.newest_known()?;
     let left = log.take_left();
-    let Open { header, file, tail } = left
+    let Open {
+        header,
+        file,
+        length,
+        tail,
+    } = left
         .and_then(|left| left.untouched(&log.dir, ordinal))
         .or_else(|| in_order(log, ordinal))?;
     let remembered = log.remembered(lock_identity);
@@ -62,6 +69,7 @@ fn at_once(log: &Log, lock_identity: u64) -> Option<Newest> {
         let resting = Resting {
             header,
             file,
+            length,
             tail,
             made: Made::Here,
             put_back: false,
@@ -83,6 +91,7 @@ fn in_order(log: &Log, ordinal: Ordinal) -> Option<Open> {
     Some(Open {
         header,
         file: opened.file,
+        length: opened.length,
         tail,
     })
 }
@@ -142,6 +151,7 @@ pub(super) fn find(log: &Log, lock_identity: u64) -> Result<Newest, AppendError>
             put_back: put_back && made == Made::Here,
             header,
             file: opened.file,
+            length: opened.length,
             tail,
             made: if put_back { Made::Elsewhere } else { made },
         });
@@ -205,6 +215,7 @@ type Unreadable = (Ordinal, Box<dyn StoredFile>, u64);
 struct Resting {
     header: Header,
     file: Box<dyn StoredFile>,
+    length: u64,
     tail: Tail,
     made: Made,
     /// It was made here, and what followed is gone.
@@ -247,6 +258,7 @@ impl Newest {
         let Resting {
             header,
             file,
+            length,
             tail,
             put_back,
             ..
@@ -286,7 +298,12 @@ impl Newest {
             }
         }
         if course == Course::Append {
-            self.open = Some(Open { header, file, tail });
+            self.open = Some(Open {
+                header,
+                file,
+                length,
+                tail,
+            });
         } else {
             self.unsettled = Some(file);
         }

@@ -9,22 +9,27 @@
 //! a successor has recorded where the segment ends. Before the reader moves on
 //! it re-reads the old segment up to that end, so nothing is skipped that was
 //! written between two looks.
+//!
+//! Good frames are read in pieces. Whatever else is met is judged with all the
+//! rest of the segment at hand: what bytes that are no frame mean depends on what
+//! follows them.
 
 use crate::log::bytes::{as_u64, as_usize};
 use crate::log::frame::{HEAD_BYTES, Kind, Seed};
 use crate::log::header::Predecessor;
-use crate::log::place::{Fate, Place};
+use crate::log::place::{Fate, Filled, Place};
 use crate::log::read::{Damage, Item, ReadError, Reason, Step};
 use crate::log::scan::{End, Expected, Region, Scan, SeqRange};
 use crate::log::segment::{LogDir, MAX_FILE_BYTES};
-use crate::log::storage::read_range;
 use crate::log::succession::{Found, Passed};
 use crate::position::{Lamport, Offset, Ordinal, Seq};
 
 mod border;
+mod more;
 mod unfinished;
 
 pub(super) use border::Border;
+use more::PIECE_BYTES;
 
 /// Reads frames in order.
 ///
@@ -52,23 +57,16 @@ pub struct Reader {
     from: Seq,
     place: Option<Place>,
     buffer: Vec<u8>,
-    /// Whether the buffer holds what the present segment should be judged by.
+    /// What the buffer holds of the present segment.
     filled: Filled,
     passed: Passed,
     segments: u64,
+    /// Of the segments before the present one.
     debris_bytes: u64,
     /// What the header of the present segment says of the one before it.
     before: Predecessor,
     /// The segment at whose end this reader stops, for a while.
     stop_after: Option<Ordinal>,
-}
-
-/// Whether the last reading of the present segment succeeded.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Filled {
-    Yes,
-    /// An error came between: it is read again before anything is judged.
-    No,
 }
 
 /// What the next bytes of the buffer are.
@@ -81,6 +79,10 @@ enum Look {
         body: (usize, usize),
     },
     Damage(Damage),
+    /// Nothing that can be told from what was read: so much is to be read first.
+    More {
+        at_most: usize,
+    },
     /// Nothing that can be judged now.
     Pending,
     /// Nothing more: the segment is read to its recorded end, or none was begun.
@@ -96,7 +98,7 @@ impl Reader {
             from: from.max(Seq(1)),
             place: None,
             buffer: Vec::new(),
-            filled: Filled::Yes,
+            filled: Filled::Whole,
             passed: Passed::default(),
             segments: 0,
             debris_bytes: 0,
@@ -131,7 +133,8 @@ impl Reader {
     /// that never finished.
     #[must_use]
     pub fn debris_bytes(&self) -> u64 {
-        self.debris_bytes
+        let present = self.place.as_ref().map_or(0, |place| place.debris_bytes);
+        self.debris_bytes.saturating_add(present)
     }
 
     /// The next frame, the next damage, or [`Step::Idle`].
@@ -141,10 +144,11 @@ impl Reader {
     /// After an error nothing is skipped: the next step tries again.
     pub fn step(&mut self) -> Result<Step<'_>, ReadError> {
         if self.filled == Filled::No {
-            self.fill()?;
+            self.fill(PIECE_BYTES)?;
         }
         loop {
             match self.look() {
+                Look::More { at_most } => self.fill(at_most)?,
                 Look::Frame { seq, .. } if seq < self.from => {}
                 Look::Frame {
                     kind,
@@ -220,11 +224,8 @@ impl Reader {
         let region = scan.next();
         let (seq, clock) = (scan.next_seq(), scan.clock());
         let unread = as_u64(self.buffer.len().saturating_sub(place.used));
-        let open = place.fate == Fate::Open;
+        let (open, here) = (place.fate == Fate::Open, place.unread_offset());
         match region {
-            None if open => Look::Pending,
-            Some(Region::Torn { .. }) if open => Look::Pending,
-            None | Some(Region::Torn { .. }) => Look::Exhausted,
             Some(Region::Frame { offset, frame }) => {
                 let start = place.used + HEAD_BYTES;
                 let body = (start, start + frame.body.len());
@@ -239,13 +240,27 @@ impl Reader {
                 self.pass(length, seq, clock);
                 look
             }
+            _ if self.filled == Filled::Part && place.used > 0 => Look::More {
+                at_most: PIECE_BYTES,
+            },
+            _ if self.filled == Filled::Part => Look::More {
+                at_most: MAX_FILE_BYTES,
+            },
+            None if open => Look::Pending,
+            Some(Region::Torn { .. }) if open => Look::Pending,
+            None | Some(Region::Torn { .. }) => Look::Exhausted,
             // The end of an open segment is judged when it has a successor.
             Some(Region::Damage { bytes, .. }) if open && bytes == unread => Look::Pending,
             Some(Region::Damage { bytes, .. }) if place.fate == Fate::Pruned && bytes == unread => {
                 Look::Exhausted
             }
-            // What looks bad may be half seen: look again first.
-            Some(Region::Damage { .. }) if open && !place.fresh => Look::Pending,
+            // What looks bad may be half seen: it is looked at again first.
+            Some(Region::Damage { .. }) if open && place.doubted != Some(here) => {
+                self.doubt(here);
+                Look::More {
+                    at_most: MAX_FILE_BYTES,
+                }
+            }
             Some(Region::Damage {
                 offset,
                 bytes,
@@ -272,6 +287,12 @@ impl Reader {
         }
     }
 
+    fn doubt(&mut self, here: Offset) {
+        if let Some(place) = &mut self.place {
+            place.doubted = Some(here);
+        }
+    }
+
     fn pass(&mut self, length: usize, seq: Seq, clock: Lamport) {
         if let Some(place) = &mut self.place {
             place.used += length;
@@ -285,63 +306,10 @@ impl Reader {
     /// Goes on in `place`.
     fn enter(&mut self, place: Place) -> Result<(), ReadError> {
         self.segments += 1;
+        self.debris_bytes = self.debris_bytes();
         self.passed.enter(&place);
         self.place = Some(place);
-        self.fill()
-    }
-
-    /// Looks for more in the present segment: whether there is any.
-    fn refill(&mut self) -> Result<bool, ReadError> {
-        let Some(place) = &self.place else {
-            return Ok(false);
-        };
-        if place.fate != Fate::Open {
-            return Ok(false);
-        }
-        let unread = self.buffer.len().saturating_sub(place.used);
-        let seen = place.unread_offset().plus(as_u64(unread));
-        let path = || self.dir.segment_path(place.ordinal);
-        let size = place
-            .file
-            .size()
-            .map_err(|error| ReadError::io("read", path())(error))?;
-        if size <= seen.0 && (unread == 0 || place.fresh) {
-            return Ok(false);
-        }
-        self.fill()?;
-        Ok(true)
-    }
-
-    /// Reads what was not dealt with yet of the present segment.
-    fn fill(&mut self) -> Result<(), ReadError> {
-        let Some(place) = &mut self.place else {
-            return Ok(());
-        };
-        place.base = place.unread_offset();
-        place.used = 0;
-        place.fresh = true;
-        self.filled = Filled::No;
-        let failed = |path| ReadError::io("read", path);
-        let path = self.dir.segment_path(place.ordinal);
-        let size = match place.file.size() {
-            Ok(size) => size,
-            Err(error) => {
-                self.buffer.clear();
-                return Err(failed(path)(error));
-            }
-        };
-        let end = match place.fate {
-            Fate::Open | Fate::Pruned => size,
-            Fate::Final { valid_end, .. } => size.min(valid_end.0),
-        };
-        let length = as_usize(end.saturating_sub(place.base.0)).min(MAX_FILE_BYTES);
-        read_range(place.file.as_ref(), place.base.0, length, &mut self.buffer)
-            .map_err(failed(path))?;
-        self.filled = Filled::Yes;
-        if let Fate::Final { .. } = place.fate {
-            self.debris_bytes = self.debris_bytes.saturating_add(size.saturating_sub(end));
-        }
-        Ok(())
+        self.fill(PIECE_BYTES)
     }
 
     /// The present segment has a successor and will not grow any more: takes
@@ -372,7 +340,7 @@ impl Reader {
                 last_seq: next.previous(),
             }
         };
-        self.fill()
+        self.fill(PIECE_BYTES)
     }
 
     fn succeed(&mut self) -> Result<Found, ReadError> {

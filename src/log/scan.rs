@@ -15,8 +15,8 @@
 //!   shorter than its lengths say, or when the piece of it in some disk sector
 //!   is all zero: a write that never finished, so nobody was told that it did.
 //! * What of it was a whole frame once is **damage**, whatever follows: a head or
-//!   a trailing length still spans it, or it reaches exactly to the end of the
-//!   file. Its number is used up; that of a good frame which is there for the
+//!   a trailing length still spans it, or it reaches exactly to the end of
+//!   what was written. Its number is used up; that of a good frame which is there for the
 //!   second time was used before. See `wreck.rs`.
 
 use crate::log::bytes::as_u64;

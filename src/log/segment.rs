@@ -9,10 +9,12 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use crate::log::header::{HEADER_BYTES, Header, HeaderRead};
+use crate::log::bytes::as_u64;
+use crate::log::header::{HEADER_BYTES, Header, HeaderRead, Space};
 use crate::log::listing::Listing;
 use crate::log::misnamed::{self, Seen};
 use crate::log::names::{file_name, ordinal_of};
+use crate::log::prepared::written_end;
 use crate::log::storage::{Storage, StoredFile, read_range};
 use crate::platform::Stamp;
 use crate::position::Ordinal;
@@ -60,7 +62,10 @@ pub(super) struct Opened {
     pub(super) file: Box<dyn StoredFile>,
     pub(super) read: HeaderRead,
     pub(super) naming: Naming,
+    /// Where its bytes end, prepared space left out.
     pub(super) size: u64,
+    /// The length of the file.
+    pub(super) length: u64,
 }
 
 /// Whether a segment's header agrees with the file's name.
@@ -254,7 +259,15 @@ impl LogDir {
         Ok(())
     }
 
-    /// The length of a segment's file in bytes.
+    /// Where the bytes of a segment end, prepared space left out.
+    ///
+    /// # Errors
+    /// Any I/O error, `NotFound` included.
+    pub(crate) fn end_of(&self, ordinal: Ordinal) -> io::Result<u64> {
+        Ok(self.open(ordinal, Access::Read)?.size)
+    }
+
+    /// The length of a segment's file in bytes, prepared space included.
     ///
     /// # Errors
     /// Any I/O error, `NotFound` included.
@@ -344,10 +357,14 @@ impl LogDir {
             Access::Read => self.storage.open_read(&path)?,
             Access::Append => self.storage.open_write(&path)?,
         };
-        let size = stored.size()?;
+        let length = stored.size()?;
         let mut head = Vec::new();
         read_range(stored.as_ref(), 0, HEADER_BYTES, &mut head)?;
         let read = Header::decode(&head);
+        let size = match read.space() {
+            Space::Prepared => written_end(stored.as_ref(), length, as_u64(HEADER_BYTES))?,
+            Space::Grown => length,
+        };
         let naming = match &read {
             HeaderRead::Sound { header, .. } if header.ordinal != ordinal => Naming::Wrong,
             _ if file != ordinal => Naming::Misnamed,
@@ -358,6 +375,7 @@ impl LogDir {
             read,
             naming,
             size,
+            length,
         })
     }
 }

@@ -4,7 +4,8 @@
 //! simulator can tear, drop and reorder what was not synced, fail any call and
 //! crash between any two. [`Disk`] is the real thing and adds no policy.
 //!
-//! There is no call that truncates or overwrites: the log never needs one.
+//! There is no call that truncates: the log never needs one. What is written goes
+//! behind the last frame, where nothing is, or zeros are that were prepared.
 
 use std::fmt;
 use std::fs::File;

@@ -9,7 +9,7 @@ use std::ops::Range;
 
 use crate::log::bytes::as_u64;
 use crate::log::frame;
-use crate::log::header::{COPY_BYTES, HEADER_BYTES, Header, HeaderRead, Predecessor};
+use crate::log::header::{COPY_BYTES, HEADER_BYTES, Header, HeaderRead, Predecessor, Space};
 use crate::log::place::{Fate, Place};
 use crate::log::read::{Damage, ReadError, Reason};
 use crate::log::scan::SeqRange;
@@ -222,7 +222,7 @@ impl Passed {
             },
             None => Fate::Open,
         };
-        let place = Place::new(ordinal, header.segment_id, file, start, fate);
+        let place = Place::new(ordinal, header.segment_id, file, start, fate, header.space);
         Ok(Found::Segment {
             place: Box::new(place),
             predecessor: header.predecessor,
@@ -248,7 +248,9 @@ impl Passed {
             valid_end: named.valid_end,
             last_seq: named.last_seq,
         };
-        let place = Place::new(ordinal, named.id, file, (seq, self.clock), fate);
+        // Its recorded end says where it ends, whatever is behind that.
+        let space = Space::Grown;
+        let place = Place::new(ordinal, named.id, file, (seq, self.clock), fate, space);
         let predecessor = Predecessor {
             ordinal: self.place,
             ..Predecessor::default()

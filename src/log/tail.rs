@@ -1,7 +1,7 @@
 //! The end of a segment: its last frame, found in constant time.
 //!
-//! The trailing length of the last frame leads from the end of the file to its
-//! head, so that opening costs the same for an empty log and for ten million
+//! The trailing length of the last frame leads from the end of what was written to
+//! its head, so that opening costs the same for an empty log and for ten million
 //! events. Only when those bytes are no frame, or one that does not follow on
 //! the one before it, is the segment scanned.
 
@@ -21,7 +21,7 @@ const FIRST_LOOK_BYTES: usize = 4096;
 /// Whether bytes follow the last good frame.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Ending {
-    /// The file ends where its last good frame ends.
+    /// Nothing but prepared space follows the last good frame.
     Clean,
     /// Something follows that is no frame: nothing may be appended behind it.
     Debris {
@@ -68,7 +68,7 @@ impl Tail {
     }
 }
 
-/// Finds the end of the segment in `file`, which has `size` bytes.
+/// Finds the end of the segment in `file`, of which `size` bytes are written.
 pub(super) fn find(file: &dyn StoredFile, header: &Header, size: u64) -> io::Result<Tail> {
     if size < as_u64(HEADER_BYTES) {
         // Cut inside the header: what is written behind would leave a hole.
@@ -88,7 +88,7 @@ pub(super) fn find(file: &dyn StoredFile, header: &Header, size: u64) -> io::Res
     }
 }
 
-/// The tail when the file ends with a good frame.
+/// The tail when a good frame is the last of the file.
 fn last_frame(
     file: &dyn StoredFile,
     header: &Header,

@@ -10,6 +10,7 @@ use crate::log::append::{
 };
 use crate::log::frame::Kind;
 use crate::log::header::NodeId;
+use crate::log::prepared::written_length;
 use crate::log::read::{Damage, Step};
 use crate::log::reader::Reader;
 use crate::log::segment::LogDir;
@@ -67,6 +68,13 @@ pub(super) fn small(segment_bytes: u64) -> LogOptions {
         segment_bytes,
         ..options()
     }
+}
+
+/// The bytes of a segment's file without its prepared space.
+pub(super) fn written(path: &Path) -> Vec<u8> {
+    let mut bytes = std::fs::read(path).unwrap();
+    bytes.truncate(written_length(&bytes));
+    bytes
 }
 
 pub(super) fn log_at(dir: &Path, options: LogOptions) -> Log {

@@ -1,20 +1,22 @@
 //! What happens while the writer lock is held: find the end, fill, roll, write.
 
-use std::io;
-
 use crate::log::append::Log;
 use crate::log::bytes::as_u64;
-use crate::log::creation::{Name, Written, create_for, make_findable, short, write_once};
+use crate::log::creation::{Name, create_for};
 use crate::log::filling::{Filling, Roll};
 use crate::log::frame::MAX_BODY_BYTES;
-use crate::log::header::{HEADER_BYTES, Header, Predecessor, Pressure};
-use crate::log::left::{Unsynced, last_event_in};
+use crate::log::header::{HEADER_BYTES, Header, Predecessor, Pressure, Space};
+use crate::log::left::Unsynced;
 use crate::log::newest::{self, Newest};
 use crate::log::outcome::{AppendError, Appended, Note, Outcome};
 use crate::log::record::{Record, Refused};
 use crate::log::settling::Settling;
 use crate::log::storage::Held;
 use crate::position::{Lamport, Lease, Offset, Ordinal};
+
+mod flush;
+
+use flush::Next;
 
 /// One call's work under the lock.
 pub(super) struct Writer<'a> {
@@ -75,7 +77,7 @@ impl<'a> Writer<'a> {
             let outcome = self.add(*record)?;
             self.outcomes.push(outcome);
         }
-        self.flush()
+        self.flush(Next::Later)
     }
 
     /// Gives the lock back and says what became of the records so far.
@@ -184,6 +186,7 @@ impl<'a> Writer<'a> {
                     file: Some(open.file),
                     end: open.tail.end,
                     written: open.tail.end,
+                    length: open.length,
                     seq: open.tail.last_seq,
                     clock: open.tail.last_clock,
                 });
@@ -198,7 +201,7 @@ impl<'a> Writer<'a> {
 
     /// Starts a successor of the segment that is being filled.
     fn roll(&mut self, why: Roll) -> Result<(), AppendError> {
-        self.flush()?;
+        self.flush(Next::Successor)?;
         self.create_file()?;
         let Some(mut segment) = self.segment.take() else {
             return self.ready();
@@ -288,6 +291,10 @@ impl<'a> Writer<'a> {
             predecessor: newest.predecessor,
             lease,
             pressure,
+            space: match log.options.prepared_bytes {
+                0 => Space::Grown,
+                _ => Space::Prepared,
+            },
             created_at_us: log.ambient.now_us(),
         };
         if let Some(file) = &newest.unsettled {
@@ -301,6 +308,7 @@ impl<'a> Writer<'a> {
             file: None,
             end,
             written: end,
+            length: end.0,
             seq: header.predecessor.last_seq,
             clock: header.predecessor.last_clock,
             header,
@@ -335,62 +343,5 @@ impl<'a> Writer<'a> {
             None => floor.next(),
         };
         Lease::starting_at(start, ticks)
-    }
-
-    /// Writes the buffer with one call.
-    fn flush(&mut self) -> Result<(), AppendError> {
-        if self.buffer.is_empty() {
-            return Ok(());
-        }
-        let name = self.create_file()?;
-        let Some(segment) = &mut self.segment else {
-            return Ok(());
-        };
-        let Some(file) = segment.file.as_deref() else {
-            return Ok(());
-        };
-        let path = self.log.dir.segment_path(segment.header.ordinal);
-        if segment.written.0 == as_u64(HEADER_BYTES) {
-            make_findable(self.log, &segment.header, name)?;
-        }
-        let (offset, action) = (segment.written, "write");
-        match write_once(file, &self.buffer, offset) {
-            // Whoever has replaced the lock since may not have seen these frames,
-            // and have ended the segment in front of them. Whoever replaces it
-            // from now on does see them.
-            Written::All if !self.held.is_current() => {
-                self.log.give_up_on(&segment.header);
-                return Err(AppendError::Unknown {
-                    action: "keep others out of",
-                    path,
-                    offset,
-                    source: io::Error::other("the lock file was replaced"),
-                });
-            }
-            Written::All => {}
-            Written::Short(count) => {
-                self.log.give_up_on(&segment.header);
-                self.landed = Some(offset.plus(count));
-                let source = short(count, self.buffer.len());
-                return Err(AppendError::Io {
-                    action,
-                    path,
-                    source,
-                });
-            }
-            Written::Failed(source) => {
-                self.log.give_up_on(&segment.header);
-                return Err(AppendError::Unknown {
-                    action,
-                    path,
-                    offset,
-                    source,
-                });
-            }
-        }
-        segment.written = segment.end;
-        self.written_event = last_event_in(&self.buffer, segment.seed);
-        self.buffer.clear();
-        Ok(())
     }
 }

@@ -20,4 +20,5 @@ mod memory;
 mod bits;
 mod cuts;
 mod files;
+mod prepared;
 mod sample;

@@ -47,6 +47,12 @@ impl Known {
     }
 }
 
+/// The bytes of a segment without its prepared space.
+pub fn written(bytes: &[u8]) -> &[u8] {
+    let last = bytes.iter().rposition(|byte| *byte != 0);
+    &bytes[..last.map_or(0, |last| last + 1).max(HEADER.min(bytes.len()))]
+}
+
 /// The log in memory, with everything that was ever acknowledged of it.
 pub struct Sample {
     pub memory: Memory,
@@ -56,6 +62,7 @@ pub struct Sample {
     pub places: Vec<(u64, Range<usize>)>,
     /// The highest clock value that was issued.
     pub clock: u64,
+    prepared_bytes: u64,
 }
 
 struct Body {
@@ -96,13 +103,14 @@ impl Ambient for Counting {
 
 const SEGMENT_BYTES: u64 = 1900;
 
-fn log(memory: &Memory, seed: u64) -> Log {
+fn log(memory: &Memory, seed: u64, prepared_bytes: u64) -> Log {
     let node = NodeIdentity {
         node_id: NodeId::parse("b805cd5cee74").unwrap(),
         facts: [5; 8],
     };
     let options = LogOptions {
         segment_bytes: SEGMENT_BYTES,
+        prepared_bytes,
         lease_ticks: 100,
         ..LogOptions::for_node(node)
     };
@@ -158,8 +166,17 @@ impl Sample {
 
     /// A log of the same shape with other random ids.
     pub fn of(seed: u64) -> Self {
+        Self::made(seed, 0)
+    }
+
+    /// The same log with space that is prepared in such steps.
+    pub fn prepared(step: u64) -> Self {
+        Self::made(1, step)
+    }
+
+    fn made(seed: u64, prepared_bytes: u64) -> Self {
         let memory = Memory::default();
-        let log = log(&memory, seed);
+        let log = log(&memory, seed, prepared_bytes);
         let (mut frames, mut places) = (Vec::new(), Vec::new());
         for mut record in records() {
             let slot: &mut dyn Record = &mut record;
@@ -186,6 +203,7 @@ impl Sample {
             frames,
             places,
             clock,
+            prepared_bytes,
         };
         assert!((4..8).contains(&sample.segments()), "{}", sample.segments());
         assert_eq!(sample.read(1).0, sample.frames);
@@ -286,7 +304,7 @@ impl Sample {
     pub fn expect_writable(&self, expected: &[Known], what: &dyn Fn() -> String) {
         let before = self.memory.snapshot();
         let numbers = self.numbers_used();
-        let log = log(&self.memory, 500);
+        let log = log(&self.memory, 500, self.prepared_bytes);
         for text in ["once", "more"] {
             let mut record = Body {
                 kind: Kind::Event,
@@ -314,7 +332,11 @@ impl Sample {
         assert_eq!(self.read_backward(), read, "after appending, {}", what());
         for (path, bytes) in &before {
             let after = self.memory.get(path).unwrap();
-            assert!(after.starts_with(bytes), "{} was changed", path.display());
+            let kept = match self.prepared_bytes {
+                0 => bytes.as_slice(),
+                _ => written(bytes),
+            };
+            assert!(after.starts_with(kept), "{} was changed", path.display());
         }
         self.memory.restore(&before);
     }

@@ -191,6 +191,29 @@ fn on_a_small_disk(dir: &Path, script: &str) -> Option<Output> {
     is_mounted.then_some(output)
 }
 
+/// What was prepared before the disk was full is there for events.
+#[cfg(target_os = "linux")]
+#[test]
+fn a_full_disk_takes_what_was_prepared_for() {
+    let world = World::new();
+    fs::create_dir(world.path("home")).unwrap();
+    let payload = note("x").to_string();
+    let script = format!(
+        "printf '[log]\\nprepared_bytes = 16384\\n' > \"$1/config.toml\"; \
+         \"$2\" --json emit HistoryAdded --payload '{payload}' || exit 98; \
+         cat /dev/zero > \"$1/ballast\" 2>/dev/null; \
+         i=0; while [ $i -lt 10 ]; do \
+         \"$2\" --json emit HistoryAdded --payload '{payload}' 2>/dev/null; echo \"exit $?\"; \
+         i=$((i + 1)); done; \"$2\" log verify; exit 0"
+    );
+    let Some(output) = on_a_small_disk(&world.path("home"), &script) else {
+        return;
+    };
+    let stdout = text(&output.stdout);
+    assert_eq!(stdout.matches("exit 0").count(), 10, "{stdout}");
+    assert_eq!(stdout.matches("\"recorded\"").count(), 11, "{stdout}");
+}
+
 #[cfg(target_os = "linux")]
 #[test]
 fn a_full_disk_is_an_answer_and_what_was_recorded_stays() {

@@ -152,9 +152,21 @@ fn a_killed_stream_loses_nothing_that_had_a_receipt() {
 
 #[test]
 fn eight_processes_lose_nothing_and_never_repeat_a_clock_value() {
+    eight_processes("");
+}
+
+/// They write over each other's zeros, within a length that hardly ever changes.
+#[test]
+fn eight_processes_that_share_prepared_space_lose_nothing_either() {
+    eight_processes("[log]\nsegment_bytes = 262144\nprepared_bytes = 16384\n");
+}
+
+fn eight_processes(config: &str) {
     const PROCESSES: usize = 8;
     const EVENTS: usize = 200;
     let world = World::new();
+    std::fs::create_dir(world.path("home")).unwrap();
+    std::fs::write(world.home().config_file(), config).unwrap();
     let mut known: Vec<(u64, String, u64)> = std::thread::scope(|scope| {
         let writers: Vec<_> = (0..PROCESSES)
             .map(|writer| {

@@ -4,7 +4,7 @@ use std::io::{BufRead, BufReader, Read};
 use std::process::{Child, Stdio};
 use std::thread;
 
-use crate::support::{Bench, context, emit, log_in};
+use crate::support::{Bench, context, emit, log_prepared};
 use serde_json::Value;
 
 /// A follower that does not outlive its test.
@@ -56,6 +56,16 @@ const SEGMENT_BYTES: u64 = 8 * 1024;
 
 #[test]
 fn through_many_rolls_and_four_writers_each_event_comes_once_and_in_order() {
+    follow_four_writers(0);
+}
+
+/// What is added does not make the file longer.
+#[test]
+fn what_is_written_into_prepared_space_is_followed_as_well() {
+    follow_four_writers(SEGMENT_BYTES / 2);
+}
+
+fn follow_four_writers(prepared_bytes: u64) {
     let bench = Bench::with_segments(SEGMENT_BYTES);
     let count = (WRITERS * EACH).to_string();
     // From the first event on, however far the writers are when it starts.
@@ -74,7 +84,7 @@ fn through_many_rolls_and_four_writers_each_event_comes_once_and_in_order() {
         .map(|writer| {
             let home = home.clone();
             thread::spawn(move || {
-                let log = log_in(&home, SEGMENT_BYTES);
+                let log = log_prepared(&home, SEGMENT_BYTES, prepared_bytes);
                 for n in 0..EACH {
                     let n = writer * 1000 + n;
                     let payload =

@@ -94,9 +94,15 @@ impl Record for Bytes {
 
 /// A log in `home` whose segments take so many bytes.
 pub fn log_in(home: &Path, segment_bytes: u64) -> Log {
+    log_prepared(home, segment_bytes, 0)
+}
+
+/// The same with so much space prepared.
+pub fn log_prepared(home: &Path, segment_bytes: u64, prepared_bytes: u64) -> Log {
     let node_id = NodeId::parse(NODE).unwrap();
     let options = LogOptions {
         segment_bytes,
+        prepared_bytes,
         ..LogOptions::for_node(NodeIdentity {
             node_id,
             facts: [9; 8],

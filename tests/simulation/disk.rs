@@ -10,6 +10,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
+use crate::plant::written_end;
 use crate::rng::Rng;
 
 pub const SECTOR: usize = 512;
@@ -229,16 +230,12 @@ impl Disk {
             return false;
         };
         let inode = self.inodes.get_mut(&id).unwrap();
-        let Some(length) = inode
-            .cache
-            .len()
-            .checked_sub(header)
-            .filter(|length| *length > 0)
-        else {
+        let end = written_end(&inode.cache);
+        let Some(length) = end.checked_sub(header).filter(|length| *length > 0) else {
             return false;
         };
         let back = usize::try_from(rng.below(length.min(400) as u64)).unwrap();
-        let at = inode.cache.len() - 1 - back;
+        let at = end - 1 - back;
         inode.cache[at] ^= 1 << rng.below(8);
         inode.durable = inode.cache.clone();
         inode.dirty.clear();

@@ -124,6 +124,7 @@ impl Run {
         let frames = rng.below(12) + 2;
         let sizes = Sizes {
             segment_bytes: 1500 + rng.below(5000),
+            prepared_bytes: [0, 512, 700, 4096][usize::try_from(seed % 4).unwrap()],
             segment_frames: frames,
             lease_ticks: frames + rng.below(8),
         };
@@ -411,7 +412,7 @@ impl Run {
             .and_then(|path| disk.lookup(&path))
             .is_some_and(|inode| {
                 let bytes = &disk.inode(inode).cache;
-                bytes.len() < HEADER_BYTES || plant::valid_end(bytes) != bytes.len()
+                bytes.len() < HEADER_BYTES || plant::valid_end(bytes) < plant::written_end(bytes)
             })
     }
 

@@ -12,7 +12,7 @@ use spec_kitty::log::scan::{Region, Scan};
 use spec_kitty::position::Lamport;
 
 use crate::cast::Who;
-use crate::disk::Inode;
+use crate::disk::{Inode, SECTOR};
 use crate::facts;
 
 /// A mistake that real logs made.
@@ -32,6 +32,9 @@ pub enum Bug {
     NumbersReused,
     /// A segment's header does not say which clock values it may issue.
     LeaseNotRecorded,
+    /// What other processes have written behind the end that a process left is not
+    /// looked for: the stamp of the file tells, which it does not within a tick.
+    BlindBehindItsEnd,
     /// The sender ships what it can read, synced or not.
     ShipsUnsynced,
     /// The cursor is moved before the server has the events.
@@ -43,13 +46,14 @@ pub enum Bug {
 }
 
 impl Bug {
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 11] = [
         Self::NoDirectorySync,
         Self::ReceiptBeforeSync,
         Self::SyncOnReopenedDescriptor,
         Self::AppendAfterDebris,
         Self::NumbersReused,
         Self::LeaseNotRecorded,
+        Self::BlindBehindItsEnd,
         Self::ShipsUnsynced,
         Self::CursorBeforeData,
         Self::PruneBeforeLedger,
@@ -66,10 +70,18 @@ pub fn seen_size(bug: Option<Bug>, inode: &Inode) -> u64 {
     }
 }
 
+/// How much of a read a log with this bug gets.
+pub fn seen_bytes(bug: Option<Bug>, wanted: usize) -> usize {
+    match bug {
+        Some(Bug::BlindBehindItsEnd) if wanted == SECTOR => 0,
+        _ => wanted,
+    }
+}
+
 /// Where a log with this bug writes.
 pub fn place(bug: Option<Bug>, inode: &Inode, offset: u64) -> usize {
     match bug {
-        Some(Bug::AppendAfterDebris) if offset > 0 => inode.cache.len(),
+        Some(Bug::AppendAfterDebris) if offset > 0 => written_end(&inode.cache),
         _ => usize::try_from(offset).unwrap(),
     }
 }
@@ -101,19 +113,25 @@ pub fn key(bug: Option<Bug>, mut key: Vec<u8>) -> Vec<u8> {
     key
 }
 
-/// What is wrong with a write at this place, if anything: the log may only add
-/// bytes, and only behind a good frame or a header.
+/// What is wrong with a write at this place, if anything: the log may only fill
+/// zeros and add bytes, and only right behind a good frame or a header.
 pub fn misplaced(inode: &Inode, place: usize) -> Option<String> {
-    let end = inode.cache.len();
+    let end = written_end(&inode.cache);
     if place < end {
         return Some(format!("bytes from {place} on are overwritten"));
     }
-    (end > 0 && valid_end(&inode.cache) != end).then(|| {
-        format!(
-            "frames are written behind the debris at {}",
-            valid_end(&inode.cache)
-        )
-    })
+    if end > 0 && valid_end(&inode.cache) < end {
+        let debris = valid_end(&inode.cache);
+        return Some(format!("frames are written behind the debris at {debris}"));
+    }
+    (place > end).then(|| format!("frames are written at {place}, behind a gap from {end} on"))
+}
+
+/// Where the bytes of a segment image end, prepared space left out.
+pub fn written_end(bytes: &[u8]) -> usize {
+    let written = bytes.iter().rposition(|byte| *byte != 0);
+    let written = written.map_or(0, |last| last + 1);
+    written.max(HEADER_BYTES.min(bytes.len()))
 }
 
 /// Where the last good frame of a segment image ends.

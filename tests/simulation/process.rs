@@ -48,6 +48,7 @@ pub enum Seen {
 #[derive(Clone, Copy, Debug)]
 pub struct Sizes {
     pub segment_bytes: u64,
+    pub prepared_bytes: u64,
     pub segment_frames: u64,
     pub lease_ticks: u64,
 }
@@ -154,6 +155,7 @@ fn log_of(process: &Process, seed: u64, sizes: Sizes) -> Log {
     };
     let options = LogOptions {
         segment_bytes: sizes.segment_bytes,
+        prepared_bytes: sizes.prepared_bytes,
         segment_frames: sizes.segment_frames,
         lease_ticks: sizes.lease_ticks,
         ..LogOptions::for_node(node)

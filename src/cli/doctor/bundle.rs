@@ -86,6 +86,7 @@ fn report(checks: &[Check], home: &Home) -> Value {
             "max_bytes": config.log.max_bytes,
             "max_pending_events": config.log.max_pending_events,
             "segment_bytes": config.log.segment_bytes,
+            "prepared_bytes": config.log.prepared_bytes,
             "retention_seconds": config.log.retention.as_secs(),
         },
         "files": files(home),

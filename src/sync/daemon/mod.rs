@@ -149,15 +149,15 @@ pub fn run(mut duty: Duty<'_>) -> Result<Left, DaemonError> {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 struct Mark {
     newest: Ordinal,
-    bytes: u64,
+    end: u64,
 }
 
 impl Mark {
     fn of(dir: &LogDir) -> Self {
         let newest = dir.ordinals_seen().ok().and_then(|all| all.last().copied());
         let newest = newest.unwrap_or_default();
-        let bytes = dir.size_of(newest).unwrap_or(0);
-        Self { newest, bytes }
+        let end = dir.end_of(newest).unwrap_or(0);
+        Self { newest, end }
     }
 }
 
@@ -332,4 +332,56 @@ fn chance() -> u16 {
 /// What tells two versions of a file apart.
 fn identity(path: &Path) -> Option<u64> {
     platform::path_identity(path).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use super::*;
+    use crate::log::append::{Log, LogOptions, NodeId, NodeIdentity, Record, Refused, Stamp, Tick};
+    use crate::log::read::Kind;
+    use crate::log::storage::Disk;
+
+    struct Text;
+
+    impl Record for Text {
+        fn kind(&self) -> Kind {
+            Kind::Control
+        }
+
+        fn tick(&self) -> Tick {
+            Tick::Still
+        }
+
+        fn encode(&mut self, _: &Stamp<'_>, out: &mut Vec<u8>) -> Result<(), Refused> {
+            out.extend_from_slice(b"{\"v\":1}");
+            Ok(())
+        }
+    }
+
+    #[test]
+    fn what_is_recorded_is_noticed_whether_it_makes_the_file_longer_or_not() {
+        for prepared_bytes in [0, 65_536] {
+            let dir = tempfile::tempdir().unwrap();
+            let log_dir = LogDir::new(dir.path().join("log"), Arc::new(Disk));
+            let node = NodeIdentity {
+                node_id: NodeId::from_bytes([1; 6]),
+                facts: [0; 8],
+            };
+            let options = LogOptions {
+                prepared_bytes,
+                ..LogOptions::for_node(node)
+            };
+            let mut seen = vec![Mark::of(&log_dir)];
+            for _ in 0..5 {
+                let log = Log::new(log_dir.clone(), Arc::new(System), options);
+                let appended = log.append(&mut [&mut Text], None, Duration::from_secs(5));
+                assert!(appended.failure.is_none());
+                seen.push(Mark::of(&log_dir));
+                assert_eq!(Mark::of(&log_dir), seen[seen.len() - 1], "nothing happened");
+            }
+            assert!(seen.windows(2).all(|two| two[0] != two[1]), "{seen:?}");
+        }
+    }
 }
