@@ -51,10 +51,11 @@ impl<'t> Plain<'t> {
                 continue;
             }
             let section = *sections.last()?;
-            let (key, value) = line.split_once(" = ")?;
+            let (key, rest) = line.split_at_checked(bare_bytes(line))?;
+            let value = rest.strip_prefix(" = ")?;
             let is_known =
                 |(in_section, named, _): &(&str, &str, _)| *in_section == section && *named == key;
-            if !is_bare(key) || entries.iter().any(is_known) || entries.len() == MAX_KEYS {
+            if key.is_empty() || entries.iter().any(is_known) || entries.len() == MAX_KEYS {
                 return None;
             }
             entries.push((section, key, value_of(value)?));
@@ -89,8 +90,14 @@ fn value_of(text: &str) -> Option<Value<'_>> {
 
 /// Whether TOML takes this for a key without quotes.
 fn is_bare(name: &str) -> bool {
+    !name.is_empty() && bare_bytes(name) == name.len()
+}
+
+/// How much of the beginning of a text is such a key.
+fn bare_bytes(text: &str) -> usize {
     let is_letter = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'-');
-    !name.is_empty() && name.bytes().all(is_letter)
+    let end = text.bytes().position(|b| !is_letter(b));
+    end.unwrap_or(text.len())
 }
 
 #[cfg(test)]

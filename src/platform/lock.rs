@@ -5,28 +5,40 @@ use std::fs::File;
 use std::io;
 use std::sync::mpsc;
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
+
+/// How long a lock is tried again before a thread is made that waits for it:
+/// about what making the thread costs, and longer than a writer of one event
+/// holds the lock.
+const BRIEF: Duration = Duration::from_micros(50);
 
 /// Takes the exclusive advisory lock of `file`, waiting at most `deadline`.
 ///
-/// The kernel queues the waiters, so the wait is as fair as `flock` is. The
-/// waiting is done by a thread on a duplicate of the same open file: when the
-/// deadline passes first, that thread gives the lock back as soon as it gets
-/// it, so an abandoned wait never holds up anybody else.
+/// Most waits are over at once, because whoever holds the lock writes a frame
+/// and gives it back. In a longer one the kernel queues the waiters, so it is
+/// as fair as `flock` is. The waiting is done by a thread on a duplicate of the
+/// same open file: when the deadline passes first, that thread gives the lock
+/// back as soon as it gets it, so an abandoned wait never holds up anybody else.
 ///
 /// Returns `None` when the deadline passed.
 ///
 /// # Errors
 /// Any I/O error other than contention.
 pub(crate) fn lock_exclusive(file: File, deadline: Duration) -> io::Result<Option<File>> {
-    match try_lock_exclusive(&file) {
-        Ok(true) => return Ok(Some(file)),
-        Ok(false) => {}
-        Err(error) => return Err(error),
+    if try_lock_exclusive(&file)? {
+        return Ok(Some(file));
     }
     if deadline.is_zero() {
         return Ok(None);
     }
+    let begun = Instant::now();
+    while begun.elapsed() < BRIEF.min(deadline) {
+        thread::yield_now();
+        if try_lock_exclusive(&file)? {
+            return Ok(Some(file));
+        }
+    }
+    let deadline = deadline.saturating_sub(begun.elapsed());
     let (sender, receiver) = mpsc::sync_channel::<io::Result<File>>(0);
     thread::Builder::new()
         .name("log-lock".into())
