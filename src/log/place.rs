@@ -3,6 +3,7 @@
 use std::io;
 
 use crate::log::bytes::{as_u64, as_usize};
+use crate::log::frame::Seed;
 use crate::log::header::{HEADER_BYTES, Space};
 use crate::log::prepared::{written_end, written_length};
 use crate::log::segment::MAX_FILE_BYTES;
@@ -14,6 +15,8 @@ use crate::position::{Lamport, Offset, Ordinal, Seq};
 pub(super) struct Place {
     pub(super) ordinal: Ordinal,
     pub(super) id: [u8; 16],
+    /// Where the checksums of its frames start from.
+    pub(super) seed: Seed,
     pub(super) file: Box<dyn StoredFile>,
     /// The offset of the buffer's first byte.
     pub(super) base: Offset,
@@ -67,6 +70,7 @@ impl Place {
         Self {
             ordinal,
             id,
+            seed: Seed::of(&id),
             file,
             base,
             seq,

@@ -15,7 +15,7 @@
 //! follows them.
 
 use crate::log::bytes::{as_u64, as_usize};
-use crate::log::frame::{HEAD_BYTES, Kind, Seed};
+use crate::log::frame::{HEAD_BYTES, Kind};
 use crate::log::header::Predecessor;
 use crate::log::place::{Fate, Filled, Place};
 use crate::log::read::{Damage, Item, ReadError, Reason, Step};
@@ -206,7 +206,7 @@ impl Reader {
         Scan::new(
             self.buffer.get(place.used..).unwrap_or_default(),
             Expected {
-                seed: Seed::of(&place.id),
+                seed: place.seed,
                 base: place.unread_offset(),
                 seq: place.seq,
                 clock: place.clock,

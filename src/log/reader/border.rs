@@ -1,7 +1,5 @@
 //! Standing between two segments: stopping there, and beginning there.
 
-use serde::{Deserialize, Serialize};
-
 use crate::log::header::Predecessor;
 use crate::log::place::Fate;
 use crate::log::reader::Reader;
@@ -11,7 +9,7 @@ use crate::position::{Lamport, Offset, Ordinal, Seq};
 
 /// The end of a segment that its successor has recorded: what a reader knows
 /// when it has come there.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(in crate::log) struct Border {
     /// The segment.
     pub(in crate::log) ordinal: Ordinal,
