@@ -33,7 +33,7 @@ pub(super) const COMMIT_DEADLINE: Duration = Duration::from_secs(5);
 /// The ledger is written at most this often,
 const COMMIT_EVERY_MS: u64 = 500;
 /// or when so many events are entered: each takes 48 bytes until then,
-const COMMIT_EVERY_EVENTS: usize = 65_536;
+const COMMIT_EVERY_EVENTS: usize = 32_768;
 /// and one that is not confirmed, with the server's words, as much as so many.
 const WEIGHT_OF_WORDS: usize = 16;
 /// After so many refusals an event is parked.

@@ -225,11 +225,11 @@ fn blot_out(bytes: &mut [u8], secret: &[u8]) {
     if secret.len() < MIN_SECRET_BYTES {
         return;
     }
+    // Few places of a long answer both begin and end as it does.
+    let ends = (secret.first(), secret.last());
+    let is_it = |window: &[u8]| (window.first(), window.last()) == ends && window == secret;
     let mut rest = bytes;
-    while let Some(at) = rest
-        .windows(secret.len())
-        .position(|window| window == secret)
-    {
+    while let Some(at) = rest.windows(secret.len()).position(is_it) {
         let (found, after) = std::mem::take(&mut rest)
             .split_at_mut(at)
             .1
