@@ -267,3 +267,38 @@ fn refusal(before: u32, again: Again, trouble: &Trouble, now_ms: u64) -> Refusal
 fn now_ms(ambient: &dyn Ambient) -> u64 {
     u64::try_from(ambient.now_us() / 1000).unwrap_or(0)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::log::ambient::System;
+    use crate::state::{EventKey, State};
+    use crate::sync::chunk::Past;
+
+    #[test]
+    fn a_stream_that_nothing_was_said_of_is_not_entered() {
+        let dir = tempfile::tempdir().unwrap();
+        let state = State::at(dir.path());
+        let sender = state.sender_lock(COMMIT_DEADLINE).unwrap().unwrap();
+        let store = state.open_ledger(sender, COMMIT_DEADLINE).unwrap().value;
+        let mut book = Book::new(store, TargetId([1; 16]), Vec::new(), Arc::new(System));
+        let stream = Project::new("p").unwrap();
+        let mut settle = |answers: [Option<EventAnswer>; 2]| {
+            let parcel = |n: u64| {
+                let id = EventKey::new(&format!("id-{n}")).unwrap();
+                Parcel::new(Seq(n), id, Past::default())
+            };
+            let carried = Carried {
+                answers: answers.into(),
+                ..Carried::default()
+            };
+            let (pick, parcels) = (Pick::After(Seq(0)), vec![parcel(1), parcel(2)]);
+            let entered = book.settle(&stream, &pick, parcels, &carried, &mut Report::default());
+            book.flush().unwrap();
+            (entered, book.ledger().targets().len())
+        };
+        // The cursor does not pass the first.
+        assert_eq!(settle([None, Some(EventAnswer::Delivered)]), (0, 0));
+        assert_eq!(settle([Some(EventAnswer::Delivered), None]), (1, 1));
+    }
+}

@@ -382,5 +382,7 @@ fn a_first_refusal_counts_on_from_what_was_imported() {
     assert_eq!(state(&ledger, 2), DeliveryState::Delivered);
 }
 
+#[path = "order_tests.rs"]
+mod order;
 #[path = "timing_tests.rs"]
 mod timing;
