@@ -105,7 +105,6 @@ pub mod retention;
 pub mod workflow;
 
 mod demo;
-mod plain_toml;
 mod suggest;
 
 /// Holds the example in the README to the library.

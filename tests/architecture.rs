@@ -14,7 +14,6 @@ const ROOMS: &[(&str, &[&str])] = &[
     ("server_url", &[]),
     ("target", &[]),
     ("suggest", &[]),
-    ("plain_toml", &[]),
     ("home", &["platform"]),
     ("private_file", &["platform"]),
     ("event", &["position", "suggest", "target"]),
@@ -22,20 +21,13 @@ const ROOMS: &[(&str, &[&str])] = &[
     ("state", &["home", "platform", "position", "target"]),
     (
         "config",
-        &[
-            "plain_toml",
-            "platform",
-            "private_file",
-            "server_url",
-            "suggest",
-        ],
+        &["platform", "private_file", "server_url", "suggest"],
     ),
     (
         "auth",
         &[
             "config",
             "home",
-            "plain_toml",
             "platform",
             "private_file",
             "server_url",

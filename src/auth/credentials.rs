@@ -9,9 +9,8 @@ use jiff::Timestamp;
 use jiff::civil::DateTime;
 use secrecy::{ExposeSecret, SecretString};
 use thiserror::Error;
-use toml_edit::{Datetime, Document, DocumentMut, Item, Table, value};
+use toml_edit::{Document, DocumentMut, Item, Table, value};
 
-use crate::plain_toml::{Plain, Value};
 use crate::server_url::{ServerUrl, ServerUrlError};
 use crate::target::Target;
 
@@ -240,27 +239,11 @@ impl Session {
         if text.trim().is_empty() {
             return Ok(Self::SignedOut);
         }
-        match Plain::read(text) {
-            Some(plain) => Self::of(
-                |section, key| plain.get(section, key).map(Said::plainly),
-                now,
-            ),
-            None => {
-                // The parser's own message quotes the line, which may hold a token.
-                let document = Document::parse(text).map_err(|_| Unusable::NotToml)?;
-                let get = |section, key| document.get(section).and_then(|s: &Item| s.get(key));
-                Self::of(|section, key| get(section, key).map(Said::in_toml), now)
-            }
-        }
-    }
-
-    /// Judges what the file says under each key.
-    fn of<'t>(
-        get: impl Fn(&'static str, &'static str) -> Option<Said<'t>>,
-        now: Timestamp,
-    ) -> Result<Self, Unusable> {
-        let name = |said: Option<Said<'_>>| {
-            said.and_then(|said| said.text)
+        // The parser's own message quotes the line, which may hold a token.
+        let document = Document::parse(text).map_err(|_| Unusable::NotToml)?;
+        let get = |section: &str, key: &str| document.get(section).and_then(|s| s.get(key));
+        let name = |item: Option<&Item>| {
+            item.and_then(Item::as_str)
                 .map(str::trim)
                 .filter(|text| !text.is_empty() && text.chars().count() <= MAX_NAME_CHARS)
                 .filter(|text| !text.chars().any(char::is_control))
@@ -300,41 +283,17 @@ pub(super) fn is_token(text: &str) -> bool {
     (1..=MAX_TOKEN_CHARS).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_graphic())
 }
 
-/// What a file says under a key, as far as any key asks.
-#[derive(Clone, Copy)]
-struct Said<'t> {
-    text: Option<&'t str>,
-    time: Option<Datetime>,
-}
-
-impl<'t> Said<'t> {
-    fn plainly(value: Value<'t>) -> Self {
-        let text = match value {
-            Value::Text(text) => Some(text),
-            Value::Number(_) | Value::Flag(_) => None,
-        };
-        Self { text, time: None }
-    }
-
-    fn in_toml(item: &'t Item) -> Self {
-        Self {
-            text: item.as_str(),
-            time: item.as_datetime().copied(),
-        }
-    }
-}
-
-fn token(said: Said<'_>) -> Option<SecretString> {
-    said.text
+fn token(item: &Item) -> Option<SecretString> {
+    item.as_str()
         .filter(|text| is_token(text))
         .map(SecretString::from)
 }
 
 /// A time as text or as a native TOML time; without a zone it is UTC.
-fn time(said: Said<'_>) -> Option<Timestamp> {
-    let text = match said.time {
+fn time(item: &Item) -> Option<Timestamp> {
+    let text = match item.as_datetime() {
         Some(native) => native.to_string(),
-        None => said.text?.trim().to_owned(),
+        None => item.as_str()?.trim().to_owned(),
     };
     text.parse::<Timestamp>().ok().or_else(|| {
         let naive: DateTime = text.parse().ok()?;

@@ -13,7 +13,6 @@ use std::time::Duration;
 use thiserror::Error;
 use toml_edit::{Document, Item};
 
-use crate::plain_toml::{self, Plain};
 use crate::private_file::{self, ReadError};
 use crate::server_url::{ServerUrl, ServerUrlError};
 
@@ -251,31 +250,25 @@ impl Config {
     /// Reads the settings from the text of a file; `path` is only named in problems.
     #[must_use]
     pub fn parse(text: &str, path: &Path) -> Loaded {
-        if let Some(plain) = Plain::read(text) {
-            return Self::of(path, |key| Some(item_of(plain.get(key.section, key.name)?)));
-        }
-        match Document::parse(text) {
-            Ok(document) => Self::of(path, |key| {
-                document.get(key.section)?.get(key.name).cloned()
-            }),
-            Err(error) => Loaded {
-                config: Self::default(),
-                problems: vec![Problem::NotToml {
+        let mut loaded = Loaded::default();
+        let document = match Document::parse(text) {
+            Ok(document) => document,
+            Err(error) => {
+                loaded.problems.push(Problem::NotToml {
                     path: path.to_owned(),
                     reason: first_line(error.message()),
-                }],
-            },
-        }
-    }
-
-    /// The settings that a file has, each as it stands there.
-    fn of(path: &Path, get: impl Fn(&Key) -> Option<Item>) -> Loaded {
-        let mut loaded = Loaded::default();
+                });
+                return loaded;
+            }
+        };
         for key in KEYS {
-            let Some(item) = get(key) else {
+            let Some(item) = document
+                .get(key.section)
+                .and_then(|section| section.get(key.name))
+            else {
                 continue;
             };
-            match Value::read(key.kind, &item) {
+            match Value::read(key.kind, item) {
                 Ok(value) => loaded.config.take(key, value),
                 Err(reason) => loaded.problems.push(Problem::BadValue {
                     path: path.to_owned(),
@@ -347,14 +340,6 @@ impl Value {
                 Ok(Self::File((!path.is_empty()).then(|| PathBuf::from(path))))
             }
         }
-    }
-}
-
-fn item_of(plain: plain_toml::Value<'_>) -> Item {
-    match plain {
-        plain_toml::Value::Text(text) => toml_edit::value(text),
-        plain_toml::Value::Number(number) => toml_edit::value(number),
-        plain_toml::Value::Flag(flag) => toml_edit::value(flag),
     }
 }
 
