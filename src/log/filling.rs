@@ -10,7 +10,7 @@ use crate::log::prepared::zeros_behind;
 use crate::log::record::{Record, Refused, Stamp, Tick};
 use crate::log::storage::StoredFile;
 use crate::log::tail::{Ending, Tail};
-use crate::platform;
+use crate::platform::Shape;
 use crate::position::{Lamport, Offset, Seq};
 
 /// A segment and where the next frame goes. `end`, `seq` and `clock` include
@@ -55,9 +55,9 @@ impl Filling {
         })
     }
 
-    /// What tells its file from itself once somebody else touched it.
-    pub(super) fn stamp(&self) -> Option<platform::Stamp> {
-        self.file.as_ref()?.stamp().ok()
+    /// Which file it is in, and how long that is.
+    pub(super) fn shape(&self) -> Option<Shape> {
+        self.file.as_ref()?.shape().ok()
     }
 
     /// How many zeros are written behind the frames, for others.

@@ -14,7 +14,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use crate::log::disk_lock::DiskLock;
-use crate::platform::{self, Stamp};
+use crate::platform::{self, Shape, Stamp};
 
 pub(super) use crate::log::pieces::read_range;
 
@@ -117,6 +117,16 @@ pub trait Storage: fmt::Debug + Send + Sync {
         names.iter().map(stamp).collect()
     }
 
+    /// Which file `path` names, and how long it is.
+    ///
+    /// # Errors
+    /// Any I/O error, `NotFound` included; `Unsupported` where that cannot be told:
+    /// then whoever appends again looks at everything again.
+    fn shape_of(&self, path: &Path) -> io::Result<Shape> {
+        let _ = path;
+        Err(io::ErrorKind::Unsupported.into())
+    }
+
     /// The stamp of the directory `dir`, where its entries are sure to be what they
     /// are now for as long as it has this stamp; `None` where that cannot be told:
     /// then it is listed whenever somebody asks.
@@ -153,12 +163,11 @@ pub trait StoredFile: fmt::Debug + Send {
     /// Any I/O error.
     fn write_at(&self, bytes: &[u8], offset: u64) -> io::Result<usize>;
 
-    /// What tells this file from itself once somebody touched it, as
-    /// [`Storage::stamp_of`] tells it of a path.
+    /// Which file it is and how long, as [`Storage::shape_of`] tells it of a path.
     ///
     /// # Errors
     /// Any I/O error; `Unsupported` where that cannot be told.
-    fn stamp(&self) -> io::Result<Stamp> {
+    fn shape(&self) -> io::Result<Shape> {
         Err(io::ErrorKind::Unsupported.into())
     }
 
@@ -238,7 +247,7 @@ impl Storage for Disk {
     }
 
     fn size_of(&self, path: &Path) -> io::Result<u64> {
-        Ok(std::fs::metadata(path)?.len())
+        Ok(platform::path_shape(path)?.size)
     }
 
     fn create_dir_all(&self, path: &Path) -> io::Result<()> {
@@ -265,6 +274,10 @@ impl Storage for Disk {
         platform::path_stamp(path)
     }
 
+    fn shape_of(&self, path: &Path) -> io::Result<Shape> {
+        platform::path_shape(path)
+    }
+
     fn stamps_in(&self, dir: &Path, names: &[String]) -> Vec<Option<Stamp>> {
         platform::stamps_in(dir, names)
     }
@@ -283,7 +296,7 @@ struct DiskFile(File);
 
 impl StoredFile for DiskFile {
     fn size(&self) -> io::Result<u64> {
-        Ok(self.0.metadata()?.len())
+        Ok(platform::file_shape(&self.0)?.size)
     }
 
     fn read_at(&self, buffer: &mut [u8], offset: u64) -> io::Result<usize> {
@@ -294,8 +307,8 @@ impl StoredFile for DiskFile {
         platform::write_at(&self.0, bytes, offset)
     }
 
-    fn stamp(&self) -> io::Result<Stamp> {
-        platform::file_stamp(&self.0)
+    fn shape(&self) -> io::Result<Shape> {
+        platform::file_shape(&self.0)
     }
 
     fn sync(&self) -> io::Result<()> {

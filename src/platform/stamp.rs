@@ -20,20 +20,75 @@ pub struct Stamp {
     pub changed: i128,
 }
 
+/// Which file it is, and how long: what tells a file from another one, and from
+/// itself when it has become longer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Shape {
+    /// Which file: another one for a file that was made later in its place.
+    pub identity: u64,
+    /// Its length in bytes.
+    pub size: u64,
+}
+
+/// The shape of the file that `path` names now.
+///
+/// The times of the file are not asked for: whoever asks makes some systems (Linux
+/// since 6.13) write down a time of its own with the next write, which the next sync
+/// then has to wait for.
+///
+/// # Errors
+/// Any I/O error of the look-up, `NotFound` included.
+pub(crate) fn path_shape(path: &Path) -> io::Result<Shape> {
+    #[cfg(target_os = "linux")]
+    if let Some(shape) = shape_at(rustix::fs::CWD, path, rustix::fs::AtFlags::empty()) {
+        return Ok(shape);
+    }
+    shape_in(&std::fs::metadata(path)?)
+}
+
+/// The shape of an open file, whatever its path names now; as [`path_shape`].
+///
+/// # Errors
+/// Any I/O error of the look-up.
+pub(crate) fn file_shape(file: &File) -> io::Result<Shape> {
+    #[cfg(target_os = "linux")]
+    if let Some(shape) = shape_at(file, Path::new(""), rustix::fs::AtFlags::EMPTY_PATH) {
+        return Ok(shape);
+    }
+    shape_in(&file.metadata()?)
+}
+
+/// `None` where the system does not say, or says something else than of old: then
+/// the older call does.
+#[cfg(target_os = "linux")]
+fn shape_at(dir: impl std::os::fd::AsFd, path: &Path, flags: rustix::fs::AtFlags) -> Option<Shape> {
+    use rustix::fs::{StatxFlags, statx};
+    let wanted = StatxFlags::INO | StatxFlags::SIZE | StatxFlags::BTIME;
+    let facts = statx(dir, path, flags, wanted).ok()?;
+    if !StatxFlags::from_bits_retain(facts.stx_mask).contains(wanted) {
+        return None;
+    }
+    let (sec, ns) = (facts.stx_btime.tv_sec, facts.stx_btime.tv_nsec);
+    let made_ns = u128::try_from(sec).ok()? * 1_000_000_000 + u128::from(ns);
+    Some(Shape {
+        identity: super::identity(facts.stx_ino, made_ns),
+        size: facts.stx_size,
+    })
+}
+
+fn shape_in(metadata: &Metadata) -> io::Result<Shape> {
+    Ok(Shape {
+        identity: super::identity_of(metadata)?,
+        size: metadata.len(),
+    })
+}
+
 /// The stamp of the file that `path` names now.
 ///
 /// # Errors
 /// Any I/O error of the look-up, `NotFound` included.
 pub(crate) fn path_stamp(path: &Path) -> io::Result<Stamp> {
     stamp_in(&std::fs::metadata(path)?)
-}
-
-/// The stamp of an open file, whatever its path names now.
-///
-/// # Errors
-/// Any I/O error of the look-up.
-pub(crate) fn file_stamp(file: &File) -> io::Result<Stamp> {
-    stamp_in(&file.metadata()?)
 }
 
 fn stamp_in(metadata: &Metadata) -> io::Result<Stamp> {
@@ -91,14 +146,40 @@ mod tests {
     }
 
     #[test]
+    fn the_shape_of_a_file_is_in_its_stamp() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("f");
+        assert_eq!(
+            path_shape(&path).unwrap_err().kind(),
+            io::ErrorKind::NotFound
+        );
+        std::fs::write(&path, "1234").unwrap();
+        let Stamp { identity, size, .. } = path_stamp(&path).unwrap();
+        assert_eq!(path_shape(&path).unwrap(), Shape { identity, size });
+        let open = File::open(&path).unwrap();
+        assert_eq!(file_shape(&open).unwrap(), Shape { identity, size });
+        assert_eq!(
+            shape_in(&open.metadata().unwrap()).unwrap(),
+            Shape { identity, size }
+        );
+        std::fs::write(&path, "12345").unwrap();
+        assert_eq!(file_shape(&open).unwrap(), Shape { identity, size: 5 });
+        std::fs::rename(&path, dir.path().join("g")).unwrap();
+        std::fs::write(&path, "12345").unwrap();
+        assert_ne!(
+            path_shape(&path).unwrap(),
+            file_shape(&open).unwrap(),
+            "another file"
+        );
+    }
+
+    #[test]
     fn whatever_is_done_to_a_file_its_stamp_is_another_one() {
         let dir = tempfile::tempdir().unwrap();
         let (path, other) = (dir.path().join("f"), dir.path().join("g"));
         std::fs::write(&path, "1234").unwrap();
         let before = path_stamp(&path).unwrap();
         assert_eq!(path_stamp(&path).unwrap(), before);
-        let open = File::open(&path).unwrap();
-        assert_eq!(file_stamp(&open).unwrap(), before);
         // Two looks in one tick of the clock see the same time: the ticks of
         // the systems that this runs on are shorter than this pause.
         std::thread::sleep(std::time::Duration::from_millis(20));
@@ -110,8 +191,6 @@ mod tests {
         assert_ne!(written, before, "overwritten in place");
         std::fs::rename(&other, &path).unwrap();
         assert_ne!(path_stamp(&path).unwrap(), written, "replaced");
-        let gone = file_stamp(&open).unwrap();
-        assert_ne!(path_stamp(&path).unwrap(), gone, "another file");
         assert!(path_stamp(&other).is_err());
     }
 }

@@ -33,7 +33,7 @@ pub enum Bug {
     /// A segment's header does not say which clock values it may issue.
     LeaseNotRecorded,
     /// What other processes have written behind the end that a process left is not
-    /// looked for: the stamp of the file tells, which it does not within a tick.
+    /// looked for: the length of the file tells, which it does not in prepared space.
     BlindBehindItsEnd,
     /// The sender ships what it can read, synced or not.
     ShipsUnsynced,

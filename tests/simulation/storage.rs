@@ -6,16 +6,13 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use spec_kitty::log::storage::{Held, Idle, Storage, StoredFile};
-use spec_kitty::platform::Stamp;
+use spec_kitty::platform::{Shape, Stamp};
 use spec_kitty::state::Files;
 
 use crate::coverage::{Op, Situation};
 use crate::facts;
 use crate::plant::{self, Bug};
 use crate::world::{Dies, Gone, LOG, Machine, Process, Stage, is_state};
-
-/// How many changes of a file share a time.
-const CHANGES_A_TICK: u64 = 4;
 
 fn done(effect: bool) -> io::Result<()> {
     if effect {
@@ -42,9 +39,13 @@ impl Process {
         Stamp {
             identity: inode,
             size: file.cache.len() as u64,
-            // Several changes in one tick of the clock look like one.
-            changed: (file.changes / CHANGES_A_TICK).into(),
+            changed: file.changes.into(),
         }
+    }
+
+    fn shape(machine: &Machine, inode: u64) -> Shape {
+        let Stamp { identity, size, .. } = Self::stamp(machine, inode);
+        Shape { identity, size }
     }
 
     /// Takes the lock on this inode, else on whatever the path names.
@@ -165,6 +166,13 @@ impl Storage for Process {
                 machine.lasting.disk.sync_dir(path);
             }
             Ok(())
+        })
+    }
+
+    fn shape_of(&self, path: &Path) -> io::Result<Shape> {
+        self.act(Op::Size, path, |machine| {
+            let inode = machine.lasting.disk.lookup(path);
+            Ok(Self::shape(machine, inode.ok_or(io::ErrorKind::NotFound)?))
         })
     }
 
@@ -346,9 +354,9 @@ impl StoredFile for SimFile {
         }
     }
 
-    fn stamp(&self) -> io::Result<Stamp> {
+    fn shape(&self) -> io::Result<Shape> {
         self.process.act(Op::Size, &self.path, |machine| {
-            Ok(Process::stamp(machine, self.inode))
+            Ok(Process::shape(machine, self.inode))
         })
     }
 

@@ -15,7 +15,7 @@ use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
 use spec_kitty::log::storage::{Held, Idle, Storage, StoredFile};
-use spec_kitty::platform::Stamp;
+use spec_kitty::platform::{Shape, Stamp};
 
 /// A kind of call.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -219,6 +219,11 @@ impl Storage for Faulty {
         self.inner.sync_dir(path)
     }
 
+    fn shape_of(&self, path: &Path) -> io::Result<Shape> {
+        self.turn(Call::Size, path)?;
+        self.inner.shape_of(path)
+    }
+
     fn stamp_of(&self, path: &Path) -> io::Result<Stamp> {
         self.turn(Call::Size, path)?;
         self.inner.stamp_of(path)
@@ -337,9 +342,9 @@ impl StoredFile for FaultyFile {
         }
     }
 
-    fn stamp(&self) -> io::Result<Stamp> {
+    fn shape(&self) -> io::Result<Shape> {
         self.storage.turn(Call::Size, &self.path)?;
-        self.file.stamp()
+        self.file.shape()
     }
 
     fn sync(&self) -> io::Result<()> {
