@@ -31,7 +31,7 @@ pub(crate) use lock::{lock_exclusive, unlock};
 pub(crate) use network::network_file_system;
 pub(crate) use regular::{open_regular, read_regular, read_whole};
 pub use stamp::{Shape, Stamp};
-pub(crate) use stamp::{file_shape, path_shape, path_stamp, resting_stamp};
+pub(crate) use stamp::{file_shape, file_stamp, path_shape, path_stamp, resting_stamp};
 pub(crate) use worker::Worker;
 
 /// Creates one private directory (mode 0700 where modes exist).

@@ -287,7 +287,7 @@ impl Log {
 
     /// Makes what was written last durable, and says so record by record.
     fn sync(&self, appended: &mut Appended, unsynced: Unsynced) {
-        let Unsynced { path, open, shape } = unsynced;
+        let Unsynced { path, open, trace } = unsynced;
         let synced = open.file.sync();
         let mut first = None;
         for outcome in &mut appended.outcomes {
@@ -301,7 +301,7 @@ impl Log {
             }
         }
         match synced {
-            Ok(()) => *guard(&self.left) = shape.and_then(|shape| Left::new(open, shape)),
+            Ok(()) => *guard(&self.left) = trace.and_then(|trace| Left::new(open, trace)),
             Err(source) => {
                 self.give_up_on(&open.header);
                 appended.failure.get_or_insert(AppendError::Unknown {

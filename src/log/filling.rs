@@ -4,13 +4,13 @@ use crate::log::append::LogOptions;
 use crate::log::bytes::as_usize;
 use crate::log::frame::{self, MAX_BODY_BYTES, Seed};
 use crate::log::header::{Header, Space};
+use crate::log::left::Trace;
 use crate::log::newest::Open;
 use crate::log::outcome::{Outcome, Placed};
 use crate::log::prepared::zeros_behind;
 use crate::log::record::{Record, Refused, Stamp, Tick};
 use crate::log::storage::StoredFile;
 use crate::log::tail::{Ending, Tail};
-use crate::platform::Shape;
 use crate::position::{Lamport, Offset, Seq};
 
 /// A segment and where the next frame goes. `end`, `seq` and `clock` include
@@ -55,9 +55,14 @@ impl Filling {
         })
     }
 
-    /// Which file it is in, and how long that is.
-    pub(super) fn shape(&self) -> Option<Shape> {
-        self.file.as_ref()?.shape().ok()
+    /// What tells its file from itself once somebody else touched it.
+    pub(super) fn trace(&self) -> Option<Trace> {
+        let file = self.file.as_ref()?;
+        let trace = match self.header.space {
+            Space::Grown => file.stamp().map(Trace::Stamp),
+            Space::Prepared => file.shape().map(Trace::Shape),
+        };
+        trace.ok()
     }
 
     /// How many zeros are written behind the frames, for others.

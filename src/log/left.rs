@@ -4,21 +4,26 @@
 //! segment is still open, and its last frame is known. That is believed only
 //! under the writer lock and only while a look says what opening the segment would
 //! say: its name leads to the very file that is open, which is as long as it was
-//! left; its header is what it was; it ends with the frame that it was left with,
-//! and nothing is behind that; it is the newest; and the lock is the one that it was
-//! left under. Anything else, and everything is read anew.
+//! left, and untouched; it is the newest; and the lock is the one that it was left
+//! under. Anything else, and everything is read anew.
+//!
+//! That nobody has touched a segment which grows is told by the time of its last
+//! change. Prepared space is written to without becoming longer, perhaps within one
+//! tick of the clock, and a file system that is asked for the time has more to write
+//! with the next sync. So such a segment is read once more, its header and its end:
+//! all that opening it would look at.
 
 use std::io;
 use std::path::PathBuf;
 
 use crate::log::frame::{self, Kind, Seed, TAIL_BYTES};
-use crate::log::header::{HEADER_BYTES, Header, HeaderRead, Space};
+use crate::log::header::{HEADER_BYTES, Header, HeaderRead};
 use crate::log::newest::Open;
 use crate::log::prepared::is_blank;
 use crate::log::segment::LogDir;
 use crate::log::storage::read_range;
 use crate::log::tail;
-use crate::platform::Shape;
+use crate::platform::{Shape, Stamp};
 use crate::position::Ordinal;
 
 /// The segment that the last frames were written to, to be synced after the
@@ -27,31 +32,44 @@ pub(super) struct Unsynced {
     pub(super) path: PathBuf,
     pub(super) open: Open,
     /// How it was left, when nothing went wrong with it.
-    pub(super) shape: Option<Shape>,
+    pub(super) trace: Option<Trace>,
+}
+
+/// What tells a segment from itself once somebody else has touched it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Trace {
+    /// One that grows.
+    Stamp(Stamp),
+    /// One with prepared space, together with what is read of it.
+    Shape(Shape),
 }
 
 /// A segment that this process has written to, and synced.
 #[derive(Debug)]
 pub(super) struct Left {
     open: Open,
-    shape: Shape,
+    trace: Trace,
 }
 
 impl Left {
     /// What was left so, in a file of the length that this process knows.
-    pub(super) fn new(open: Open, shape: Shape) -> Option<Self> {
-        (shape.size == open.length).then_some(Self { open, shape })
+    pub(super) fn new(open: Open, trace: Trace) -> Option<Self> {
+        let (Trace::Stamp(Stamp { size, .. }) | Trace::Shape(Shape { size, .. })) = trace;
+        (size == open.length).then_some(Self { open, trace })
     }
 
     /// The segment, when it is the newest still, `newest`, and as it was left.
     /// Only under the writer lock.
     pub(super) fn untouched(self, dir: &LogDir, newest: Ordinal) -> Option<Open> {
-        let is_untouched = self.open.header.ordinal == newest
-            && dir
-                .storage()
-                .shape_of(&dir.path_named(newest))
-                .is_ok_and(|shape| shape == self.shape)
-            && self.reads_as_it_did().unwrap_or(false);
+        let path = dir.path_named(newest);
+        let is_untouched = match self.trace {
+            _ if self.open.header.ordinal != newest => false,
+            Trace::Stamp(left) => dir.storage().stamp_of(&path).is_ok_and(|now| now == left),
+            Trace::Shape(left) => {
+                dir.storage().shape_of(&path).is_ok_and(|now| now == left)
+                    && self.reads_as_it_did().unwrap_or(false)
+            }
+        };
         is_untouched.then_some(self.open)
     }
 
@@ -67,12 +85,8 @@ impl Left {
             HeaderRead::Sound { header: read, .. } if read == *header => {}
             _ => return Ok(false),
         }
-        let is_the_end = match header.space {
-            // As long as it was.
-            Space::Grown => true,
-            Space::Prepared => is_blank(file.as_ref(), tail.end.0)?,
-        };
-        Ok(is_the_end && tail::find(file.as_ref(), header, tail.end.0)? == *tail)
+        let end = tail.end.0;
+        Ok(is_blank(file.as_ref(), end)? && tail::find(file.as_ref(), header, end)? == *tail)
     }
 }
 

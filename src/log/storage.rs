@@ -163,6 +163,15 @@ pub trait StoredFile: fmt::Debug + Send {
     /// Any I/O error.
     fn write_at(&self, bytes: &[u8], offset: u64) -> io::Result<usize>;
 
+    /// What tells this file from itself once somebody touched it, as
+    /// [`Storage::stamp_of`] tells it of a path.
+    ///
+    /// # Errors
+    /// Any I/O error; `Unsupported` where that cannot be told.
+    fn stamp(&self) -> io::Result<Stamp> {
+        Err(io::ErrorKind::Unsupported.into())
+    }
+
     /// Which file it is and how long, as [`Storage::shape_of`] tells it of a path.
     ///
     /// # Errors
@@ -305,6 +314,10 @@ impl StoredFile for DiskFile {
 
     fn write_at(&self, bytes: &[u8], offset: u64) -> io::Result<usize> {
         platform::write_at(&self.0, bytes, offset)
+    }
+
+    fn stamp(&self) -> io::Result<Stamp> {
+        platform::file_stamp(&self.0)
     }
 
     fn shape(&self) -> io::Result<Shape> {

@@ -102,7 +102,7 @@ impl<'a> Writer<'a> {
             .and_then(|segment| {
                 Some(Unsynced {
                     path: self.log.dir.segment_path(segment.header.ordinal),
-                    shape: is_worth_keeping.then(|| segment.shape()).flatten(),
+                    trace: is_worth_keeping.then(|| segment.trace()).flatten(),
                     open: segment.into_open(self.written_event)?,
                 })
             });

@@ -91,6 +91,14 @@ pub(crate) fn path_stamp(path: &Path) -> io::Result<Stamp> {
     stamp_in(&std::fs::metadata(path)?)
 }
 
+/// The stamp of an open file, whatever its path names now.
+///
+/// # Errors
+/// Any I/O error of the look-up.
+pub(crate) fn file_stamp(file: &File) -> io::Result<Stamp> {
+    stamp_in(&file.metadata()?)
+}
+
 fn stamp_in(metadata: &Metadata) -> io::Result<Stamp> {
     Ok(Stamp {
         identity: super::identity_of(metadata)?,
@@ -180,6 +188,8 @@ mod tests {
         std::fs::write(&path, "1234").unwrap();
         let before = path_stamp(&path).unwrap();
         assert_eq!(path_stamp(&path).unwrap(), before);
+        let open = File::open(&path).unwrap();
+        assert_eq!(file_stamp(&open).unwrap(), before);
         // Two looks in one tick of the clock see the same time: the ticks of
         // the systems that this runs on are shorter than this pause.
         std::thread::sleep(std::time::Duration::from_millis(20));

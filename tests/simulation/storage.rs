@@ -354,6 +354,12 @@ impl StoredFile for SimFile {
         }
     }
 
+    fn stamp(&self) -> io::Result<Stamp> {
+        self.process.act(Op::Size, &self.path, |machine| {
+            Ok(Process::stamp(machine, self.inode))
+        })
+    }
+
     fn shape(&self) -> io::Result<Shape> {
         self.process.act(Op::Size, &self.path, |machine| {
             Ok(Process::shape(machine, self.inode))

@@ -342,6 +342,11 @@ impl StoredFile for FaultyFile {
         }
     }
 
+    fn stamp(&self) -> io::Result<Stamp> {
+        self.storage.turn(Call::Size, &self.path)?;
+        self.file.stamp()
+    }
+
     fn shape(&self) -> io::Result<Shape> {
         self.storage.turn(Call::Size, &self.path)?;
         self.file.shape()
