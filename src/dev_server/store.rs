@@ -12,6 +12,7 @@ use std::collections::HashMap;
 use std::fs::File;
 use std::io::{self, BufRead, BufReader, Write};
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use serde::Deserialize;
 use sha2::{Digest, Sha256};
@@ -19,6 +20,10 @@ use thiserror::Error;
 
 use super::board::Board;
 use crate::platform;
+
+/// How long the file may still be held by a server that has just ended: a program
+/// that was being started meanwhile has its descriptors for a moment.
+const HANDOVER: Duration = Duration::from_millis(500);
 
 /// Why the stored events cannot be used.
 ///
@@ -135,11 +140,11 @@ impl Store {
             .create(true)
             .open(path)
             .map_err(io)?;
-        if !platform::try_lock_exclusive(&file).map_err(io)? {
+        let Some(file) = platform::lock_exclusive(file, HANDOVER).map_err(io)? else {
             return Err(StoreError::InUse {
                 path: path.to_owned(),
             });
-        }
+        };
         let mut store = Self {
             path: path.to_owned(),
             file,
