@@ -12,6 +12,7 @@ use crate::log::header::{HEADER_BYTES, Header, HeaderRead, MAGIC};
 use crate::log::kinship::{self, Belongs, Made, Member, contradict, linked};
 use crate::log::misnamed::{self, Seen};
 use crate::log::names::{file_name, is_leftover, ordinal_of};
+use crate::log::prepared::end_of;
 use crate::log::read::{Damage, Item, ReadError, Reason, Step, Unfinished};
 use crate::log::reader::Reader;
 use crate::log::segment::LogDir;
@@ -113,6 +114,8 @@ struct File {
     number: Option<Ordinal>,
     header: Option<Header>,
     bytes: u64,
+    /// Where its bytes end, prepared space left out.
+    end: u64,
 }
 
 impl File {
@@ -172,7 +175,7 @@ fn list(dir: &LogDir) -> io::Result<Listing> {
         }
         let number = ordinal_of(&name);
         let is_named = number.is_some() || name.ends_with(".seg");
-        let (head, bytes) = match head_of(dir, &name) {
+        let (head, read, [bytes, end]) = match head_of(dir, &name) {
             Ok(read) => read,
             // A directory or a pipe, or gone again.
             Err(error) if is_no_file(&error) => continue,
@@ -183,7 +186,7 @@ fn list(dir: &LogDir) -> io::Result<Listing> {
         if !is_named && !head.starts_with(&MAGIC) {
             continue;
         }
-        let header = match Header::decode(&head) {
+        let header = match read {
             HeaderRead::Sound { header, .. } => Some(header),
             // What a later version wrote is not ours to judge.
             HeaderRead::Newer { .. } => continue,
@@ -194,17 +197,22 @@ fn list(dir: &LogDir) -> io::Result<Listing> {
             number,
             header,
             bytes,
+            end,
         });
     }
     Ok(listing)
 }
 
-/// The first bytes of a file and its length.
-fn head_of(dir: &LogDir, name: &str) -> io::Result<(Vec<u8>, u64)> {
+/// The first bytes of a file, what they are, its length, and where the segment in
+/// it ends.
+fn head_of(dir: &LogDir, name: &str) -> io::Result<(Vec<u8>, HeaderRead, [u64; 2])> {
     let file = dir.storage().open_read(&dir.path().join(name))?;
     let mut head = Vec::new();
     read_range(file.as_ref(), 0, HEADER_BYTES, &mut head)?;
-    Ok((head, file.size()?))
+    let read = Header::decode(&head);
+    let bytes = file.size()?;
+    let end = end_of(file.as_ref(), bytes, read.space())?;
+    Ok((head, read, [bytes, end]))
 }
 
 fn is_no_file(error: &io::Error) -> bool {
@@ -246,7 +254,7 @@ fn places(names: &BTreeSet<String>, files: &[(&File, Belongs)]) -> BTreeMap<Ordi
             Some(Seen {
                 file: file.number?,
                 header: file.header.clone()?,
-                size: file.bytes,
+                size: file.end,
             })
         })
         .collect();

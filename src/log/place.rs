@@ -87,6 +87,7 @@ impl Place {
     pub(super) fn unread_offset(&self) -> Offset {
         self.base.plus(as_u64(self.used))
     }
+
     /// Reads into `buffer` from its base on, so many bytes at most.
     pub(super) fn read(&mut self, at_most: usize, buffer: &mut Vec<u8>) -> io::Result<Filled> {
         let file = self.file.as_ref();

@@ -17,6 +17,7 @@
 use std::io;
 
 use crate::log::bytes::{as_u64, as_usize};
+use crate::log::header::{HEADER_BYTES, Space};
 use crate::log::segment::MAX_FILE_BYTES;
 use crate::log::storage::{StoredFile, read_range};
 
@@ -36,6 +37,14 @@ pub(super) fn zeros_behind(end: u64, length: u64, step: u64, limit: u64) -> u64 
     }
     let ahead = end.checked_next_multiple_of(step).unwrap_or(end);
     ahead.min(limit).saturating_sub(end)
+}
+
+/// Where a segment ends in a file of `length` bytes.
+pub(super) fn end_of(file: &dyn StoredFile, length: u64, space: Space) -> io::Result<u64> {
+    match space {
+        Space::Prepared => written_end(file, length, as_u64(HEADER_BYTES)),
+        Space::Grown => Ok(length),
+    }
 }
 
 /// Where the bytes of a file end that are not zero: at `floor` when there are none

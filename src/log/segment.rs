@@ -9,12 +9,11 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use crate::log::bytes::as_u64;
-use crate::log::header::{HEADER_BYTES, Header, HeaderRead, Space};
+use crate::log::header::{HEADER_BYTES, Header, HeaderRead};
 use crate::log::listing::Listing;
 use crate::log::misnamed::{self, Seen};
 use crate::log::names::{file_name, ordinal_of};
-use crate::log::prepared::written_end;
+use crate::log::prepared::end_of;
 use crate::log::storage::{Storage, StoredFile, read_range};
 use crate::platform::Stamp;
 use crate::position::Ordinal;
@@ -361,10 +360,7 @@ impl LogDir {
         let mut head = Vec::new();
         read_range(stored.as_ref(), 0, HEADER_BYTES, &mut head)?;
         let read = Header::decode(&head);
-        let size = match read.space() {
-            Space::Prepared => written_end(stored.as_ref(), length, as_u64(HEADER_BYTES))?,
-            Space::Grown => length,
-        };
+        let size = end_of(stored.as_ref(), length, read.space())?;
         let naming = match &read {
             HeaderRead::Sound { header, .. } if header.ordinal != ordinal => Naming::Wrong,
             _ if file != ordinal => Naming::Misnamed,

@@ -5,9 +5,12 @@ use std::path::Path;
 use std::sync::Arc;
 
 use super::*;
+use crate::log::append::LogOptions;
 use crate::log::disorder::{Aside, Findings};
 use crate::log::storage::{Disk, Storage};
-use crate::log::test_support::{DEADLINE, dir_at, log_at, options, placed, read_dir, small};
+use crate::log::test_support::{
+    DEADLINE, dir_at, log_at, options, placed, read_dir, small, written,
+};
 
 fn home() -> tempfile::TempDir {
     tempfile::tempdir().unwrap()
@@ -200,6 +203,29 @@ fn ours_get_their_names_back_where_readers_cannot_tell() {
     repaired(dir.path());
     assert_eq!(read_dir(dir.path()).0, own);
     assert!(whole.len() > own.len());
+}
+
+/// An older copy of a segment may have the longer file, where space is prepared:
+/// the one with more in it is the segment, to readers and here.
+#[test]
+fn of_two_copies_the_one_with_more_in_it_is_the_segment_whatever_is_prepared() {
+    let dir = home();
+    let prepared = LogOptions {
+        prepared_bytes: 4096,
+        ..options()
+    };
+    let log = log_at(dir.path(), prepared);
+    placed(&log, &["a"]);
+    let segment = path(dir.path(), &seg(1));
+    std::fs::copy(&segment, path(dir.path(), &seg(6))).unwrap();
+    placed(&log, &["b"]);
+    std::fs::write(path(dir.path(), &seg(5)), written(&segment)).unwrap();
+    std::fs::remove_file(&segment).unwrap();
+    assert_eq!(read_dir(dir.path()).0.len(), 2);
+    let done = repaired(dir.path());
+    assert!(path(dir.path(), &seg(1)).exists(), "{done:?}");
+    let (frames, damage) = read_dir(dir.path());
+    assert_eq!((frames.len(), damage), (2, vec![]), "{done:?}");
 }
 
 /// The beginning of a log may be gone because it was pruned; a copy of it that
