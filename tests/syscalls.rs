@@ -400,12 +400,12 @@ fn the_ledger_is_durable_before_a_segment_goes_and_each_goes_for_good() {
     assert_eq!(texts, expected);
 }
 
-/// What a command opened below its directory, in order.
-fn opened(watched: &Watched, arguments: &[&str]) -> Vec<String> {
-    let trace = watched.stage.path("opened");
+/// The trace of these calls of a command, which has to succeed.
+fn traced(watched: &Watched, calls: &str, arguments: &[&str]) -> String {
+    let trace = watched.stage.path("traced");
     let plain = watched.stage.command(&watched.home, arguments);
     let mut command = Command::new("strace");
-    command.args(["-f", "-qq", "-s", "4096", "-e", "trace=openat", "-o"]);
+    command.args(["-f", "-qq", "-s", "4096", "-e", calls, "-o"]);
     command.arg(&trace).arg(plain.get_program());
     command.args(plain.get_args());
     command.current_dir(plain.get_current_dir().unwrap());
@@ -416,7 +416,12 @@ fn opened(watched: &Watched, arguments: &[&str]) -> Vec<String> {
         };
     }
     assert!(command.output().unwrap().status.success());
-    let trace = fs::read_to_string(trace).unwrap();
+    fs::read_to_string(trace).unwrap()
+}
+
+/// What a command opened below its directory, in order.
+fn opened(watched: &Watched, arguments: &[&str]) -> Vec<String> {
+    let trace = traced(watched, "trace=openat", arguments);
     let below = trace.lines().filter_map(|line| {
         let path = Path::new(line.split('"').nth(1)?);
         let inside = path.strip_prefix(watched.stage.path("")).ok()?;
@@ -471,6 +476,20 @@ fn an_event_opens_each_file_once() {
         "home/log/0000000001.seg",
     ];
     assert_eq!(opened, expected);
+}
+
+/// A look that finds nothing was made once more, by an older call.
+#[test]
+fn whether_there_is_a_successor_is_asked_before_the_lock_and_under_it() {
+    let Some(watched) = Watched::new() else {
+        return;
+    };
+    watched.emit();
+    let payload = r#"{"wp_id":"WP01","entry_type":"note","entry_content":"begun"}"#;
+    let emit = ["emit", "HistoryAdded", "--payload", payload];
+    let trace = traced(&watched, "trace=%stat,statx", &emit);
+    let asked = trace.lines().filter(|line| line.contains("0000000002.seg"));
+    assert_eq!(asked.count(), 2, "{trace}");
 }
 
 #[test]

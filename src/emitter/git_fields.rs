@@ -189,10 +189,8 @@ fn is_ref_name(name: &str) -> bool {
     name.len() <= 512
         && name.starts_with("refs/")
         && !name.bytes().any(forbidden)
-        && !name
-            .as_bytes()
-            .windows(2)
-            .any(|pair| pair == b".." || pair == b"@{")
+        && !name.contains("..")
+        && !name.contains("@{")
         && !name.ends_with('.')
         && name.split('/').all(|component| {
             !component.is_empty() && !component.starts_with('.') && !component.ends_with(".lock")

@@ -226,8 +226,11 @@ impl Log {
         let Ok(Some(newest)) = self.dir.newest() else {
             return Some(empty);
         };
-        let holds = |size: u64| size.saturating_add(bytes) < self.options.segment_bytes;
-        if frames < self.options.segment_frames && self.dir.size_of(newest).is_ok_and(holds) {
+        let holds = |size: u64| {
+            frames < self.options.segment_frames
+                && size.saturating_add(bytes) < self.options.segment_bytes
+        };
+        if self.dir.size_of(newest).is_ok_and(holds) {
             return None;
         }
         let Ok(opened) = self.dir.open(newest, Access::Read) else {
@@ -236,7 +239,7 @@ impl Log {
         let HeaderRead::Sound { header, .. } = &opened.read else {
             return Some(empty);
         };
-        if frames < self.options.segment_frames && holds(opened.size) {
+        if holds(opened.size) {
             return None;
         }
         let tail = tail::find(opened.file.as_ref(), header, opened.size).ok()?;

@@ -5,12 +5,12 @@ use std::fs;
 use std::io::Write;
 use std::path::Path;
 
-use crate::log::append::{Log, LogOptions, Record, Tick};
+use crate::log::append::{Log, Record, Tick};
 use crate::log::prepared::{written_end, written_length};
 use crate::log::read::Reason;
 use crate::log::tail;
 use crate::log::test_support::{
-    DEADLINE, Text, append, dir_at, log_at, options, placed, read_dir, small,
+    DEADLINE, Text, append, dir_at, log_at, options, placed, prepared, read_dir, small,
 };
 use crate::position::{Lamport, Ordinal};
 
@@ -72,15 +72,14 @@ fn what_is_left_is_what_is_read_there() {
 #[test]
 fn a_write_into_prepared_space_is_seen_although_the_file_is_as_long_as_before() {
     let dir = home();
-    let prepared = LogOptions {
-        prepared_bytes: 4096,
-        ..options()
-    };
-    let log = log_at(dir.path(), prepared);
+    let log = log_at(dir.path(), prepared(4096));
     placed(&log, &["a"]);
     placed(&log, &["b"]);
     let left = log.take_left().expect("something was left");
-    assert_eq!(placed(&log_at(dir.path(), prepared), &["x"])[0].seq.0, 3);
+    assert_eq!(
+        placed(&log_at(dir.path(), prepared(4096)), &["x"])[0].seq.0,
+        3
+    );
     let shape = log.dir().storage().shape_of(&segment(dir.path(), 1));
     assert_eq!(Trace::Shape(shape.unwrap()), left.trace, "it fitted in");
     assert!(left.untouched(log.dir(), Ordinal(1)).is_none());
@@ -194,11 +193,7 @@ fn whatever_was_touched_the_next_record_gets_the_next_number() {
     let all = [0, 4096].map(|prepared_bytes| TOUCHES.map(|touch| (prepared_bytes, touch)));
     for (prepared_bytes, (what, touch, added)) in all.into_iter().flatten() {
         let dir = home();
-        let options = LogOptions {
-            prepared_bytes,
-            ..options()
-        };
-        let log = log_at(dir.path(), options);
+        let log = log_at(dir.path(), prepared(prepared_bytes));
         placed(&log, &["a"]);
         placed(&log, &["b"]);
         // Longer than a tick of the clock that files are stamped with.

@@ -5,26 +5,12 @@ use crate::position::Ordinal;
 
 /// Digits of an ordinal in a file name; more are used when it needs more.
 const ORDINAL_DIGITS: usize = 10;
-/// As many as the highest number has.
-const MOST_DIGITS: usize = 20;
 const SUFFIX: &str = ".seg";
 const TEMPORARY_SUFFIX: &str = ".tmp";
 
 /// The name of the file of the segment with this ordinal.
 pub(super) fn file_name(ordinal: Ordinal) -> String {
-    let (mut digits, mut rest) = ([b'0'; MOST_DIGITS], ordinal.0);
-    let mut first = MOST_DIGITS;
-    for (at, digit) in digits.iter_mut().enumerate().rev() {
-        if rest == 0 && at < MOST_DIGITS - ORDINAL_DIGITS {
-            break;
-        }
-        *digit += u8::try_from(rest % 10).unwrap_or(0);
-        rest /= 10;
-        first = at;
-    }
-    let digits = digits.get(first..).unwrap_or_default();
-    let name = [digits, SUFFIX.as_bytes()].concat();
-    String::from_utf8(name).unwrap_or_default()
+    format!("{:0ORDINAL_DIGITS$}{SUFFIX}", ordinal.0)
 }
 
 /// The name of a segment while it is being made.
@@ -57,9 +43,15 @@ mod tests {
 
     #[test]
     fn a_name_has_ten_digits_or_more() {
-        let numbers = [0, 7, 1_234_567_890, 9_999_999_999, 10_000_000_000, u64::MAX];
-        for number in numbers {
-            assert_eq!(file_name(Ordinal(number)), format!("{number:010}.seg"));
+        for (number, name) in [
+            (0, "0000000000.seg"),
+            (7, "0000000007.seg"),
+            (1_234_567_890, "1234567890.seg"),
+            (9_999_999_999, "9999999999.seg"),
+            (10_000_000_000, "10000000000.seg"),
+            (u64::MAX, "18446744073709551615.seg"),
+        ] {
+            assert_eq!(file_name(Ordinal(number)), name);
         }
     }
 

@@ -5,7 +5,7 @@ use std::io;
 use crate::log::bytes::{as_u64, as_usize};
 use crate::log::frame::Seed;
 use crate::log::header::{HEADER_BYTES, Space};
-use crate::log::prepared::{written_end, written_length};
+use crate::log::prepared::{end_of, written_length};
 use crate::log::segment::MAX_FILE_BYTES;
 use crate::log::storage::{StoredFile, read_range};
 use crate::position::{Lamport, Offset, Ordinal, Seq};
@@ -103,13 +103,10 @@ impl Place {
         if length < rest {
             return Ok(Filled::Part);
         }
-        match (recorded, self.space) {
-            (Some(end), Space::Grown) => self.debris_bytes = size.saturating_sub(end),
-            (Some(end), Space::Prepared) => {
-                self.debris_bytes = written_end(file, size, end)?.saturating_sub(end);
-            }
-            (None, Space::Grown) => {}
-            (None, Space::Prepared) => buffer.truncate(written_length(buffer)),
+        match recorded {
+            Some(end) => self.debris_bytes = end_of(file, size, self.space)?.saturating_sub(end),
+            None if self.space == Space::Prepared => buffer.truncate(written_length(buffer)),
+            None => {}
         }
         Ok(Filled::Whole)
     }

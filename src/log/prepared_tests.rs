@@ -17,7 +17,7 @@ use crate::log::reader::Reader;
 use crate::log::segment::LogDir;
 use crate::log::storage::{Disk, Held, Storage, StoredFile};
 use crate::log::test_support::{
-    append, dir_at, log_at, options, placed, read_all, read_dir, written,
+    self, append, dir_at, log_at, options, placed, read_all, read_dir, written,
 };
 use crate::log::verify::{Writers, verify};
 use crate::position::{Ordinal, Seq};
@@ -27,8 +27,7 @@ use super::*;
 fn prepared(segment_bytes: u64, prepared_bytes: u64) -> LogOptions {
     LogOptions {
         segment_bytes,
-        prepared_bytes,
-        ..options()
+        ..test_support::prepared(prepared_bytes)
     }
 }
 

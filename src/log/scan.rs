@@ -16,8 +16,8 @@
 //!   is all zero: a write that never finished, so nobody was told that it did.
 //! * What of it was a whole frame once is **damage**, whatever follows: a head or
 //!   a trailing length still spans it, or it reaches exactly to the end of
-//!   what was written. Its number is used up; that of a good frame which is there for the
-//!   second time was used before. See `wreck.rs`.
+//!   what was written. Its number is used up; that of a good frame which is
+//!   there for the second time was used before. See `wreck.rs`.
 
 use crate::log::bytes::as_u64;
 use crate::log::frame::{self, Fault, Frame, MAGIC, Seed};

@@ -62,6 +62,14 @@ pub(super) fn options() -> LogOptions {
     })
 }
 
+/// A log that prepares so much space.
+pub(super) fn prepared(prepared_bytes: u64) -> LogOptions {
+    LogOptions {
+        prepared_bytes,
+        ..options()
+    }
+}
+
 /// A log whose segments hold about three short records.
 pub(super) fn small(segment_bytes: u64) -> LogOptions {
     LogOptions {

@@ -5,11 +5,10 @@ use std::path::Path;
 use std::sync::Arc;
 
 use super::*;
-use crate::log::append::LogOptions;
 use crate::log::disorder::{Aside, Findings};
 use crate::log::storage::{Disk, Storage};
 use crate::log::test_support::{
-    DEADLINE, dir_at, log_at, options, placed, read_dir, small, written,
+    DEADLINE, dir_at, log_at, options, placed, prepared, read_dir, small, written,
 };
 
 fn home() -> tempfile::TempDir {
@@ -210,11 +209,7 @@ fn ours_get_their_names_back_where_readers_cannot_tell() {
 #[test]
 fn of_two_copies_the_one_with_more_in_it_is_the_segment_whatever_is_prepared() {
     let dir = home();
-    let prepared = LogOptions {
-        prepared_bytes: 4096,
-        ..options()
-    };
-    let log = log_at(dir.path(), prepared);
+    let log = log_at(dir.path(), prepared(4096));
     placed(&log, &["a"]);
     let segment = path(dir.path(), &seg(1));
     std::fs::copy(&segment, path(dir.path(), &seg(6))).unwrap();

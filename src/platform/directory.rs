@@ -8,6 +8,8 @@ use std::io;
 use std::path::Path;
 
 use super::stamp::{Stamp, path_stamp};
+#[cfg(target_os = "linux")]
+use super::stamp::{look_at, nanoseconds};
 
 /// The names of the entries of `dir` that are UTF-8.
 ///
@@ -64,20 +66,12 @@ fn open(dir: &Path) -> io::Result<std::os::fd::OwnedFd> {
 /// The stamp as [`path_stamp`] makes it.
 #[cfg(target_os = "linux")]
 fn stamp_at(dir: &std::os::fd::OwnedFd, name: &str) -> Option<Stamp> {
-    use rustix::fs::{AtFlags, StatxFlags, statx};
-    let wanted = StatxFlags::BASIC_STATS | StatxFlags::BTIME;
-    let facts = statx(dir, name, AtFlags::empty(), wanted).ok()?;
-    let known = StatxFlags::from_bits_retain(facts.stx_mask);
-    if !known.contains(wanted) {
-        return None;
-    }
-    let made = (facts.stx_btime.tv_sec, facts.stx_btime.tv_nsec);
-    let changed = (facts.stx_ctime.tv_sec, facts.stx_ctime.tv_nsec);
-    let ns = |(s, ns): (i64, u32)| i128::from(s) * 1_000_000_000 + i128::from(ns);
+    let changed = rustix::fs::StatxFlags::CTIME;
+    let (shape, facts) = look_at(dir, Path::new(name), changed).ok()??;
     Some(Stamp {
-        identity: super::identity(facts.stx_ino, u128::try_from(ns(made)).ok()?),
-        size: facts.stx_size,
-        changed: ns(changed),
+        identity: shape.identity,
+        size: shape.size,
+        changed: nanoseconds(facts.stx_ctime),
     })
 }
 

@@ -6,6 +6,11 @@ use std::path::Path;
 #[cfg(unix)]
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
+#[cfg(target_os = "linux")]
+use rustix::fs::{AtFlags, Statx, StatxFlags, StatxTimestamp, statx};
+#[cfg(target_os = "linux")]
+use rustix::io::Errno;
+
 /// A file as a look from outside tells it. Whoever writes to the file, replaces
 /// it, copies it or renames another one over it makes its stamp another one;
 /// bytes that rot on the disk do not.
@@ -40,7 +45,7 @@ pub struct Shape {
 /// Any I/O error of the look-up, `NotFound` included.
 pub(crate) fn path_shape(path: &Path) -> io::Result<Shape> {
     #[cfg(target_os = "linux")]
-    if let Some(shape) = shape_at(rustix::fs::CWD, path, rustix::fs::AtFlags::empty()) {
+    if let Some((shape, _)) = look_at(rustix::fs::CWD, path, StatxFlags::empty())? {
         return Ok(shape);
     }
     shape_in(&std::fs::metadata(path)?)
@@ -52,28 +57,40 @@ pub(crate) fn path_shape(path: &Path) -> io::Result<Shape> {
 /// Any I/O error of the look-up.
 pub(crate) fn file_shape(file: &File) -> io::Result<Shape> {
     #[cfg(target_os = "linux")]
-    if let Some(shape) = shape_at(file, Path::new(""), rustix::fs::AtFlags::EMPTY_PATH) {
+    if let Some((shape, _)) = look_at(file, Path::new(""), StatxFlags::empty())? {
         return Ok(shape);
     }
     shape_in(&file.metadata()?)
 }
 
-/// `None` where the system does not say, or says something else than of old: then
-/// the older call does.
+/// The shape of the file that `path` names in `dir` (of `dir` itself where it is
+/// empty), with what else is wanted; `None` where the system does not say all of it:
+/// then the older call does.
 #[cfg(target_os = "linux")]
-fn shape_at(dir: impl std::os::fd::AsFd, path: &Path, flags: rustix::fs::AtFlags) -> Option<Shape> {
-    use rustix::fs::{StatxFlags, statx};
-    let wanted = StatxFlags::INO | StatxFlags::SIZE | StatxFlags::BTIME;
-    let facts = statx(dir, path, flags, wanted).ok()?;
-    if !StatxFlags::from_bits_retain(facts.stx_mask).contains(wanted) {
-        return None;
-    }
-    let (sec, ns) = (facts.stx_btime.tv_sec, facts.stx_btime.tv_nsec);
-    let made_ns = u128::try_from(sec).ok()? * 1_000_000_000 + u128::from(ns);
-    Some(Shape {
-        identity: super::identity(facts.stx_ino, made_ns),
-        size: facts.stx_size,
-    })
+pub(super) fn look_at(
+    dir: impl std::os::fd::AsFd,
+    path: &Path,
+    more: StatxFlags,
+) -> io::Result<Option<(Shape, Statx)>> {
+    let wanted = StatxFlags::INO | StatxFlags::SIZE | StatxFlags::BTIME | more;
+    let facts = match statx(dir, path, AtFlags::EMPTY_PATH, wanted) {
+        // A kernel that does not know the call, or a sandbox that does not.
+        Err(Errno::NOSYS | Errno::PERM) => return Ok(None),
+        other => other?,
+    };
+    let made_ns = u128::try_from(nanoseconds(facts.stx_btime));
+    let is_told = StatxFlags::from_bits_retain(facts.stx_mask).contains(wanted);
+    Ok(made_ns.ok().filter(|_| is_told).map(|made_ns| {
+        let identity = super::identity(facts.stx_ino, made_ns);
+        let size = facts.stx_size;
+        (Shape { identity, size }, facts)
+    }))
+}
+
+/// Nanoseconds since 1970.
+#[cfg(target_os = "linux")]
+pub(super) fn nanoseconds(time: StatxTimestamp) -> i128 {
+    i128::from(time.tv_sec) * 1_000_000_000 + i128::from(time.tv_nsec)
 }
 
 fn shape_in(metadata: &Metadata) -> io::Result<Shape> {
@@ -201,6 +218,8 @@ mod tests {
         assert_ne!(written, before, "overwritten in place");
         std::fs::rename(&other, &path).unwrap();
         assert_ne!(path_stamp(&path).unwrap(), written, "replaced");
+        let gone = file_stamp(&open).unwrap();
+        assert_ne!(path_stamp(&path).unwrap(), gone, "another file");
         assert!(path_stamp(&other).is_err());
     }
 }

@@ -33,7 +33,7 @@ macro_rules! key {
             /// # Errors
             /// [`TooLong`] when it has no bytes or more than 64.
             pub fn new(text: &str) -> Result<Self, TooLong> {
-                if text.is_empty() || text.len() > MAX_KEY_BYTES {
+                if !fits(text) {
                     return Err(TooLong(text.len()));
                 }
                 Ok(Self(text.into()))
@@ -97,8 +97,12 @@ key! {
 impl EventKey {
     /// Whether `text` could be one.
     pub(crate) fn can_be(text: &str) -> bool {
-        (1..=MAX_KEY_BYTES).contains(&text.len())
+        fits(text)
     }
+}
+
+fn fits(key: &str) -> bool {
+    (1..=MAX_KEY_BYTES).contains(&key.len())
 }
 
 /// The longest beginning of `text` that has at most `max` bytes and ends

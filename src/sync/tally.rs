@@ -78,7 +78,7 @@ impl Whose {
             team: header.team.map(str::to_owned),
             project: header.project.map(str::to_owned),
             opted_out: header.flags.opted_out(),
-            nameless: EventKey::new(header.event_id).is_err(),
+            nameless: !EventKey::can_be(header.event_id),
         }
     }
 
@@ -87,7 +87,7 @@ impl Whose {
             && self.team.as_deref() == header.team
             && self.project.as_deref() == header.project
             && self.opted_out == header.flags.opted_out()
-            && self.nameless == EventKey::new(header.event_id).is_err()
+            && self.nameless != EventKey::can_be(header.event_id)
     }
 }
 
