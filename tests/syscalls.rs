@@ -21,6 +21,7 @@ use std::fs;
 use std::io::Write;
 use std::path::Path;
 use std::process::{Command, Stdio};
+use std::time::Duration;
 
 use spec_kitty::home::Home;
 
@@ -465,17 +466,59 @@ fn an_event_opens_each_file_once() {
     let opened = opened(&watched, &["emit", "HistoryAdded", "--payload", payload]);
     let expected = [
         "home/config.toml",
+        "home/state/mark",
         "home/log",
         "project/.git/HEAD",
         "project/.git/refs/heads/main",
         "project/.git/config",
         "project/.kittify/config.yaml",
         "home/credentials",
-        "home/state/mark",
         "home/log/LOCK",
         "home/log/0000000001.seg",
     ];
     assert_eq!(opened, expected);
+}
+
+/// What one process saw in the directory is good for the next as long as the
+/// directory is as it was, which can be told once it has rested.
+#[test]
+fn a_directory_at_rest_is_not_listed_again() {
+    let Some(watched) = Watched::new() else {
+        return;
+    };
+    let payload = r#"{"wp_id":"WP01","entry_type":"note","entry_content":"begun"}"#;
+    let commands: [&[&str]; 3] = [
+        &["emit", "HistoryAdded", "--payload", payload],
+        &["log", "tail", "-n", "2"],
+        &["sync", "status"],
+    ];
+    let listings = |arguments: &[&str]| {
+        let trace = traced(&watched, "trace=getdents64", arguments);
+        trace
+            .lines()
+            .filter(|line| line.contains("getdents64("))
+            .count()
+    };
+    watched.emit();
+    for command in commands {
+        assert!(
+            listings(command) > 0,
+            "{command:?}: it may still change unseen"
+        );
+    }
+    std::thread::sleep(Duration::from_millis(2600));
+    let [emit, _, status] = commands;
+    assert!(
+        listings(emit) > 0 && listings(status) > 0,
+        "nothing is known of it yet"
+    );
+    for command in commands {
+        assert_eq!(listings(command), 0, "{command:?}");
+    }
+    fs::write(watched.home.log_dir().join("something"), "").unwrap();
+    for command in commands {
+        assert!(listings(command) > 0, "{command:?}: it is another one now");
+    }
 }
 
 /// A look that finds nothing was made once more, by an older call.

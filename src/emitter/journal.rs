@@ -1,7 +1,7 @@
 //! The log of one home, as the emitter writes to it: opened once, with room and
 //! clock values for the segments that a call will start.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use crate::config::{Config, LogConfig};
@@ -20,7 +20,7 @@ use crate::log::segment::LogDir;
 use crate::log::storage::Disk;
 use crate::platform;
 use crate::position::{Lamport, Lease, LeaseFloor};
-use crate::state::State;
+use crate::state::{Marker, State};
 
 /// How long it waits for clock values: the log can go on without.
 const LEASE_DEADLINE: Duration = Duration::from_secs(1);
@@ -35,6 +35,8 @@ pub(super) struct Journal {
     config: LogConfig,
     /// Where the clock of a home without any segment starts.
     origin: Option<Origin>,
+    /// What is remembered of the log, and was told it: for the first append.
+    marker: Mutex<Option<Marker>>,
 }
 
 /// The log of `home` as this process would write it, for frames that are no
@@ -79,21 +81,27 @@ pub(crate) fn node_of(home: &Home) -> NodeId {
 pub(super) fn open(home: &Home, notes: &mut Vec<EmitNote>) -> Journal {
     let loaded = Config::load(&home.config_file());
     notes.extend(loaded.problems.into_iter().map(EmitNote::Config));
+    let marker = State::at(home.state_dir()).marker();
+    let mark = marker.read();
     let log_with = |node: NodeIdentity| {
         let mut options = LogOptions::for_node(node);
         options.segment_bytes = loaded.config.log.segment_bytes;
         options.prepared_bytes = loaded.config.log.prepared_bytes;
         options.max_bytes = loaded.config.log.max_bytes;
         let dir = LogDir::new(home.log_dir(), Arc::new(Disk));
-        Log::new(dir, Arc::new(System), options)
+        let log = Log::new(dir, Arc::new(System), options);
+        memory::recall(mark, &log);
+        log
     };
     let node = identity::this_node();
+    let marker = Mutex::new(Some(marker));
     let log = log_with(node);
     if !log.is_empty() {
         return Journal {
             log,
             config: loaded.config.log,
             origin: None,
+            marker,
         };
     }
     let origin = identity::origin(home);
@@ -106,6 +114,7 @@ pub(super) fn open(home: &Home, notes: &mut Vec<EmitNote>) -> Journal {
         log,
         config: loaded.config.log,
         origin: Some(origin),
+        marker,
     }
 }
 
@@ -131,8 +140,7 @@ pub(super) fn append(
             lease(home, journal, ahead, notes)
         }
     };
-    let marker = State::at(home.state_dir()).marker();
-    memory::recall(&marker, &journal.log);
+    let marker = journal.marker(home);
     let mut slots: Vec<&mut dyn Record> = records
         .iter_mut()
         .map(|record| -> &mut dyn Record { record })
@@ -141,7 +149,7 @@ pub(super) fn append(
     while matches!(appended.failure, Some(AppendError::Full { .. })) && room().relieve(notes) {
         appended = once_more(&journal.log, records, appended, lease, timeout);
     }
-    memory::keep(&marker, &appended);
+    memory::keep(&marker, &journal.log, &appended);
     let moved = |note: &Note| matches!(note, Note::NewNode { .. });
     if journal.origin.is_some() || appended.notes.iter().any(moved) {
         let kind = platform::network_file_system(journal.log.dir().path());
@@ -231,6 +239,16 @@ impl Journal {
             .lease_ticks
             .saturating_mul(segments.saturating_add(1));
         Some(Ahead { floor, ticks })
+    }
+
+    /// The mark, after the log was told what it says.
+    fn marker(&self, home: &Home) -> Marker {
+        let mut opened = self.marker.lock().unwrap_or_else(PoisonError::into_inner);
+        opened.take().unwrap_or_else(|| {
+            let marker = State::at(home.state_dir()).marker();
+            memory::recall(marker.read(), &self.log);
+            marker
+        })
     }
 
     /// Where the clock of a new home starts.

@@ -6,19 +6,16 @@ use crate::state::{Mark, Marker};
 
 /// Tells the log what is remembered of it. To be called before the append: what
 /// others add to the log after the mark was read only makes it longer.
-pub(super) fn recall(marker: &Marker, log: &Log) {
-    if let Some(Mark {
-        log: of,
-        seq,
-        clock,
-    }) = marker.read()
-    {
-        log.remember(of, seq, clock);
+pub(super) fn recall(mark: Option<Mark>, log: &Log) {
+    let Some(mark) = mark else { return };
+    log.remember(mark.log, mark.seq, mark.clock);
+    if let Some((highest, stamp)) = mark.highest {
+        log.dir().recall_highest(highest, stamp);
     }
 }
 
 /// Remembers what was confirmed.
-pub(super) fn keep(marker: &Marker, appended: &Appended) {
+pub(super) fn keep(marker: &Marker, log: &Log, appended: &Appended) {
     let last = appended
         .outcomes
         .iter()
@@ -27,11 +24,12 @@ pub(super) fn keep(marker: &Marker, appended: &Appended) {
             Outcome::Recorded(placed) => Some(placed),
             _ => None,
         });
-    if let (Some(last), Some(log)) = (last, appended.lock_identity) {
+    if let (Some(last), Some(lock)) = (last, appended.lock_identity) {
         marker.write(Mark {
-            log,
+            log: lock,
             seq: last.seq,
             clock: last.clock,
+            highest: log.dir().highest_seen(),
         });
     }
 }

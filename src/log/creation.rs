@@ -39,7 +39,7 @@ impl LogDir {
         file.sync()?;
         self.storage().rename_new(temporary, name)?;
         self.storage().sync_dir(self.path())?;
-        *self.listed() = Some(header.ordinal);
+        self.made(header.ordinal);
         Ok(file)
     }
 

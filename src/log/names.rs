@@ -3,14 +3,21 @@
 use crate::log::header::MOST_COUNTED;
 use crate::position::Ordinal;
 
-/// Digits of an ordinal in a file name; more are used when it needs more.
-const ORDINAL_DIGITS: usize = 10;
+/// As many digits has an ordinal in a file name; more are used when it needs more.
+const ZEROS: &str = "0000000000";
+const ORDINAL_DIGITS: usize = ZEROS.len();
 const SUFFIX: &str = ".seg";
 const TEMPORARY_SUFFIX: &str = ".tmp";
 
 /// The name of the file of the segment with this ordinal.
 pub(super) fn file_name(ordinal: Ordinal) -> String {
-    format!("{:0ORDINAL_DIGITS$}{SUFFIX}", ordinal.0)
+    let digits = ordinal.0.to_string();
+    let zeros = ZEROS.get(digits.len()..).unwrap_or_default();
+    let mut name = String::with_capacity(zeros.len() + digits.len() + SUFFIX.len());
+    name.push_str(zeros);
+    name.push_str(&digits);
+    name.push_str(SUFFIX);
+    name
 }
 
 /// The name of a segment while it is being made.

@@ -12,7 +12,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use crate::log::header::{HEADER_BYTES, Header, HeaderRead};
 use crate::log::listing::Listing;
 use crate::log::misnamed::{self, Seen};
-use crate::log::names::{file_name, ordinal_of};
+use crate::log::names::file_name;
 use crate::log::prepared::end_of;
 use crate::log::storage::{Storage, StoredFile, read_range};
 use crate::platform::Stamp;
@@ -31,10 +31,8 @@ pub struct LogDir {
     path: PathBuf,
     storage: Arc<dyn Storage>,
     names: Mutex<Names>,
-    /// The highest number that a file had when they were last listed.
-    listed: Mutex<Option<Ordinal>>,
     /// Clones have it in common: it says what the directory says.
-    seen: Arc<Mutex<Listing>>,
+    pub(super) seen: Arc<Mutex<Listing>>,
 }
 
 impl Clone for LogDir {
@@ -85,7 +83,6 @@ impl LogDir {
             path: path.into(),
             storage,
             names: Mutex::default(),
-            listed: Mutex::default(),
             seen: Arc::default(),
         }
     }
@@ -157,65 +154,6 @@ impl LogDir {
         ordinals.sort_unstable();
         ordinals.dedup();
         Ok(ordinals)
-    }
-
-    /// The same for whoever only reads, and may ask again and again: the directory
-    /// is not listed anew while it has the stamp that it had before it was listed,
-    /// and no file has the number behind the highest.
-    ///
-    /// # Errors
-    /// As for [`LogDir::ordinals`].
-    pub(crate) fn ordinals_seen(&self) -> io::Result<Vec<Ordinal>> {
-        if self.knows_wrong_names() {
-            return self.ordinals();
-        }
-        let stamp = self.storage.resting_stamp_of(&self.path);
-        let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(files) = seen.under(stamp).filter(|files| self.ends_at(files.last())) {
-            return Ok(files.to_vec());
-        }
-        let files = self.files()?;
-        seen.remember(stamp, &files);
-        Ok(files)
-    }
-
-    /// Whether no file has the number behind this one.
-    fn ends_at(&self, highest: Option<&Ordinal>) -> bool {
-        let next = highest.copied().unwrap_or_default().next();
-        let found = self.storage.size_of(&self.path_named(next));
-        matches!(found, Err(error) if error.kind() == io::ErrorKind::NotFound)
-    }
-
-    /// The numbers in the names of all segment files, ascending.
-    fn files(&self) -> io::Result<Vec<Ordinal>> {
-        let names = match self.storage.list(&self.path) {
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
-            other => other?,
-        };
-        let mut files: Vec<_> = names.iter().filter_map(|name| ordinal_of(name)).collect();
-        files.sort_unstable();
-        *self.listed() = files.last().copied();
-        Ok(files)
-    }
-
-    pub(super) fn listed(&self) -> MutexGuard<'_, Option<Ordinal>> {
-        self.listed.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// The highest ordinal that a file has. Listed once; then, as long as no file
-    /// has the next number, it is the same: a successor has the next number, and
-    /// goes after the segment before it.
-    pub(super) fn newest(&self) -> io::Result<Option<Ordinal>> {
-        match self.newest_known() {
-            None => Ok(self.files()?.last().copied()),
-            known => Ok(known),
-        }
-    }
-
-    /// The same, where it is known without listing the directory.
-    pub(super) fn newest_known(&self) -> Option<Ordinal> {
-        let known = (*self.listed())?;
-        self.ends_at(Some(&known)).then_some(known)
     }
 
     /// The highest number that a file has, when these are the segments.
@@ -390,7 +328,3 @@ pub(super) enum Access {
     Read,
     Append,
 }
-
-#[cfg(test)]
-#[path = "segment_tests.rs"]
-mod tests;

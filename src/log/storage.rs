@@ -14,7 +14,9 @@ use std::path::Path;
 use std::time::Duration;
 
 use crate::log::disk_lock::DiskLock;
+use crate::log::names::file_name;
 use crate::platform::{self, Shape, Stamp};
+use crate::position::Ordinal;
 
 pub(super) use crate::log::pieces::read_range;
 
@@ -110,11 +112,11 @@ pub trait Storage: fmt::Debug + Send + Sync {
         Err(io::ErrorKind::Unsupported.into())
     }
 
-    /// The stamps of the files with these names in `dir`, in the same order; `None`
-    /// for one of which [`Storage::stamp_of`] tells none.
-    fn stamps_in(&self, dir: &Path, names: &[String]) -> Vec<Option<Stamp>> {
-        let stamp = |name| self.stamp_of(&dir.join(name)).ok();
-        names.iter().map(stamp).collect()
+    /// The stamps of these segments' files in `dir`, in the same order; `None` for
+    /// one of which [`Storage::stamp_of`] tells none.
+    fn stamps_in(&self, dir: &Path, segments: &[Ordinal]) -> Vec<Option<Stamp>> {
+        let stamp = |segment: &Ordinal| self.stamp_of(&dir.join(file_name(*segment))).ok();
+        segments.iter().map(stamp).collect()
     }
 
     /// Which file `path` names, and how long it is.
@@ -287,8 +289,8 @@ impl Storage for Disk {
         platform::path_shape(path)
     }
 
-    fn stamps_in(&self, dir: &Path, names: &[String]) -> Vec<Option<Stamp>> {
-        platform::stamps_in(dir, names)
+    fn stamps_in(&self, dir: &Path, segments: &[Ordinal]) -> Vec<Option<Stamp>> {
+        platform::stamps_in(dir, segments, |segment| file_name(*segment))
     }
 
     fn resting_stamp_of(&self, dir: &Path) -> Option<Stamp> {

@@ -1,12 +1,14 @@
 //! What the unit tests of this room share: a log in a temporary directory.
 
+use std::io;
 use std::path::Path;
-use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use crate::log::ambient::System;
 use crate::log::append::{
-    Appended, Log, LogOptions, NodeIdentity, Outcome, Placed, Record, Refused, Stamp, Tick,
+    self, Appended, Log, LogOptions, NodeIdentity, Outcome, Placed, Record, Refused, Tick,
 };
 use crate::log::frame::Kind;
 use crate::log::header::NodeId;
@@ -14,7 +16,8 @@ use crate::log::prepared::written_length;
 use crate::log::read::{Damage, Step};
 use crate::log::reader::Reader;
 use crate::log::segment::LogDir;
-use crate::log::storage::Disk;
+use crate::log::storage::{Disk, Held, Storage, StoredFile};
+use crate::platform::Stamp;
 use crate::position::Seq;
 
 pub(super) const DEADLINE: Duration = Duration::from_secs(5);
@@ -45,7 +48,7 @@ impl Record for Text {
         self.tick
     }
 
-    fn encode(&mut self, stamp: &Stamp<'_>, out: &mut Vec<u8>) -> Result<(), Refused> {
+    fn encode(&mut self, stamp: &append::Stamp<'_>, out: &mut Vec<u8>) -> Result<(), Refused> {
         if self.text == "refuse" {
             return Err(Refused::Invalid("asked to".into()));
         }
@@ -93,6 +96,11 @@ pub(super) fn dir_at(dir: &Path) -> LogDir {
     LogDir::new(dir.join("log"), Arc::new(Disk))
 }
 
+/// The same on a storage of one's own.
+pub(super) fn dir_on(dir: &Path, storage: &Arc<Counting>) -> LogDir {
+    LogDir::new(dir.join("log"), Arc::<Counting>::clone(storage))
+}
+
 pub(super) fn append(log: &Log, texts: &[&str]) -> Appended {
     let mut records: Vec<_> = texts.iter().map(|text| own(text)).collect();
     let mut borrowed: Vec<&mut dyn Record> = records
@@ -129,4 +137,68 @@ pub(super) fn read_all(reader: &mut Reader) -> (Vec<(u64, String)>, Vec<Damage>)
 
 pub(super) fn read_dir(dir: &Path) -> (Vec<(u64, String)>, Vec<Damage>) {
     read_all(&mut Reader::new(dir_at(dir), Seq(1)))
+}
+
+/// The disk; how often it listed a directory, and whether that rests.
+#[derive(Debug, Default)]
+pub(super) struct Counting {
+    lists: AtomicU64,
+    resting: Mutex<Option<Stamp>>,
+}
+
+impl Storage for Counting {
+    fn list(&self, dir: &Path) -> io::Result<Vec<String>> {
+        self.lists.fetch_add(1, Ordering::SeqCst);
+        Disk.list(dir)
+    }
+    fn open_read(&self, path: &Path) -> io::Result<Box<dyn StoredFile>> {
+        Disk.open_read(path)
+    }
+    fn open_write(&self, path: &Path) -> io::Result<Box<dyn StoredFile>> {
+        Disk.open_write(path)
+    }
+    fn create_new(&self, path: &Path) -> io::Result<Box<dyn StoredFile>> {
+        Disk.create_new(path)
+    }
+    fn size_of(&self, path: &Path) -> io::Result<u64> {
+        Disk.size_of(path)
+    }
+    fn create_dir_all(&self, path: &Path) -> io::Result<()> {
+        Disk.create_dir_all(path)
+    }
+    fn rename_new(&self, from: &Path, to: &Path) -> io::Result<()> {
+        Disk.rename_new(from, to)
+    }
+    fn remove(&self, path: &Path) -> io::Result<()> {
+        Disk.remove(path)
+    }
+    fn sync_dir(&self, path: &Path) -> io::Result<()> {
+        Disk.sync_dir(path)
+    }
+    fn resting_stamp_of(&self, _: &Path) -> Option<Stamp> {
+        *self.resting.lock().unwrap()
+    }
+    fn lock(&self, path: &Path, deadline: Duration) -> io::Result<Option<Box<dyn Held>>> {
+        Disk.lock(path, deadline)
+    }
+}
+
+impl Counting {
+    pub(super) fn lists(&self) -> u64 {
+        self.lists.load(Ordering::SeqCst)
+    }
+
+    /// Directories have this stamp, and will have another one with the next change.
+    pub(super) fn rest(&self, stamp: Option<Stamp>) {
+        *self.resting.lock().unwrap() = stamp;
+    }
+}
+
+/// A stamp of a directory that changed then.
+pub(super) fn at_rest(changed: i128) -> Stamp {
+    Stamp {
+        identity: 1,
+        size: 2,
+        changed,
+    }
 }

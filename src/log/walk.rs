@@ -21,7 +21,6 @@
 use std::collections::BTreeMap;
 
 use crate::log::header::HeaderRead;
-use crate::log::names::file_name;
 use crate::log::read::{Damage, Item, ReadError, Step};
 use crate::log::reader::{Border, Reader};
 use crate::log::segment::{Access, LogDir, Naming};
@@ -67,7 +66,7 @@ pub enum Onward {
 /// [`ReadError`] when something cannot be listed, opened or read.
 pub fn walk(
     dir: &LogDir,
-    known: &BTreeMap<Ordinal, Sealed>,
+    known: &BTreeMap<Ordinal, &Sealed>,
     visit: &mut dyn FnMut(Stride<'_>) -> Onward,
 ) -> Result<(), ReadError> {
     let dir = dir.clone();
@@ -106,7 +105,7 @@ struct Listed<'a> {
 }
 
 impl<'a> Map<'a> {
-    fn of(dir: &'a LogDir, known: &'a BTreeMap<Ordinal, Sealed>) -> Result<Self, ReadError> {
+    fn of(dir: &'a LogDir, known: &BTreeMap<Ordinal, &'a Sealed>) -> Result<Self, ReadError> {
         let ordinals = dir.ordinals_seen();
         let ordinals = ordinals.map_err(ReadError::io("list", dir.path().to_owned()))?;
         let stamps = stamps(dir, &ordinals);
@@ -183,12 +182,12 @@ impl<'a> Map<'a> {
 impl<'a> Listed<'a> {
     fn of(
         dir: &LogDir,
-        known: &'a BTreeMap<Ordinal, Sealed>,
+        known: &BTreeMap<Ordinal, &'a Sealed>,
         ordinal: Ordinal,
         stamp: Option<Stamp>,
     ) -> Self {
         let is_current = |sealed: &&Sealed| sealed.ordinal() == ordinal && sealed.has(stamp);
-        let current = known.get(&ordinal).filter(is_current);
+        let current = known.get(&ordinal).copied().filter(is_current);
         let named = match current {
             Some(sealed) => Some(sealed.before()),
             None if known.is_empty() => None,
@@ -208,8 +207,7 @@ fn stamps(dir: &LogDir, ordinals: &[Ordinal]) -> Vec<Option<Stamp>> {
     if dir.knows_wrong_names() {
         return ordinals.iter().map(|o| dir.stamp_of(*o).ok()).collect();
     }
-    let names: Vec<_> = ordinals.iter().map(|o| file_name(*o)).collect();
-    dir.storage().stamps_in(dir.path(), &names)
+    dir.storage().stamps_in(dir.path(), ordinals)
 }
 
 /// What the header of this segment says of the one before it now.

@@ -44,16 +44,24 @@ pub(crate) fn names_in(dir: &Path) -> io::Result<Vec<String>> {
     Ok(names)
 }
 
-/// The stamps of the files with these names in `dir`, in the same order; `None`
+/// The stamps of these files in `dir`, which `name` names, in the same order; `None`
 /// for one that has none.
-pub(crate) fn stamps_in(dir: &Path, names: &[String]) -> Vec<Option<Stamp>> {
-    let by_path = |name: &String| path_stamp(&dir.join(name)).ok();
+pub(crate) fn stamps_in<T>(
+    dir: &Path,
+    files: &[T],
+    name: impl Fn(&T) -> String,
+) -> Vec<Option<Stamp>> {
     #[cfg(target_os = "linux")]
-    if let Ok(open) = open(dir) {
-        let stamp = |name: &String| stamp_at(&open, name).or_else(|| by_path(name));
-        return names.iter().map(stamp).collect();
-    }
-    names.iter().map(by_path).collect()
+    let open = open(dir).ok();
+    let stamp = |file: &T| {
+        let name = name(file);
+        #[cfg(target_os = "linux")]
+        if let Some(stamp) = open.as_ref().and_then(|dir| stamp_at(dir, &name)) {
+            return Some(stamp);
+        }
+        path_stamp(&dir.join(name)).ok()
+    };
+    files.iter().map(stamp).collect()
 }
 
 #[cfg(target_os = "linux")]
@@ -103,13 +111,14 @@ mod tests {
     #[test]
     fn a_stamp_is_the_same_however_it_is_asked_for() {
         let dir = tempfile::tempdir().unwrap();
-        let names = ["one", "missing", "two"].map(str::to_owned);
         std::fs::write(dir.path().join("one"), "1").unwrap();
         std::fs::write(dir.path().join("two"), "22").unwrap();
-        let by_path = |name: &String| path_stamp(&dir.path().join(name)).ok();
+        let names = ["one", "missing", "two"];
+        let by_path = |name: &&str| path_stamp(&dir.path().join(name)).ok();
         let expected: Vec<_> = names.iter().map(by_path).collect();
         assert_eq!(expected.iter().flatten().count(), 2);
-        assert_eq!(stamps_in(dir.path(), &names), expected);
-        assert_eq!(stamps_in(&dir.path().join("gone"), &names), [None; 3]);
+        let stamps = |dir: &Path| stamps_in(dir, &names, |name| (*name).to_owned());
+        assert_eq!(stamps(dir.path()), expected);
+        assert_eq!(stamps(&dir.path().join("gone")), [None; 3]);
     }
 }

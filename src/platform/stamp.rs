@@ -10,11 +10,12 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use rustix::fs::{AtFlags, Statx, StatxFlags, StatxTimestamp, statx};
 #[cfg(target_os = "linux")]
 use rustix::io::Errno;
+use serde::{Deserialize, Serialize};
 
 /// A file as a look from outside tells it. Whoever writes to the file, replaces
 /// it, copies it or renames another one over it makes its stamp another one;
 /// bytes that rot on the disk do not.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Stamp {
     /// Which file: another one for a file that was made later in its place.
     pub identity: u64,

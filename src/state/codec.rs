@@ -32,7 +32,7 @@ pub(crate) fn encode<T: Serialize>(value: &T) -> Result<Vec<u8>, CodecError> {
 }
 
 pub(crate) fn decode<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, CodecError> {
-    let (value, read) = bincode::serde::decode_from_slice(bytes, config())?;
+    let (value, read) = bincode::serde::borrow_decode_from_slice(bytes, config())?;
     match bytes.len().saturating_sub(read) {
         0 => Ok(value),
         rest => Err(CodecError::TrailingBytes(rest)),

@@ -2,11 +2,13 @@
 //!
 //! ```text
 //! offset  size  what
-//!      0     8  magic "skmark\xff\n"
+//!      0     8  magic "skmark2\n"
 //!      8     8  identity of log/LOCK
 //!     16     8  sequence number
 //!     24     8  clock
-//!     32     4  CRC-32 (IEEE) of bytes 0..32
+//!     32     8  highest ordinal of a segment file; 0: not known
+//!     40    32  stamp of log/ for it: identity 8, size 8, change in ns 16 (signed)
+//!     72     4  CRC-32 (IEEE) of bytes 0..72
 //! ```
 //!
 //! All numbers are little endian. Written in place after the log was synced and
@@ -14,15 +16,19 @@
 //! names more than was durable. It is there to notice a log that was put back
 //! from an older copy behind everybody's back: whatever is wrong with the file
 //! means that nothing is remembered, and costs nothing else.
+//!
+//! The highest ordinal spares whoever looks for the end of the log next a listing
+//! of all segments. It holds as long as the directory has the stamp.
 
 use std::fs::{File, OpenOptions};
 use std::path::{Path, PathBuf};
 
 use crate::platform;
-use crate::position::{Lamport, Seq};
+use crate::platform::Stamp;
+use crate::position::{Lamport, Ordinal, Seq};
 
-const MAGIC: [u8; 8] = *b"skmark\xff\n";
-const SIZE: usize = 36;
+const MAGIC: [u8; 8] = *b"skmark2\n";
+const SIZE: usize = 76;
 
 /// How far a log had come.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -33,6 +39,9 @@ pub struct Mark {
     pub seq: Seq,
     /// The clock after it.
     pub clock: Lamport,
+    /// The highest ordinal that a segment file has, and the stamp of the directory
+    /// as long as which that is so.
+    pub highest: Option<(Ordinal, Stamp)>,
 }
 
 fn path_in(state_dir: &Path) -> PathBuf {
@@ -90,11 +99,25 @@ fn options() -> OpenOptions {
 }
 
 fn encode(mark: Mark) -> Vec<u8> {
+    let nothing = Stamp {
+        identity: 0,
+        size: 0,
+        changed: 0,
+    };
+    let (highest, stamp) = mark.highest.unwrap_or((Ordinal(0), nothing));
     let mut bytes = Vec::with_capacity(SIZE);
     bytes.extend(MAGIC);
-    for number in [mark.log, mark.seq.0, mark.clock.0] {
+    for number in [
+        mark.log,
+        mark.seq.0,
+        mark.clock.0,
+        highest.0,
+        stamp.identity,
+        stamp.size,
+    ] {
         bytes.extend(number.to_le_bytes());
     }
+    bytes.extend(stamp.changed.to_le_bytes());
     let crc = crc32fast::hash(&bytes);
     bytes.extend(crc.to_le_bytes());
     bytes
@@ -107,13 +130,21 @@ fn decode(bytes: &[u8]) -> Option<Mark> {
     if crc32fast::hash(covered) != u32::from_le_bytes(*crc) {
         return None;
     }
-    let mut numbers = numbers
-        .chunks(8)
-        .filter_map(|chunk| chunk.try_into().ok().map(u64::from_le_bytes));
+    let (numbers, changed) = numbers.split_last_chunk::<16>()?;
+    let (numbers, _) = numbers.as_chunks::<8>();
+    let [log, seq, clock, highest, identity, size] = numbers.try_into().ok()?;
+    let number = u64::from_le_bytes;
+    let stamp = Stamp {
+        identity: number(identity),
+        size: number(size),
+        changed: i128::from_le_bytes(*changed),
+    };
+    let highest = Ordinal(number(highest));
     let mark = Mark {
-        log: numbers.next()?,
-        seq: Seq(numbers.next()?),
-        clock: Lamport(numbers.next()?),
+        log: number(log),
+        seq: Seq(number(seq)),
+        clock: Lamport(number(clock)),
+        highest: (highest.0 > 0).then_some((highest, stamp)),
     };
     (mark.clock <= Lamport::MAX_PLAUSIBLE).then_some(mark)
 }
@@ -126,6 +157,14 @@ mod tests {
         log: 0x1122_3344,
         seq: Seq(7),
         clock: Lamport(9),
+        highest: Some((
+            Ordinal(3),
+            Stamp {
+                identity: 0x55,
+                size: 4096,
+                changed: -2,
+            },
+        )),
     };
 
     #[test]
@@ -135,6 +174,7 @@ mod tests {
         assert_eq!(marker().read(), None);
         let later = Mark {
             clock: Lamport(90),
+            highest: None,
             ..MARK
         };
         let (before_any, others) = (marker(), marker());
@@ -154,7 +194,9 @@ mod tests {
         let hex: String = encode(MARK).iter().map(|b| format!("{b:02x}")).collect();
         assert_eq!(
             hex,
-            "736b6d61726bff0a443322110000000007000000000000000900000000000000049a9a25"
+            "736b6d61726b320a443322110000000007000000000000000900000000000000\
+             030000000000000055000000000000000010000000000000feffffffffffffff\
+             ffffffffffffffff7fc8ab29"
         );
     }
 

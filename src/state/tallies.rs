@@ -3,7 +3,7 @@
 //! ```text
 //! offset  size  what
 //!      0     8  magic "sktally\n"
-//!      8     4  version, 3
+//!      8     4  version, 4
 //!     12     8  length of the body in bytes
 //!     20     4  CRC-32 (IEEE) of bytes 0..20 and the body
 //!     24     …  the body in bincode (see the `codec` module)
@@ -24,7 +24,7 @@ use crate::platform;
 use crate::state::codec;
 
 const MAGIC: [u8; 8] = *b"sktally\n";
-const VERSION: u32 = 3;
+const VERSION: u32 = 4;
 const HEADER_BYTES: usize = 24;
 const MAX_BYTES: usize = codec::MAX_BYTES + HEADER_BYTES;
 
@@ -118,7 +118,7 @@ mod tests {
             .collect();
         assert_eq!(
             hex,
-            "736b74616c6c790a030000001200000000000000005b6d7f020705736576656efdffffffffffffffff00"
+            "736b74616c6c790a04000000120000000000000038f24fca020705736576656efdffffffffffffffff00"
         );
     }
 

@@ -9,14 +9,34 @@
 
 use std::borrow::Cow;
 use std::fmt;
+use std::sync::Arc;
 
 use serde::de::{Error, Visitor};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use crate::log::walk::Sealed;
+use crate::platform::Stamp;
 use crate::position::{Ordinal, Seq};
 use crate::state::codec;
 use crate::sync::tally::{Part, joined};
+
+/// All that is kept.
+#[derive(Debug, Serialize, Deserialize)]
+pub(super) struct Known<K> {
+    /// The files of the log, as long as its directory has this stamp.
+    pub(super) listed: Option<(Vec<Ordinal>, Stamp)>,
+    /// What was counted, of the oldest segments first.
+    pub(super) kept: Vec<K>,
+}
+
+impl<K> Default for Known<K> {
+    fn default() -> Self {
+        Self {
+            listed: None,
+            kept: Vec::new(),
+        }
+    }
+}
 
 /// So many in a row are kept as one.
 const TOGETHER: usize = if cfg!(test) { 3 } else { 64 };
@@ -25,7 +45,7 @@ const TOGETHER: usize = if cfg!(test) { 3 } else { 64 };
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Kept {
     #[serde(with = "as_bytes")]
-    seals: Vec<Sealed>,
+    seals: Arc<Vec<Sealed>>,
     /// What was counted in all of them.
     pub(super) parts: Vec<Part>,
     /// What was counted in each of several.
@@ -43,7 +63,7 @@ impl Kept {
     pub(super) fn one(sealed: Sealed, parts: Vec<Part>) -> Self {
         let entries = parts.iter().map(Part::entries).sum::<usize>();
         Self {
-            seals: vec![sealed],
+            seals: Arc::new(vec![sealed]),
             parts,
             each: Packed::default(),
             entries: u64::try_from(entries).unwrap_or(u64::MAX).saturating_add(1),
@@ -54,7 +74,12 @@ impl Kept {
     fn together(run: &[&Self]) -> Option<Self> {
         let each: Vec<&[Part]> = run.iter().map(|one| one.parts.as_slice()).collect();
         Some(Self {
-            seals: run.iter().flat_map(|one| one.seals.clone()).collect(),
+            seals: Arc::new(
+                run.iter()
+                    .flat_map(|one| one.seals.iter())
+                    .copied()
+                    .collect(),
+            ),
             parts: joined(each.concat()),
             each: Packed(codec::encode(&each).ok()?),
             entries: run.iter().map(|one| one.entries).sum(),
@@ -62,7 +87,7 @@ impl Kept {
     }
 
     /// The segments.
-    pub(super) fn seals(&self) -> &[Sealed] {
+    pub(super) fn seals(&self) -> &Arc<Vec<Sealed>> {
         &self.seals
     }
 
@@ -143,51 +168,49 @@ impl Serialize for Packed {
 
 impl<'de> Deserialize<'de> for Packed {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_byte_buf(Bytes)
+        deserializer.deserialize_bytes(Bytes(|bytes: &[u8]| Some(Self(bytes.to_vec()))))
     }
 }
 
 /// Segments as bytes: read one field after another they would take most of the
 /// time of a look at a long log.
 mod as_bytes {
-    use serde::de::Error;
-    use serde::{Deserialize, Deserializer, Serialize, Serializer};
+    use std::sync::Arc;
 
-    use super::{Packed, Sealed};
+    use serde::{Deserializer, Serializer};
+
+    use super::{Bytes, Sealed};
 
     pub(super) fn serialize<S: Serializer>(
         seals: &[Sealed],
         serializer: S,
     ) -> Result<S::Ok, S::Error> {
-        let bytes = seals.iter().flat_map(Sealed::to_bytes).collect();
-        Packed(bytes).serialize(serializer)
+        let bytes: Vec<u8> = seals.iter().flat_map(Sealed::to_bytes).collect();
+        serializer.serialize_bytes(&bytes)
     }
 
     pub(super) fn deserialize<'de, D: Deserializer<'de>>(
         deserializer: D,
-    ) -> Result<Vec<Sealed>, D::Error> {
-        let Packed(bytes) = Packed::deserialize(deserializer)?;
-        let (seals, rest) = bytes.as_chunks();
-        let seals: Option<_> = seals.iter().map(Sealed::from_bytes).collect();
-        let seals = seals.filter(|_| rest.is_empty());
-        seals.ok_or_else(|| D::Error::custom("not so many segments"))
+    ) -> Result<Arc<Vec<Sealed>>, D::Error> {
+        deserializer.deserialize_bytes(Bytes(|bytes: &[u8]| {
+            let (seals, rest) = bytes.as_chunks();
+            let seals: Option<Vec<_>> = seals.iter().map(Sealed::from_bytes).collect();
+            seals.filter(|_| rest.is_empty()).map(Arc::new)
+        }))
     }
 }
 
-struct Bytes;
+/// Makes something of bytes where they lie.
+struct Bytes<F>(F);
 
-impl Visitor<'_> for Bytes {
-    type Value = Packed;
+impl<T, F: FnOnce(&[u8]) -> Option<T>> Visitor<'_> for Bytes<F> {
+    type Value = T;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("bytes")
     }
 
-    fn visit_bytes<E: Error>(self, bytes: &[u8]) -> Result<Packed, E> {
-        Ok(Packed(bytes.to_vec()))
-    }
-
-    fn visit_byte_buf<E: Error>(self, bytes: Vec<u8>) -> Result<Packed, E> {
-        Ok(Packed(bytes))
+    fn visit_bytes<E: Error>(self, bytes: &[u8]) -> Result<T, E> {
+        (self.0)(bytes).ok_or_else(|| E::custom("not so many segments"))
     }
 }

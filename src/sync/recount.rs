@@ -11,7 +11,7 @@ use crate::log::read::Item;
 use crate::log::segment::LogDir;
 use crate::position::{Ordinal, Seq};
 use crate::state::State;
-use crate::sync::kept::Kept;
+use crate::sync::kept::{Kept, Known};
 use crate::sync::tally::{Counter, Part, joined};
 
 /// Counts what is read of a log anew and holds it against what was kept.
@@ -31,7 +31,7 @@ impl Recount {
     /// Compares with what is kept in `state` now.
     #[must_use]
     pub fn of(state: &State) -> Self {
-        let kept: Vec<Kept> = state.tallies().unwrap_or_default();
+        let known: Known<Kept> = state.tallies().unwrap_or_default();
         let mut recount = Self {
             counter: Counter::new(&NONE_APART),
             ordinal: Ordinal(0),
@@ -39,7 +39,7 @@ impl Recount {
             kept: BTreeMap::new(),
             wrong_sums: BTreeSet::new(),
         };
-        for kept in kept {
+        for kept in known.kept {
             let (each, is_sum) = kept.checked();
             for (ordinal, one) in each.into_iter().filter_map(|one| Some((one.first()?, one))) {
                 if !is_sum {

@@ -8,7 +8,8 @@
 //! untouched, in its place in the log. What is kept can be deleted at any time;
 //! `log verify` counts anew and compares.
 //!
-//! Segments in a row are kept as one (see `sync::kept`).
+//! Segments in a row are kept as one (see `sync::kept`), and with them the listing of
+//! the directory, which is believed as long as that has the same stamp.
 //!
 //! A count answers whether its events are settled only when a cursor lies
 //! before or behind all of them. The segments in which one lies between, or in
@@ -26,7 +27,7 @@ use crate::log::reader::Reader;
 use crate::log::segment::LogDir;
 use crate::position::Seq;
 use crate::state::{Ledger, Standing, State, Stream};
-use crate::sync::kept::Kept;
+use crate::sync::kept::{Kept, Known};
 use crate::sync::route::{Bindings, Route};
 use crate::sync::survey::Survey;
 use crate::sync::tally::{Counter, Part, Tally};
@@ -62,7 +63,7 @@ impl Tallies {
     /// # Errors
     /// [`ReadError`] when the log cannot be read.
     pub fn read(dir: &LogDir, ledger: &Ledger) -> Result<Self, ReadError> {
-        let (take, read) = Take::look(dir, Vec::new(), &apart(ledger), None);
+        let (take, read) = Take::look(dir, Known::default(), &apart(ledger), None);
         read.map(|()| take.tallies)
     }
 
@@ -72,8 +73,8 @@ impl Tallies {
     /// # Errors
     /// [`ReadError`] when the log cannot be read.
     pub fn recall(dir: &LogDir, state: &State, ledger: &Ledger) -> Result<Self, ReadError> {
-        let kept = state.tallies().unwrap_or_default();
-        let (take, read) = Take::look(dir, kept, &apart(ledger), None);
+        let known = state.tallies().unwrap_or_default();
+        let (take, read) = Take::look(dir, known, &apart(ledger), None);
         read.map(|()| take.tallies)
     }
 

@@ -180,6 +180,7 @@ fn an_end_that_was_confirmed_to_a_command_is_missed_without_a_sender() {
         log: Disk.identity_of(&bench.log.dir().lock_path()).unwrap(),
         seq: second.seq,
         clock: second.clock,
+        highest: None,
     };
     assert!(state.set_mark(mark));
     assert_eq!(bench.json(&["log", "verify"])[0]["ok"], true);

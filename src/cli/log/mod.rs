@@ -17,6 +17,7 @@ use crate::event::BodyError;
 use crate::log::read::Item;
 use crate::log::segment::LogDir;
 use crate::log::storage::Disk;
+use crate::state::State;
 
 pub(super) use tail::TailArgs;
 pub(super) use verify::{Reading, examine};
@@ -90,8 +91,14 @@ pub(super) fn run(command: LogCommand, session: &mut Session) -> Result<(), Fail
     }
 }
 
+/// The log, with what spares a reader of its end the listing.
 fn log_dir(session: &Session) -> LogDir {
-    LogDir::new(session.home.log_dir(), Arc::new(Disk))
+    let dir = LogDir::new(session.home.log_dir(), Arc::new(Disk));
+    let mark = State::at(session.home.state_dir()).mark();
+    if let Some((highest, stamp)) = mark.and_then(|mark| mark.highest) {
+        dir.recall_highest(highest, stamp);
+    }
+    dir
 }
 
 fn deliveries(session: &Session, dir: &LogDir) -> Deliveries {

@@ -28,9 +28,18 @@ fn known() -> (tempfile::TempDir, Log, State) {
     (home, log, state)
 }
 
+fn kept_in(state: &State) -> Vec<Kept> {
+    state.tallies::<Known<Kept>>().unwrap().kept
+}
+
+/// Keeps that instead.
+fn keep(state: &State, kept: Vec<Kept>) {
+    assert!(state.keep_tallies(&Known { listed: None, kept }));
+}
+
 /// What is kept, each segment by itself.
 fn each_kept(state: &State) -> Vec<Kept> {
-    let kept: Vec<Kept> = state.tallies().unwrap();
+    let kept = kept_in(state);
     kept.into_iter().flat_map(|kept| kept.checked().0).collect()
 }
 
@@ -44,7 +53,7 @@ fn a_forged_count_is_believed_until_somebody_reads_the_log() {
         tallies[0].events += 1;
     }
     kept[5].parts.clear();
-    state.keep_tallies(&kept);
+    keep(&state, kept);
     let survey = |state: &State| {
         Survey::glance(log.dir(), state, &Ledger::default())
             .unwrap()
@@ -55,12 +64,12 @@ fn a_forged_count_is_believed_until_somebody_reads_the_log() {
     state.forget_tallies().unwrap();
     assert_eq!(survey(&state).events, 60);
     assert!(differences(log.dir(), &state).is_empty());
-    let mut kept: Vec<Kept> = state.tallies().unwrap();
+    let mut kept = kept_in(&state);
     assert_eq!(kept.len(), 3, "as many as there can be are kept together");
     if let Part::Events(tallies) = &mut kept[1].parts[0] {
         tallies[0].events += 1;
     }
-    state.keep_tallies(&kept);
+    keep(&state, kept);
     assert_eq!(survey(&state).events, 60 + 1);
     let wrong = [Ordinal(4), Ordinal(5), Ordinal(6)];
     assert_eq!(differences(log.dir(), &state), wrong);
@@ -85,9 +94,9 @@ fn of_segments_that_are_kept_together_those_that_were_touched_are_counted_anew()
         assert_eq!(survey.events, 60 - 8 * ordinal);
         assert!(!survey.is_whole());
     }
-    let swapped: Vec<Kept> = state.tallies().unwrap();
+    let swapped = kept_in(&state);
     let swapped: Vec<Kept> = swapped.into_iter().rev().collect();
-    state.keep_tallies(&swapped);
+    keep(&state, swapped);
     assert_eq!(look(&Ledger::default()).events, 60 - 16);
 }
 
@@ -127,15 +136,15 @@ fn whatever_lies_in_its_place_the_count_is_right() {
 #[test]
 fn a_look_that_ends_early_keeps_what_it_has_learned() {
     let (_home, log, state) = known();
-    let kept: Vec<Kept> = state.tallies().unwrap();
-    state.keep_tallies(&kept[..1].to_vec());
+    let kept = kept_in(&state);
+    keep(&state, kept[..1].to_vec());
     let over = Some(Instant::now());
     let none = Tallies::renew_until(log.dir(), &state, &Ledger::default(), over).unwrap();
     assert!(none.is_none());
-    assert_eq!(state.tallies::<Vec<Kept>>().unwrap(), kept[..1]);
+    assert_eq!(kept_in(&state), kept[..1]);
     let some = Tallies::renew_until(log.dir(), &state, &Ledger::default(), None).unwrap();
     assert!(some.is_some());
-    assert_eq!(state.tallies::<Vec<Kept>>().unwrap(), kept);
+    assert_eq!(kept_in(&state), kept);
 }
 
 #[test]

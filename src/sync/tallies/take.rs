@@ -2,14 +2,16 @@
 
 use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 use std::time::Instant;
 
 use crate::log::read::{Item, ReadError};
 use crate::log::segment::LogDir;
 use crate::log::walk::{Onward, Sealed, Stride, walk};
+use crate::platform::Stamp;
 use crate::position::{Ordinal, Seq};
 use crate::state::{Ledger, State};
-use crate::sync::kept::{Kept, gathered};
+use crate::sync::kept::{Kept, Known, gathered};
 use crate::sync::route::Bindings;
 use crate::sync::tallies::{Counted, Tallies, apart};
 use crate::sync::tally::{Counter, Part};
@@ -60,10 +62,14 @@ impl Take {
         ledger: &Ledger,
         until: Option<Instant>,
     ) -> Result<Self, ReadError> {
-        let kept = state.tallies().unwrap_or_default();
-        let (take, read) = Self::look(dir, kept, &apart(ledger), until);
-        if take.is_news {
-            state.keep_tallies(&within_limits(gathered(take.all_kept())));
+        let known: Known<Kept> = state.tallies().unwrap_or_default();
+        let before = known.listed.as_ref().map(|(_, stamp)| *stamp);
+        let (take, read) = Self::look(dir, known, &apart(ledger), until);
+        let listed = dir.files_seen();
+        let is_other = |(_, stamp): &(_, Stamp)| Some(*stamp) != before;
+        if take.is_news || listed.as_ref().is_some_and(is_other) {
+            let kept = within_limits(gathered(take.all_kept()));
+            state.keep_tallies(&Known { listed, kept });
         }
         read.map(|()| take)
     }
@@ -71,11 +77,14 @@ impl Take {
     /// Looks, and says how far that came.
     pub(super) fn look(
         dir: &LogDir,
-        kept: Vec<Kept>,
+        known: Known<Kept>,
         apart: &BTreeSet<Seq>,
         until: Option<Instant>,
     ) -> (Self, Result<(), ReadError>) {
-        let mut take = Self::new(dir, kept);
+        if let Some((files, stamp)) = known.listed {
+            dir.recall_files(files, stamp);
+        }
+        let mut take = Self::new(dir, known.kept);
         let mut read = take.run(apart, until);
         if take.is_misled {
             take = Self::new(dir, Vec::new());
@@ -90,8 +99,9 @@ impl Take {
         until: Option<Instant>,
     ) -> Result<(), ReadError> {
         let dir = self.tallies.dir.clone();
-        let seals = self.known.values().flat_map(Kept::seals);
-        let known = seals.map(|seal| (seal.ordinal(), *seal)).collect();
+        let seals: Vec<_> = self.known.values().map(|k| Arc::clone(k.seals())).collect();
+        let seals = seals.iter().flat_map(|seals| seals.iter());
+        let known = seals.map(|seal| (seal.ordinal(), seal)).collect();
         let mut counter = Counter::new(apart);
         let mut seqs = None;
         let walked = walk(&dir, &known, &mut |stride| {
