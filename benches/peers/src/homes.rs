@@ -11,7 +11,9 @@ use spec_kitty::home::Home;
 
 /// The program: `SPEC_KITTY_BIN`, else the one beside this.
 pub fn program() -> PathBuf {
-    let beside = std::env::current_exe().unwrap().with_file_name("spec-kitty");
+    let beside = std::env::current_exe()
+        .unwrap()
+        .with_file_name("spec-kitty");
     let path = std::env::var_os("SPEC_KITTY_BIN").map_or(beside, PathBuf::from);
     assert!(
         path.exists(),
