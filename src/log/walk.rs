@@ -19,6 +19,7 @@
 //! Takes no lock and writes nothing.
 
 use std::collections::BTreeMap;
+use std::slice;
 
 use crate::log::header::HeaderRead;
 use crate::log::read::{Damage, Item, ReadError, Step};
@@ -60,20 +61,23 @@ pub enum Onward {
 }
 
 /// Walks over the log in `dir` from its beginning to its end, with `visit` told
-/// of everything in order. `known` are the segments that need not be read.
+/// of everything in order. `known` are the segments that need not be read, ascending.
 ///
 /// # Errors
 /// [`ReadError`] when something cannot be listed, opened or read.
 pub fn walk(
     dir: &LogDir,
-    known: &BTreeMap<Ordinal, &Sealed>,
+    known: &[&Sealed],
     visit: &mut dyn FnMut(Stride<'_>) -> Onward,
 ) -> Result<(), ReadError> {
     let dir = dir.clone();
     let map = Map::of(&dir, known)?;
-    let mut border = None;
+    let mut border: Option<Border> = None;
     loop {
-        while let Some(sealed) = map.passable(border.as_ref()) {
+        for pair in map.pairs_from(map.place_behind(border.as_ref())) {
+            let Some(sealed) = map.passable(pair, border.as_ref()) else {
+                break;
+            };
             border = Some(*sealed.border());
             if visit(Stride::Known(sealed.ordinal())) == Onward::Stop {
                 return Ok(());
@@ -91,49 +95,80 @@ struct Map<'a> {
     dir: &'a LogDir,
     /// All of them, ascending.
     listed: Vec<Listed<'a>>,
+    /// Their stamps.
+    stamps: Vec<Option<Stamp>>,
+    /// What those that are not known say of the segment before them, where any are.
+    named: BTreeMap<Ordinal, Named>,
 }
 
 /// One of them.
 struct Listed<'a> {
     ordinal: Ordinal,
-    stamp: Option<Stamp>,
     /// What is known of it, where its file is as it was then and anything may be
     /// passed over at all.
     known: Option<&'a Sealed>,
-    /// What it says of the segment before it, where anything is known of others.
-    named: Option<Named>,
 }
 
 impl<'a> Map<'a> {
-    fn of(dir: &'a LogDir, known: &BTreeMap<Ordinal, &'a Sealed>) -> Result<Self, ReadError> {
+    fn of(dir: &'a LogDir, known: &[&'a Sealed]) -> Result<Self, ReadError> {
         let ordinals = dir.ordinals_seen();
         let ordinals = ordinals.map_err(ReadError::io("list", dir.path().to_owned()))?;
         let stamps = stamps(dir, &ordinals);
-        let listed = ordinals.into_iter().zip(stamps);
-        let listed = listed.map(|(ordinal, stamp)| Listed::of(dir, known, ordinal, stamp));
-        let mut listed: Vec<_> = listed.collect();
-        if listed.iter().any(|segment| segment.named.is_none()) {
-            for segment in &mut listed {
-                segment.known = None;
-            }
+        let mut listed = Vec::with_capacity(ordinals.len());
+        let mut rest = known.iter().copied().peekable();
+        for (ordinal, stamp) in ordinals.into_iter().zip(&stamps) {
+            while rest.next_if(|sealed| sealed.ordinal() < ordinal).is_some() {}
+            let known = rest.next_if(|sealed| sealed.ordinal() == ordinal);
+            let known = known.filter(|sealed| sealed.has(*stamp));
+            listed.push(Listed { ordinal, known });
         }
-        Ok(Self { dir, listed })
-    }
-
-    /// The segments behind this one.
-    fn behind(&self, ordinal: Ordinal) -> &[Listed<'a>] {
-        let at = self.listed.partition_point(|s| s.ordinal <= ordinal);
-        self.listed.get(at..).unwrap_or_default()
-    }
-
-    /// The segment behind `border`, when it is known and as it was.
-    fn passable(&self, border: Option<&Border>) -> Option<&'a Sealed> {
-        let here = border.map_or(Ordinal(0), |border| border.ordinal);
-        let [next, heir, ..] = self.behind(here) else {
-            return None;
+        let mut map = Self {
+            dir,
+            listed,
+            stamps,
+            named: BTreeMap::new(),
         };
+        if !known.is_empty() {
+            map.learn_names();
+        }
+        Ok(map)
+    }
+
+    /// Asks those that are not known; where one does not say, nothing is known.
+    fn learn_names(&mut self) {
+        let unknown = self.listed.iter().filter(|listed| listed.known.is_none());
+        let named =
+            |listed: &Listed<'_>| Some((listed.ordinal, named_in(self.dir, listed.ordinal)?));
+        match unknown.map(named).collect() {
+            Some(named) => self.named = named,
+            None => self
+                .listed
+                .iter_mut()
+                .for_each(|listed| listed.known = None),
+        }
+    }
+
+    /// Where the segments behind this one begin.
+    fn place_behind(&self, border: Option<&Border>) -> usize {
+        let here = border.map_or(Ordinal(0), |border| border.ordinal);
+        self.listed.partition_point(|s| s.ordinal <= here)
+    }
+
+    /// Those from there on, each with the one after it.
+    fn pairs_from(&self, place: usize) -> slice::Windows<'_, Listed<'a>> {
+        self.listed.get(place..).unwrap_or_default().windows(2)
+    }
+
+    /// The first of two segments, behind `border`, when it is known and as it was,
+    /// and the second one agrees.
+    fn passable(&self, pair: &[Listed<'a>], border: Option<&Border>) -> Option<&'a Sealed> {
+        let [next, heir] = pair else { return None };
         let sealed = next.known?;
-        (sealed.follows(border) && heir.named == Some(sealed.as_named())).then_some(sealed)
+        let named = match heir.known {
+            Some(heir) => heir.before(),
+            None => *self.named.get(&heir.ordinal)?,
+        };
+        (sealed.follows(border) && named == sealed.as_named()).then_some(sealed)
     }
 
     /// Reads on behind `border` up to where a segment can be passed over; says
@@ -148,11 +183,10 @@ impl<'a> Map<'a> {
             None => Reader::new(self.dir.clone(), Seq(1)),
         };
         loop {
-            let behind = self.behind(border.map_or(Ordinal(0), |border| border.ordinal));
-            let next = behind.first();
+            let place = self.place_behind(border.as_ref());
+            let next = self.listed.get(place).map(|next| next.ordinal);
             // The last one that was listed may have got successors since.
-            let last = next.filter(|_| behind.len() > 1);
-            reader.stop_after(last.map(|last| last.ordinal));
+            reader.stop_after(next.filter(|_| place + 1 < self.listed.len()));
             let Some(sound) = to_its_end(&mut reader, visit)? else {
                 return Ok(None);
             };
@@ -164,40 +198,19 @@ impl<'a> Map<'a> {
                 }
                 return Ok(None);
             };
-            let read = next.filter(|next| sound && next.ordinal == reached.ordinal);
-            let stamp = read.and_then(|read| read.stamp);
+            let stamp = self.stamps.get(place).copied().flatten();
+            let stamp = stamp.filter(|_| sound && next == Some(reached.ordinal));
             let sealed = stamp.and_then(|stamp| Sealed::new(reached, stamp, &reader.before()));
             let stride = sealed.map_or(Stride::Read(reached.ordinal), Stride::Sealed);
             if visit(stride) == Onward::Stop {
                 return Ok(None);
             }
             border = Some(reached);
-            if self.passable(border.as_ref()).is_some() {
+            let mut pairs = self.pairs_from(self.place_behind(border.as_ref()));
+            let next = pairs.next();
+            if next.is_some_and(|pair| self.passable(pair, border.as_ref()).is_some()) {
                 return Ok(border);
             }
-        }
-    }
-}
-
-impl<'a> Listed<'a> {
-    fn of(
-        dir: &LogDir,
-        known: &BTreeMap<Ordinal, &'a Sealed>,
-        ordinal: Ordinal,
-        stamp: Option<Stamp>,
-    ) -> Self {
-        let is_current = |sealed: &&Sealed| sealed.ordinal() == ordinal && sealed.has(stamp);
-        let current = known.get(&ordinal).copied().filter(is_current);
-        let named = match current {
-            Some(sealed) => Some(sealed.before()),
-            None if known.is_empty() => None,
-            None => named_in(dir, ordinal),
-        };
-        Self {
-            ordinal,
-            stamp,
-            known: current,
-            named,
         }
     }
 }

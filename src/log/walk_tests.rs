@@ -22,8 +22,8 @@ fn walked(dir: &Path, with: &Learned) -> (Told, Vec<Damage>, Learned, usize) {
     let (mut told, mut damage, mut passed) = (Told::new(), Vec::new(), 0);
     let mut learned = with.clone();
     let mut behind = Told::new();
-    let known = with.known.iter().map(|(at, sealed)| (*at, sealed));
-    walk(&dir_at(dir), &known.collect(), &mut |stride| {
+    let known: Vec<_> = with.known.values().collect();
+    walk(&dir_at(dir), &known, &mut |stride| {
         match stride {
             Stride::Frame(item) => {
                 behind.push((item.seq.0, String::from_utf8_lossy(item.body).into_owned()));

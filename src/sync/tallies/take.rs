@@ -100,8 +100,7 @@ impl Take {
     ) -> Result<(), ReadError> {
         let dir = self.tallies.dir.clone();
         let seals: Vec<_> = self.known.values().map(|k| Arc::clone(k.seals())).collect();
-        let seals = seals.iter().flat_map(|seals| seals.iter());
-        let known = seals.map(|seal| (seal.ordinal(), seal)).collect();
+        let known: Vec<_> = seals.iter().flat_map(|seals| seals.iter()).collect();
         let mut counter = Counter::new(apart);
         let mut seqs = None;
         let walked = walk(&dir, &known, &mut |stride| {
