@@ -119,9 +119,12 @@ pub fn append() {
 pub fn batch() {
     let events = number("EVENTS", 100_000);
     let mut series: Vec<_> = stores::ALL.iter().map(|name| Series::new(name)).collect();
+    let mut plain = Series::new("ours, typed, no project");
     let mut typed = Series::new("ours, typed events");
     let mut as_long = Series::new("bare, frames as long");
-    let frame_bytes = typed_batch(events, &mut Series::new("to warm up"));
+    let mut warming = Series::new("to warm up");
+    let plain_bytes = typed_batch(events, Around::Nothing, &mut warming);
+    let frame_bytes = typed_batch(events, Around::Project, &mut warming);
     for _ in 0..rounds(5) {
         for one in &mut series {
             let dir = scratch();
@@ -134,31 +137,47 @@ pub fn batch() {
         store.append();
         as_long.times.push(timed(|| store.batch(events)));
         drop(store);
-        typed_batch(events, &mut typed);
+        typed_batch(events, Around::Nothing, &mut plain);
+        typed_batch(events, Around::Project, &mut typed);
     }
     let ratio = typed.at(0.5).as_secs_f64() / as_long.at(0.5).as_secs_f64();
-    series.insert(2, typed);
-    series.insert(3, as_long);
+    series.splice(2..2, [plain, typed, as_long]);
     table(&format!("3  {events} events, one sync"), &series);
     println!(
-        "a typed event takes {frame_bytes} bytes, a bare one {BARE_FRAME}; \
-         {ratio:.2} times the bare loop that writes as many bytes"
+        "a typed event takes {plain_bytes} bytes outside of projects, {frame_bytes} in one with \
+         an account, a bare one {BARE_FRAME}; the latter {ratio:.2} times the bare loop that \
+         writes as many bytes"
     );
+}
+
+/// Where typed events come from.
+#[derive(Clone, Copy)]
+enum Around {
+    /// A directory that is neither a project nor a checkout; signed out.
+    Nothing,
+    /// A project in a checkout, with an account: the event names them all.
+    Project,
 }
 
 /// Times typed events from their constructors to the disk; how long the frame
 /// of one is.
-fn typed_batch(events: usize, series: &mut Series) -> usize {
+fn typed_batch(events: usize, around: Around, series: &mut Series) -> usize {
     let dir = scratch();
-    let place = Place::new(dir.path(), "http://127.0.0.1:9", "");
-    let emitter = EventEmitter::new(place.home.clone(), &place.project);
+    let home = Home::at(dir.path().join("home"));
+    let emitter = match around {
+        Around::Nothing => EventEmitter::new(home.clone(), dir.path()),
+        Around::Project => {
+            let place = Place::new(dir.path(), "http://127.0.0.1:9", "");
+            EventEmitter::new(home.clone(), &place.project)
+        }
+    };
     assert!(emitter.emit_all(typed(1)).is_recorded());
     let mut emission = None;
     series
         .times
         .push(timed(|| emission = Some(emitter.emit_all(typed(events)))));
     assert!(emission.unwrap().is_recorded());
-    let files = std::fs::read_dir(place.home.log_dir()).unwrap();
+    let files = std::fs::read_dir(home.log_dir()).unwrap();
     let bytes: u64 = files
         .map(|file| file.unwrap().metadata().unwrap().len())
         .sum();
@@ -177,7 +196,11 @@ fn typed(events: usize) -> Vec<Draft> {
 
 /// The typed batch alone, for a profiler.
 pub fn profiled() {
-    typed_batch(number("EVENTS", 20_000), &mut Series::new("ours"));
+    typed_batch(
+        number("EVENTS", 20_000),
+        Around::Project,
+        &mut Series::new("ours"),
+    );
 }
 
 const LARGE: &str = "[log]\nmax_bytes = 100000000000\nmax_pending_events = 1000000000\n";
