@@ -290,7 +290,7 @@ impl Storage for Disk {
     }
 
     fn stamps_in(&self, dir: &Path, segments: &[Ordinal]) -> Vec<Option<Stamp>> {
-        platform::stamps_in(dir, segments, |segment| file_name(*segment))
+        platform::stamps_in(dir, segments.iter().map(|segment| file_name(*segment)))
     }
 
     fn resting_stamp_of(&self, dir: &Path) -> Option<Stamp> {

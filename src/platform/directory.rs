@@ -44,24 +44,19 @@ pub(crate) fn names_in(dir: &Path) -> io::Result<Vec<String>> {
     Ok(names)
 }
 
-/// The stamps of these files in `dir`, which `name` names, in the same order; `None`
+/// The stamps of the files with these names in `dir`, in the same order; `None`
 /// for one that has none.
-pub(crate) fn stamps_in<T>(
-    dir: &Path,
-    files: &[T],
-    name: impl Fn(&T) -> String,
-) -> Vec<Option<Stamp>> {
+pub(crate) fn stamps_in(dir: &Path, names: impl Iterator<Item = String>) -> Vec<Option<Stamp>> {
     #[cfg(target_os = "linux")]
     let open = open(dir).ok();
-    let stamp = |file: &T| {
-        let name = name(file);
+    let stamp = |name: String| {
         #[cfg(target_os = "linux")]
         if let Some(stamp) = open.as_ref().and_then(|dir| stamp_at(dir, &name)) {
             return Some(stamp);
         }
         path_stamp(&dir.join(name)).ok()
     };
-    files.iter().map(stamp).collect()
+    names.map(stamp).collect()
 }
 
 #[cfg(target_os = "linux")]
@@ -114,10 +109,10 @@ mod tests {
         std::fs::write(dir.path().join("one"), "1").unwrap();
         std::fs::write(dir.path().join("two"), "22").unwrap();
         let names = ["one", "missing", "two"];
-        let by_path = |name: &&str| path_stamp(&dir.path().join(name)).ok();
-        let expected: Vec<_> = names.iter().map(by_path).collect();
+        let by_path = |name| path_stamp(&dir.path().join(name)).ok();
+        let expected = names.map(by_path);
         assert_eq!(expected.iter().flatten().count(), 2);
-        let stamps = |dir: &Path| stamps_in(dir, &names, |name| (*name).to_owned());
+        let stamps = |dir: &Path| stamps_in(dir, names.into_iter().map(str::to_owned));
         assert_eq!(stamps(dir.path()), expected);
         assert_eq!(stamps(&dir.path().join("gone")), [None; 3]);
     }

@@ -23,8 +23,7 @@
 use std::fs::{File, OpenOptions};
 use std::path::{Path, PathBuf};
 
-use crate::platform;
-use crate::platform::Stamp;
+use crate::platform::{self, Stamp};
 use crate::position::{Lamport, Ordinal, Seq};
 
 const MAGIC: [u8; 8] = *b"skmark2\n";
