@@ -86,7 +86,8 @@ impl LogDir {
     /// The highest number that a file has, and the stamp of the directory as long as
     /// which that holds, for another process to recall; `None` where it is not known,
     /// or may be another one under the same stamp.
-    pub(crate) fn highest_seen(&self) -> Option<(Ordinal, Stamp)> {
+    #[doc(hidden)]
+    pub fn highest_seen(&self) -> Option<(Ordinal, Stamp)> {
         let seen = self.seen();
         seen.highest.zip(seen.stamp)
     }
@@ -99,7 +100,8 @@ impl LogDir {
 
     /// Takes over what [`LogDir::highest_seen`] said to somebody else, if the
     /// directory is as it was then.
-    pub(crate) fn recall_highest(&self, highest: Ordinal, stamp: Stamp) {
+    #[doc(hidden)]
+    pub fn recall_highest(&self, highest: Ordinal, stamp: Stamp) {
         self.recall(stamp, |stamp| Listing::of_highest(stamp, highest));
     }
 

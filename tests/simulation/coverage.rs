@@ -81,12 +81,14 @@ pub enum Situation {
     LeaseReserved,
     LedgerRestoredFromView,
     LockReplaced,
+    /// A process took over what another one saw of the directory.
+    ListingBelieved,
     /// Everything that could be delivered was, at the end.
     Drained,
 }
 
 impl Situation {
-    pub const ALL: [Self; 28] = [
+    pub const ALL: [Self; 29] = [
         Self::Recorded,
         Self::Unknown,
         Self::NotWritten,
@@ -114,6 +116,7 @@ impl Situation {
         Self::LeaseReserved,
         Self::LedgerRestoredFromView,
         Self::LockReplaced,
+        Self::ListingBelieved,
         Self::Drained,
     ];
 }

@@ -39,6 +39,11 @@ pub enum Entry {
 struct Dir {
     cached: BTreeMap<String, Entry>,
     durable: BTreeMap<String, Entry>,
+    /// When an entry was last added, removed or renamed.
+    changed: u64,
+    /// The same, as far as it is durable: a power cut may bring it back, and leave
+    /// what was done since.
+    durable_changed: u64,
 }
 
 #[derive(Clone, Debug)]
@@ -46,6 +51,8 @@ pub struct Disk {
     inodes: BTreeMap<u64, Inode>,
     dirs: BTreeMap<PathBuf, Dir>,
     next_inode: u64,
+    /// How many directories were changed.
+    changes: u64,
     /// Bytes that may still be written before the disk is full.
     pub room: u64,
 }
@@ -66,6 +73,7 @@ impl Disk {
             inodes: BTreeMap::new(),
             dirs,
             next_inode: 1,
+            changes: 0,
             room: u64::MAX,
         }
     }
@@ -86,13 +94,24 @@ impl Disk {
         }
     }
 
+    /// When this directory was last changed.
+    pub fn changed(&self, dir: &Path) -> Option<u64> {
+        Some(self.dirs.get(dir)?.changed)
+    }
+
+    /// The entries of a directory, to be changed.
+    fn entries(&mut self, dir: &Path) -> Option<&mut BTreeMap<String, Entry>> {
+        let dir = self.dirs.get_mut(dir)?;
+        self.changes += 1;
+        dir.changed = self.changes;
+        Some(&mut dir.cached)
+    }
+
     pub fn create(&mut self, path: &Path) -> Option<u64> {
         let (parent, name) = split(path);
         let id = self.next_inode;
-        self.dirs
-            .get_mut(&parent)?
-            .cached
-            .insert(name, Entry::File(id));
+        let entries = self.entries(&parent)?;
+        entries.insert(name, Entry::File(id));
         self.next_inode += 1;
         self.inodes.insert(id, Inode::default());
         Some(id)
@@ -104,32 +123,27 @@ impl Disk {
                 continue;
             }
             let (parent, name) = split(ancestor);
-            self.dirs
-                .get_mut(&parent)
-                .unwrap()
-                .cached
-                .insert(name, Entry::Dir);
+            self.entries(&parent).unwrap().insert(name, Entry::Dir);
             self.dirs.insert(ancestor.to_owned(), Dir::default());
         }
     }
 
     pub fn rename(&mut self, from: &Path, to: &Path) -> bool {
         let ((parent, old), (_, new)) = (split(from), split(to));
-        let Some(dir) = self.dirs.get_mut(&parent) else {
+        let Some(entries) = self.entries(&parent) else {
             return false;
         };
-        let Some(entry) = dir.cached.remove(&old) else {
+        let Some(entry) = entries.remove(&old) else {
             return false;
         };
-        dir.cached.insert(new, entry);
+        entries.insert(new, entry);
         true
     }
 
     pub fn remove(&mut self, path: &Path) -> bool {
         let (parent, name) = split(path);
-        self.dirs
-            .get_mut(&parent)
-            .is_some_and(|dir| dir.cached.remove(&name).is_some())
+        let entries = self.entries(&parent);
+        entries.is_some_and(|entries| entries.remove(&name).is_some())
     }
 
     /// Writes as much of `bytes` as there is room for.
@@ -201,6 +215,7 @@ impl Disk {
     pub fn sync_dir(&mut self, path: &Path) {
         if let Some(dir) = self.dirs.get_mut(path) {
             dir.durable = dir.cached.clone();
+            dir.durable_changed = dir.changed;
         }
     }
 
@@ -315,5 +330,9 @@ impl Dir {
             }
         }
         self.cached = self.durable.clone();
+        if rng.chance(1, 2) {
+            self.changed = self.durable_changed;
+        }
+        self.durable_changed = self.changed;
     }
 }

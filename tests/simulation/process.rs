@@ -144,6 +144,34 @@ pub fn log_dir(process: &Process) -> LogDir {
     LogDir::new(PathBuf::from(LOG), Arc::new(process.clone()))
 }
 
+/// So many processes' sights of the log are remembered: a mark is not synced, and
+/// may be an older one.
+const SIGHTS: u64 = 4;
+
+/// The same, after what one of the last processes saw of it.
+fn told_dir(process: &Process, seed: u64) -> LogDir {
+    let dir = log_dir(process);
+    let sights = process.world.machine().lasting.sights.clone();
+    let told = sights.get(usize::try_from(seed % SIGHTS).unwrap());
+    if let Some((highest, stamp)) = told {
+        dir.recall_highest(*highest, *stamp);
+        if dir.highest_seen().is_some() {
+            process.saw(Situation::ListingBelieved);
+        }
+    }
+    dir
+}
+
+/// Passes on what is seen of the log.
+fn tell(process: &Process, dir: &LogDir) {
+    let Some(sight) = dir.highest_seen() else {
+        return;
+    };
+    let sights = &mut process.world.machine().lasting.sights;
+    sights.insert(0, sight);
+    sights.truncate(usize::try_from(SIGHTS).unwrap());
+}
+
 pub fn state(process: &Process) -> State {
     State::over(STATE, Arc::new(process.clone()))
 }
@@ -160,7 +188,8 @@ fn log_of(process: &Process, seed: u64, sizes: Sizes) -> Log {
         lease_ticks: sizes.lease_ticks,
         ..LogOptions::for_node(node)
     };
-    Log::new(log_dir(process), SimAmbient::new(process, seed), options)
+    let dir = told_dir(process, seed);
+    Log::new(dir, SimAmbient::new(process, seed), options)
 }
 
 /// The state's directory is made without a sync, as the library does it.
@@ -201,6 +230,7 @@ fn emit(process: &Process, part: Part, calls: u64) -> Vec<Seen> {
             .map(|record| record as &mut dyn Record)
             .collect();
         let appended = log.append(&mut borrowed, lease, WAIT);
+        tell(process, log.dir());
         for (deed, outcome) in deeds.iter().zip(&appended.outcomes) {
             let token = deed.token;
             seen.push(match outcome {
@@ -277,7 +307,7 @@ fn send(process: &Process, seed: u64, who: Who, pace: Pace) {
         };
         let mut line = SimLine::new(process, who);
         let ambient = SimAmbient::new(process, seed);
-        let dir = log_dir(process);
+        let dir = told_dir(process, rng.next());
         let _ = pass::run_over(setting, &credentials, dir, opened, ambient, &mut line);
         line.hang_up();
     }

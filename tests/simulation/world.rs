@@ -7,6 +7,8 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard};
 
 use spec_kitty::log::ambient::Ambient;
+use spec_kitty::platform::Stamp;
+use spec_kitty::position::Ordinal;
 
 use crate::coverage::{Coverage, Op, Situation};
 use crate::disk::Disk;
@@ -62,6 +64,8 @@ pub struct Lasting {
     /// The servers of Alice and of Bob.
     pub servers: [Server; 2],
     pub now_us: i64,
+    /// What the last processes saw of the end of the log, and passed on.
+    pub sights: Vec<(Ordinal, Stamp)>,
     /// The events that left the log with a segment that was pruned.
     pub pruned: BTreeMap<u64, Gone>,
     /// Bind frames that were pruned.
