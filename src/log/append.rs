@@ -197,7 +197,7 @@ impl Log {
     /// Whether no segment exists yet, as far as can be seen.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.dir.newest().is_ok_and(|newest| newest.is_none())
+        self.dir.is_empty().unwrap_or(false)
     }
 
     /// Tells the log how far it had come at some time before this call, in what

@@ -145,6 +145,12 @@ impl LogDir {
         *self.seen() = Listing::of_highest(None, ordinal);
     }
 
+    /// Whether there was no segment when somebody last looked.
+    pub(super) fn is_empty(&self) -> io::Result<bool> {
+        let known = self.seen().highest;
+        Ok(known.is_none() && self.files()?.is_empty())
+    }
+
     /// The highest ordinal that a file has. Listed once; then, as long as no file
     /// has the next number, it is the same: a successor has the next number, and
     /// goes after the segment before it.
