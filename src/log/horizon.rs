@@ -18,7 +18,7 @@ use std::time::Duration;
 use crate::log::backward::Backward;
 use crate::log::read::ReadError;
 use crate::log::segment::LogDir;
-use crate::position::Seq;
+use crate::position::{Ordinal, Seq};
 
 /// How often a look is made when the lock file is replaced meanwhile.
 const TRIES: usize = 3;
@@ -33,6 +33,13 @@ pub enum Horizon {
 }
 
 impl LogDir {
+    /// Which segment is the oldest that is there now; `None` when there is none, or
+    /// that cannot be told. Takes no lock.
+    pub(crate) fn oldest(&self) -> Option<Ordinal> {
+        let mut ordinals = self.ordinals_seen().ok()?.into_iter();
+        ordinals.find(|ordinal| !self.is_gone(*ordinal).unwrap_or(false))
+    }
+
     /// Finds the last frame while holding the writer lock, for which it waits
     /// at most `deadline`. Where the lock file may not be opened, nobody can
     /// write here either, and the look is made without it.

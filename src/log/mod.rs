@@ -86,4 +86,4 @@ pub mod tidy;
 pub mod walk;
 
 #[cfg(test)]
-mod test_support;
+pub(crate) mod test_support;

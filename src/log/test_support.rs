@@ -1,7 +1,8 @@
 //! What the unit tests of this room share: a log in a temporary directory.
 
+use std::collections::BTreeMap;
 use std::io;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -141,9 +142,10 @@ pub(super) fn read_dir(dir: &Path) -> (Vec<(u64, String)>, Vec<Damage>) {
 
 /// The disk; how often it listed a directory, and whether that rests.
 #[derive(Debug, Default)]
-pub(super) struct Counting {
+pub(crate) struct Counting {
     lists: AtomicU64,
     resting: Mutex<Option<Stamp>>,
+    traps: Mutex<BTreeMap<PathBuf, (u64, Vec<PathBuf>)>>,
 }
 
 impl Storage for Counting {
@@ -152,6 +154,15 @@ impl Storage for Counting {
         Disk.list(dir)
     }
     fn open_read(&self, path: &Path) -> io::Result<Box<dyn StoredFile>> {
+        let mut traps = self.traps.lock().unwrap();
+        if let Some((times, others)) = traps.get_mut(path) {
+            *times = times.saturating_sub(1);
+            if *times == 0 {
+                others
+                    .drain(..)
+                    .for_each(|other| std::fs::remove_file(other).unwrap());
+            }
+        }
         Disk.open_read(path)
     }
     fn open_write(&self, path: &Path) -> io::Result<Box<dyn StoredFile>> {
@@ -184,6 +195,12 @@ impl Storage for Counting {
 }
 
 impl Counting {
+    /// When somebody is about to open `path` for reading so many times, these are
+    /// removed.
+    pub(crate) fn remove_before(&self, path: PathBuf, times: u64, others: Vec<PathBuf>) {
+        self.traps.lock().unwrap().insert(path, (times, others));
+    }
+
     pub(super) fn lists(&self) -> u64 {
         self.lists.load(Ordering::SeqCst)
     }

@@ -206,9 +206,9 @@ impl<'a, S: Shelf> Pass<'a, S> {
         let target = credentials.account.target();
         let mut book = Book::new(opened.value, target.id(), opened.notes, ambient);
         let state = State::at(setting.home.state_dir());
-        let mut tallies = Tallies::renew(&dir, &state, book.ledger())?;
+        let ledger = book.ledger();
+        let (mut tallies, mut survey) = Tallies::renew_with_survey(&dir, &state, ledger)?;
         let bindings = tallies.bindings().clone();
-        let mut survey = tallies.survey(book.ledger(), &bindings)?;
         book.mark_others(&bindings)?;
         dir.sync_newest().map_err(PassError::Sync)?;
         if book.restart_misfits(&survey)? {

@@ -120,9 +120,8 @@ impl Survey {
         state: &State,
         ledger: &Ledger,
     ) -> Result<(Self, Bindings), ReadError> {
-        let mut tallies = Tallies::renew(dir, state, ledger)?;
-        let bindings = tallies.bindings().clone();
-        Ok((tallies.survey(ledger, &bindings)?, bindings))
+        let (tallies, survey) = Tallies::renew_with_survey(dir, state, ledger)?;
+        Ok((survey, tallies.bindings().clone()))
     }
 
     /// A survey of a log that begins and ends there, without any event yet.

@@ -87,6 +87,28 @@ impl Tallies {
         Ok(Take::renew(dir, state, ledger, None)?.tallies)
     }
 
+    /// The same, compared with `ledger` at once, as [`Tallies::survey`] does. Where the
+    /// log lost its oldest segment meanwhile, because somebody pruned, what was looked
+    /// for may have gone before it was looked at: then all of it is done again.
+    ///
+    /// # Errors
+    /// [`ReadError`] when the log cannot be read.
+    pub fn renew_with_survey(
+        dir: &LogDir,
+        state: &State,
+        ledger: &Ledger,
+    ) -> Result<(Self, Survey), ReadError> {
+        loop {
+            let oldest = dir.oldest();
+            let mut tallies = Self::renew(dir, state, ledger)?;
+            let bindings = tallies.bindings.clone();
+            let survey = tallies.survey(ledger, &bindings)?;
+            if dir.oldest() == oldest {
+                return Ok((tallies, survey));
+            }
+        }
+    }
+
     /// The same within a time; `None` when it was not finished by `until`. What
     /// was read by then is kept as well.
     ///

@@ -4,6 +4,7 @@ use std::borrow::Cow;
 
 use super::super::take::{MAX_ENTRIES, MAX_TALLIES, MAX_TEXT_BYTES, is_small, within_limits};
 use super::*;
+use crate::log::test_support::Counting;
 use crate::sync::kept::gathered;
 
 fn events(count: u8) -> Vec<Frame> {
@@ -130,6 +131,28 @@ fn whatever_lies_in_its_place_the_count_is_right() {
     let missing = State::at(home.path().join("missing"));
     assert_eq!(survey(&missing).events, 60);
     assert!(!missing.dir().exists(), "a look makes no directory");
+}
+
+/// A look that met the first segments before they were pruned and the next ones after
+/// called the cursor in these one that does not fit, and the stream started over.
+#[test]
+fn a_look_that_somebody_prunes_beside_is_made_again() {
+    // The third segment is opened for its header, and for its frames.
+    for times in 1..6 {
+        let home = tempfile::tempdir().unwrap();
+        let log = log_in(home.path());
+        append(&log, &events(60));
+        let path = |ordinal| log.dir().segment_path(Ordinal(ordinal));
+        let storage = Arc::new(Counting::default());
+        storage.remove_before(path(3), times, (1..=3).map(path).collect());
+        let dir = LogDir::new(log.dir().path(), Arc::<Counting>::clone(&storage));
+        let state = State::at(home.path());
+        let survey = || Survey::glance(&dir, &state, &Ledger::default()).unwrap().0;
+        let before = survey();
+        let gone = !path(1).exists();
+        assert_eq!(before.events, if gone { 60 - 3 * 8 } else { 60 }, "{times}");
+        assert_eq!(before.is_whole(), !gone);
+    }
 }
 
 /// The deadline of a command that wants to record.
