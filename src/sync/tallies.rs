@@ -25,7 +25,7 @@ use std::time::Instant;
 use crate::log::read::{ReadError, Step};
 use crate::log::reader::Reader;
 use crate::log::segment::LogDir;
-use crate::position::Seq;
+use crate::position::{Ordinal, Seq};
 use crate::state::{Ledger, Standing, State, Stream};
 use crate::sync::kept::{Kept, Known};
 use crate::sync::route::{Bindings, Route};
@@ -49,6 +49,8 @@ enum Counted {
 #[derive(Debug)]
 pub struct Tallies {
     dir: LogDir,
+    /// The oldest segment before anything was looked at.
+    oldest: Option<Ordinal>,
     counted: Vec<Counted>,
     bindings: Bindings,
     first: Option<Seq>,
@@ -99,11 +101,10 @@ impl Tallies {
         ledger: &Ledger,
     ) -> Result<(Self, Survey), ReadError> {
         loop {
-            let oldest = dir.oldest();
             let mut tallies = Self::renew(dir, state, ledger)?;
             let bindings = tallies.bindings.clone();
             let survey = tallies.survey(ledger, &bindings)?;
-            if dir.oldest() == oldest {
+            if dir.oldest() == tallies.oldest {
                 return Ok((tallies, survey));
             }
         }

@@ -42,6 +42,7 @@ impl Take {
         Self {
             tallies: Tallies {
                 dir: dir.clone(),
+                oldest: None,
                 counted: Vec::new(),
                 bindings: Bindings::default(),
                 first: None,
@@ -84,12 +85,14 @@ impl Take {
         if let Some((files, stamp)) = known.listed {
             dir.recall_files(files, stamp);
         }
+        let oldest = dir.oldest();
         let mut take = Self::new(dir, known.kept);
         let mut read = take.run(apart, until);
         if take.is_misled {
             take = Self::new(dir, Vec::new());
             read = take.run(apart, until);
         }
+        take.tallies.oldest = oldest;
         (take, read)
     }
 
