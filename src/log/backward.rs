@@ -50,7 +50,7 @@ impl Backward {
     pub fn new(dir: LogDir) -> Result<Self, ReadError> {
         let (ordinals, older) = match dir.newest_seen() {
             Some(newest) => (vec![newest], Older::Unlisted),
-            None => (list(&dir)?, Older::Listed),
+            None => (dir.list_seen()?, Older::Listed),
         };
         Ok(Self {
             dir,
@@ -194,7 +194,7 @@ impl Backward {
     /// The newest segment that is left.
     fn next_ordinal(&mut self) -> Result<Option<Ordinal>, ReadError> {
         if self.ordinals.is_empty() && self.older == Older::Unlisted {
-            self.ordinals = list(&self.dir)?;
+            self.ordinals = self.dir.list_seen()?;
             self.only_those_below();
         }
         Ok(self.ordinals.last().copied())
@@ -236,11 +236,6 @@ impl Backward {
         self.ordinals.retain(|ordinal| *ordinal < self.below);
         self.older = Older::Listed;
     }
-}
-
-fn list(dir: &LogDir) -> Result<Vec<Ordinal>, ReadError> {
-    dir.ordinals_seen()
-        .map_err(ReadError::io("list", dir.path().to_owned()))
 }
 
 #[cfg(test)]

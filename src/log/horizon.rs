@@ -18,7 +18,7 @@ use std::time::Duration;
 use crate::log::backward::Backward;
 use crate::log::read::ReadError;
 use crate::log::segment::LogDir;
-use crate::position::{Ordinal, Seq};
+use crate::position::Seq;
 
 /// How often a look is made when the lock file is replaced meanwhile.
 const TRIES: usize = 3;
@@ -33,13 +33,6 @@ pub enum Horizon {
 }
 
 impl LogDir {
-    /// Which segment is the oldest that is there now; `None` when there is none, or
-    /// that cannot be told. Takes no lock.
-    pub(crate) fn oldest(&self) -> Option<Ordinal> {
-        let mut ordinals = self.ordinals_seen().ok()?.into_iter();
-        ordinals.find(|ordinal| !self.is_gone(*ordinal).unwrap_or(false))
-    }
-
     /// Finds the last frame while holding the writer lock, for which it waits
     /// at most `deadline`. Where the lock file may not be opened, nobody can
     /// write here either, and the look is made without it.
@@ -47,10 +40,7 @@ impl LogDir {
     /// # Errors
     /// [`ReadError`] when the log cannot be read or its lock not be used.
     pub fn horizon(&self, deadline: Duration) -> Result<Horizon, ReadError> {
-        let listed = self
-            .ordinals_seen()
-            .map_err(ReadError::io("list", self.path().to_owned()))?;
-        if listed.is_empty() {
+        if self.list_seen()?.is_empty() {
             return Ok(Horizon::At(Seq(0)));
         }
         // When the lock file is replaced during the look, the look proves nothing.

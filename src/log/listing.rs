@@ -8,6 +8,7 @@ use std::io;
 use std::sync::{MutexGuard, PoisonError};
 
 use crate::log::names::ordinal_of;
+use crate::log::read::ReadError;
 use crate::log::segment::LogDir;
 use crate::platform::Stamp;
 use crate::position::Ordinal;
@@ -72,6 +73,12 @@ impl LogDir {
         }
     }
 
+    /// [`LogDir::ordinals_seen`], with what a reader says when that fails.
+    pub(super) fn list_seen(&self) -> Result<Vec<Ordinal>, ReadError> {
+        let failed = ReadError::io("list", self.path().to_owned());
+        self.ordinals_seen().map_err(failed)
+    }
+
     /// The last of [`LogDir::ordinals_seen`], where it is known without listing the
     /// directory.
     pub(super) fn newest_seen(&self) -> Option<Ordinal> {
@@ -102,17 +109,18 @@ impl LogDir {
     /// directory is as it was then.
     #[doc(hidden)]
     pub fn recall_highest(&self, highest: Ordinal, stamp: Stamp) {
-        self.recall(stamp, |stamp| Listing::of_highest(stamp, highest));
+        self.recall(Listing::of_highest(Some(stamp), highest));
     }
 
     /// The same for [`LogDir::files_seen`].
     pub(crate) fn recall_files(&self, files: Vec<Ordinal>, stamp: Stamp) {
-        self.recall(stamp, |stamp| Listing::of(stamp, files));
+        self.recall(Listing::of(Some(stamp), files));
     }
 
-    fn recall(&self, stamp: Stamp, listing: impl FnOnce(Option<Stamp>) -> Listing) {
-        if self.storage().resting_stamp_of(self.path()) == Some(stamp) {
-            *self.seen() = listing(Some(stamp));
+    fn recall(&self, listing: Listing) {
+        let stamp = self.storage().resting_stamp_of(self.path());
+        if listing.under(stamp).is_some() {
+            *self.seen() = listing;
         }
     }
 

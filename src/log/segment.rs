@@ -218,7 +218,7 @@ impl LogDir {
     }
 
     /// Whether there is no file of this ordinal any more.
-    pub(super) fn is_gone(&self, ordinal: Ordinal) -> io::Result<bool> {
+    pub(crate) fn is_gone(&self, ordinal: Ordinal) -> io::Result<bool> {
         match self.size_of(ordinal) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(true),
             other => other.map(|_| false),

@@ -60,7 +60,7 @@ impl Passed {
     /// What comes after the segment that is being read.
     pub(super) fn next(&mut self, dir: &LogDir, from: Seq) -> Result<Found, ReadError> {
         loop {
-            let listed = list(dir)?;
+            let listed = dir.list_seen()?;
             let later = self.later(dir, &listed, from)?;
             let Some((index, opened)) = first_there(dir, &later)? else {
                 return Ok(Found::Nothing);
@@ -71,13 +71,13 @@ impl Passed {
             if self.is_doubtful(&opened, from) {
                 dir.sort_out_names(Look::Once)
                     .map_err(ReadError::io("list", dir.path().to_owned()))?;
-                if list(dir)? != listed {
+                if dir.list_seen()? != listed {
                     continue;
                 }
             }
             let named = named_by_heir(dir, *ordinal, heirs);
             // A look at the heirs may have found them under other names.
-            if dir.knows_wrong_names() && list(dir)? != listed {
+            if dir.knows_wrong_names() && dir.list_seen()? != listed {
                 continue;
             }
             return self.judge(dir, *ordinal, opened, named);
@@ -306,11 +306,6 @@ pub(super) fn is_alien(header: &Header, place: (Ordinal, [u8; 16]), used: Range<
     }
     let stranger = predecessor.ordinal == place.0 && predecessor.id != [0; 16];
     header.first_seq < used.end || stranger
-}
-
-fn list(dir: &LogDir) -> Result<Vec<Ordinal>, ReadError> {
-    dir.ordinals_seen()
-        .map_err(ReadError::io("list", dir.path().to_owned()))
 }
 
 /// The first of these segments that is still there.

@@ -36,6 +36,8 @@ use sealed::{Named, of_header};
 /// What a walk comes past.
 #[derive(Clone, Copy, Debug)]
 pub enum Stride<'a> {
+    /// Before all others: the oldest segment that was listed.
+    Begin(Ordinal),
     /// A frame.
     Frame(Item<'a>),
     /// Something that cannot be read.
@@ -72,9 +74,14 @@ pub fn walk(
 ) -> Result<(), ReadError> {
     let dir = dir.clone();
     let map = Map::of(&dir, known)?;
+    if let Some(oldest) = map.listed.first()
+        && visit(Stride::Begin(oldest.ordinal)) == Onward::Stop
+    {
+        return Ok(());
+    }
     let mut border: Option<Border> = None;
     loop {
-        for pair in map.pairs_from(map.place_behind(border.as_ref())) {
+        for pair in map.pairs_behind(border.as_ref()) {
             let Some(sealed) = map.passable(pair, border.as_ref()) else {
                 break;
             };
@@ -111,8 +118,7 @@ struct Listed<'a> {
 
 impl<'a> Map<'a> {
     fn of(dir: &'a LogDir, known: &[&'a Sealed]) -> Result<Self, ReadError> {
-        let ordinals = dir.ordinals_seen();
-        let ordinals = ordinals.map_err(ReadError::io("list", dir.path().to_owned()))?;
+        let ordinals = dir.list_seen()?;
         let stamps = stamps(dir, &ordinals);
         let mut listed = Vec::with_capacity(ordinals.len());
         let mut rest = known.iter().copied().peekable();
@@ -154,9 +160,10 @@ impl<'a> Map<'a> {
         self.listed.partition_point(|s| s.ordinal <= here)
     }
 
-    /// Those from there on, each with the one after it.
-    fn pairs_from(&self, place: usize) -> slice::Windows<'_, Listed<'a>> {
-        self.listed.get(place..).unwrap_or_default().windows(2)
+    /// Those, each with the one after it.
+    fn pairs_behind(&self, border: Option<&Border>) -> slice::Windows<'_, Listed<'a>> {
+        let behind = self.listed.get(self.place_behind(border)..);
+        behind.unwrap_or_default().windows(2)
     }
 
     /// The first of two segments, behind `border`, when it is known and as it was,
@@ -206,8 +213,7 @@ impl<'a> Map<'a> {
                 return Ok(None);
             }
             border = Some(reached);
-            let mut pairs = self.pairs_from(self.place_behind(border.as_ref()));
-            let next = pairs.next();
+            let next = self.pairs_behind(border.as_ref()).next();
             if next.is_some_and(|pair| self.passable(pair, border.as_ref()).is_some()) {
                 return Ok(border);
             }

@@ -25,6 +25,10 @@ fn walked(dir: &Path, with: &Learned) -> (Told, Vec<Damage>, Learned, usize) {
     let known: Vec<_> = with.known.values().collect();
     walk(&dir_at(dir), &known, &mut |stride| {
         match stride {
+            Stride::Begin(oldest) => {
+                assert_eq!(dir_at(dir).ordinals().unwrap().first(), Some(&oldest));
+                assert!(told.is_empty() && behind.is_empty());
+            }
             Stride::Frame(item) => {
                 behind.push((item.seq.0, String::from_utf8_lossy(item.body).into_owned()));
             }

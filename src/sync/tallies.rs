@@ -49,7 +49,7 @@ enum Counted {
 #[derive(Debug)]
 pub struct Tallies {
     dir: LogDir,
-    /// The oldest segment before anything was looked at.
+    /// The oldest segment when the look began.
     oldest: Option<Ordinal>,
     counted: Vec<Counted>,
     bindings: Bindings,
@@ -104,10 +104,16 @@ impl Tallies {
             let mut tallies = Self::renew(dir, state, ledger)?;
             let bindings = tallies.bindings.clone();
             let survey = tallies.survey(ledger, &bindings)?;
-            if dir.oldest() == tallies.oldest {
+            if !tallies.lost_the_oldest() {
                 return Ok((tallies, survey));
             }
         }
+    }
+
+    /// Whether the oldest segment has gone since the look began.
+    fn lost_the_oldest(&self) -> bool {
+        let is_gone = |oldest| self.dir.is_gone(oldest).unwrap_or(false);
+        self.oldest.is_some_and(is_gone)
     }
 
     /// The same within a time; `None` when it was not finished by `until`. What

@@ -43,15 +43,19 @@ impl Watched {
 
     /// Runs a command, which has to succeed; what it did, in order.
     pub fn run(&self, arguments: &[&str]) -> Vec<Call> {
+        let options = ["-y", "-s", "0", "-e", CALLS];
+        calls(&self.traced(&options, arguments), self.home.root())
+    }
+
+    /// The trace of a command, which has to succeed, with these options of strace.
+    fn traced(&self, options: &[&str], arguments: &[&str]) -> String {
         let plain = self.stage.command(&self.home, arguments);
         let trace = self.stage.path("trace");
         let mut command = Command::new("strace");
-        command
-            .args(["-f", "-y", "-qq", "-s", "0", "-e", CALLS, "-o"])
-            .arg(&trace)
-            .arg(plain.get_program())
-            .args(plain.get_args())
-            .current_dir(plain.get_current_dir().unwrap());
+        command.args(["-f", "-qq"]).args(options);
+        command.arg("-o").arg(&trace);
+        command.arg(plain.get_program()).args(plain.get_args());
+        command.current_dir(plain.get_current_dir().unwrap());
         for (name, value) in plain.get_envs() {
             match value {
                 Some(value) => command.env(name, value),
@@ -61,7 +65,7 @@ impl Watched {
         let output = command.output().unwrap();
         let stderr = String::from_utf8_lossy(&output.stderr);
         assert_eq!(output.status.code(), Some(0), "{stderr}");
-        calls(&fs::read_to_string(trace).unwrap(), self.home.root())
+        fs::read_to_string(trace).unwrap()
     }
 
     pub fn emit(&self) -> Vec<Call> {
@@ -72,7 +76,7 @@ impl Watched {
 
 /// The calls of a trace that succeeded, each where it ended; closing is left in
 /// only for the descriptors of segments.
-pub fn calls(trace: &str, home: &Path) -> Vec<Call> {
+fn calls(trace: &str, home: &Path) -> Vec<Call> {
     let mut begun: BTreeMap<&str, &str> = BTreeMap::new();
     let mut calls = Vec::new();
     for line in trace.lines() {
@@ -98,7 +102,7 @@ pub fn calls(trace: &str, home: &Path) -> Vec<Call> {
     calls
 }
 
-pub fn call(text: &str, home: &Path) -> Option<Call> {
+fn call(text: &str, home: &Path) -> Option<Call> {
     let (name, arguments) = text.split_once('(')?;
     let quoted = |nth: usize| arguments.split('"').nth(2 * nth + 1);
     let opened = || {
@@ -133,7 +137,7 @@ pub fn call(text: &str, home: &Path) -> Option<Call> {
 }
 
 /// The path as seen from the home; temporary names are all the same.
-pub fn short(path: &str, home: &Path) -> Option<String> {
+fn short(path: &str, home: &Path) -> Option<String> {
     let path = Path::new(path);
     if let Ok(down) = home.strip_prefix(path)
         && path != home
@@ -150,21 +154,7 @@ pub fn short(path: &str, home: &Path) -> Option<String> {
 
 /// The trace of these calls of a command, which has to succeed.
 pub fn traced(watched: &Watched, calls: &str, arguments: &[&str]) -> String {
-    let trace = watched.stage.path("traced");
-    let plain = watched.stage.command(&watched.home, arguments);
-    let mut command = Command::new("strace");
-    command.args(["-f", "-qq", "-s", "4096", "-e", calls, "-o"]);
-    command.arg(&trace).arg(plain.get_program());
-    command.args(plain.get_args());
-    command.current_dir(plain.get_current_dir().unwrap());
-    for (name, value) in plain.get_envs() {
-        match value {
-            Some(value) => command.env(name, value),
-            None => command.env_remove(name),
-        };
-    }
-    assert!(command.output().unwrap().status.success());
-    fs::read_to_string(trace).unwrap()
+    watched.traced(&["-s", "4096", "-e", calls], arguments)
 }
 
 /// What a command opened below its directory, in order.

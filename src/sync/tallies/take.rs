@@ -85,14 +85,12 @@ impl Take {
         if let Some((files, stamp)) = known.listed {
             dir.recall_files(files, stamp);
         }
-        let oldest = dir.oldest();
         let mut take = Self::new(dir, known.kept);
         let mut read = take.run(apart, until);
         if take.is_misled {
             take = Self::new(dir, Vec::new());
             read = take.run(apart, until);
         }
-        take.tallies.oldest = oldest;
         (take, read)
     }
 
@@ -111,6 +109,10 @@ impl Take {
                 self.take_over_passed();
             }
             match stride {
+                Stride::Begin(oldest) => {
+                    self.tallies.oldest = Some(oldest);
+                    return Onward::GoOn;
+                }
                 Stride::Frame(item) => {
                     counter.add(&item);
                     self.pass(&item, &mut seqs);
