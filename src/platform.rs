@@ -23,7 +23,7 @@ mod stamp;
 mod worker;
 
 pub(crate) use directory::{names_in, stamps_in};
-pub(crate) use disk::{free_bytes, may_write};
+pub(crate) use disk::{begin_to_sync, free_bytes, may_write};
 pub(crate) use group::{in_own_group, stop_group};
 pub(crate) use inherited::close_inherited;
 pub use lock::try_lock_exclusive;

@@ -255,8 +255,9 @@ impl Log {
     /// Appends `records` and returns when they are durable, or when it is
     /// certain that they are not, or when neither can be known.
     ///
-    /// One write and one sync, unless the call is larger than what is left of
-    /// the segment: then it is split at segment boundaries, and is not atomic.
+    /// One write (in pieces, if it is long) and one sync, unless the call is larger
+    /// than what is left of the segment: then it is split at segment boundaries,
+    /// and is not atomic.
     pub fn append(
         &self,
         records: &mut [&mut dyn Record],

@@ -1,4 +1,4 @@
-//! How a segment comes into being, and the one way in which bytes are written.
+//! How a segment comes into being.
 //!
 //! A segment appears with its header already durable: temporary file, header,
 //! sync, rename to a name that must be free, sync of the directory. A leftover
@@ -8,12 +8,12 @@ use std::io;
 use std::path::Path;
 
 use crate::log::append::Log;
-use crate::log::bytes::as_u64;
 use crate::log::header::Header;
 use crate::log::names::{is_leftover, leftover_name};
 use crate::log::outcome::AppendError;
 use crate::log::segment::LogDir;
 use crate::log::storage::{Held, StoredFile};
+use crate::log::writing::{Written, short, write_out};
 use crate::position::{Offset, Seq};
 
 impl LogDir {
@@ -31,7 +31,7 @@ impl LogDir {
         let name = &self.path_named(header.ordinal);
         let file = self.storage().create_new(temporary)?;
         let bytes = header.encode();
-        match write_once(file.as_ref(), &bytes, bytes.len(), Offset(0)) {
+        match write_out(file.as_ref(), &bytes, bytes.len(), Offset(0)) {
             Written::All { .. } => {}
             Written::Short(count) => return Err(short(count, bytes.len())),
             Written::Failed(error) => return Err(error),
@@ -104,39 +104,4 @@ pub(super) fn make_findable(log: &Log, header: &Header, name: Name) -> Result<()
             })?;
     }
     Ok(())
-}
-
-/// What one write call did.
-#[derive(Debug)]
-pub(super) enum Written {
-    /// All that mattered, and so many bytes with what did not.
-    All { bytes: u64 },
-    /// Only so many bytes: the disk is full, or a limit is reached.
-    Short(u64),
-    /// Nobody knows how many.
-    Failed(io::Error),
-}
-
-/// Writes `bytes`, of which the first `wanted` matter, at `offset` with one call.
-/// What is missing of these after a short write is not added: nothing may be
-/// written behind debris.
-pub(super) fn write_once(
-    file: &dyn StoredFile,
-    bytes: &[u8],
-    wanted: usize,
-    offset: Offset,
-) -> Written {
-    match file.write_at(bytes, offset.0) {
-        Ok(count) if count >= wanted => Written::All {
-            bytes: as_u64(count),
-        },
-        Ok(count) => Written::Short(as_u64(count)),
-        Err(error) => Written::Failed(error),
-    }
-}
-
-/// The error of a short write.
-pub(super) fn short(written: u64, wanted: usize) -> io::Error {
-    let text = format!("only {written} of {wanted} bytes could be written; is the disk full?");
-    io::Error::new(io::ErrorKind::StorageFull, text)
 }

@@ -52,6 +52,7 @@ mod settling;
 mod succession;
 mod wreck;
 mod writer;
+mod writing;
 
 pub mod ambient;
 pub mod append;

@@ -165,6 +165,12 @@ pub trait StoredFile: fmt::Debug + Send {
     /// Any I/O error.
     fn write_at(&self, bytes: &[u8], offset: u64) -> io::Result<usize>;
 
+    /// Has the disk begin with what was written to this range: a sync of it is on
+    /// its way. Best effort, and no sync.
+    fn begin_to_sync(&self, offset: u64, bytes: u64) {
+        let _ = (offset, bytes);
+    }
+
     /// What tells this file from itself once somebody touched it, as
     /// [`Storage::stamp_of`] tells it of a path.
     ///
@@ -316,6 +322,10 @@ impl StoredFile for DiskFile {
 
     fn write_at(&self, bytes: &[u8], offset: u64) -> io::Result<usize> {
         platform::write_at(&self.0, bytes, offset)
+    }
+
+    fn begin_to_sync(&self, offset: u64, bytes: u64) {
+        platform::begin_to_sync(&self.0, offset, bytes);
     }
 
     fn stamp(&self) -> io::Result<Stamp> {

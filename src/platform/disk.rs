@@ -1,5 +1,6 @@
-//! Room on a disk, and whether a place can be written to, asked without writing.
+//! What a disk has room for, lets one write to, and can be told to begin with.
 
+use std::fs::File;
 use std::path::Path;
 
 /// The bytes that this user may still write on the file system that holds
@@ -25,6 +26,22 @@ pub(crate) fn may_write(path: &Path) -> bool {
     return rustix::fs::access(path, rustix::fs::Access::WRITE_OK).is_ok();
     #[cfg(windows)]
     return std::fs::metadata(path).is_ok_and(|facts| !facts.permissions().readonly());
+}
+
+/// Has the disk begin with what was written to a range of `file`, and waits for
+/// nothing. Best effort, and no sync: what it says is only that nobody needs these
+/// pages in memory. Linux begins to write the changed ones then, and keeps them, as
+/// it cannot let go of what is being written.
+pub(crate) fn begin_to_sync(file: &File, offset: u64, bytes: u64) {
+    #[cfg(target_os = "linux")]
+    {
+        let range = std::num::NonZeroU64::new(bytes);
+        let _ = rustix::fs::fadvise(file, offset, range, rustix::fs::Advice::DontNeed);
+    }
+    #[cfg(not(target_os = "linux"))]
+    {
+        let _ = (file, offset, bytes);
+    }
 }
 
 #[cfg(test)]

@@ -3,11 +3,12 @@
 use std::io;
 
 use crate::log::bytes::as_u64;
-use crate::log::creation::{Written, make_findable, short, write_once};
+use crate::log::creation::make_findable;
 use crate::log::header::HEADER_BYTES;
 use crate::log::left::last_event_in;
 use crate::log::outcome::AppendError;
 use crate::log::writer::Writer;
+use crate::log::writing::{Written, short, write_out};
 
 /// Where the next frames go.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -19,7 +20,7 @@ pub(super) enum Next {
 }
 
 impl Writer<'_> {
-    /// Writes the buffer with one call, and the space for later ones with it.
+    /// Writes the buffer, and the space for later calls with it.
     pub(super) fn flush(&mut self, next: Next) -> Result<(), AppendError> {
         if self.buffer.is_empty() {
             return Ok(());
@@ -42,7 +43,7 @@ impl Writer<'_> {
             let zeros = segment.zeros_behind(&self.log.options);
             self.buffer.resize(wanted.saturating_add(zeros), 0);
         }
-        match write_once(file, &self.buffer, wanted, offset) {
+        match write_out(file, &self.buffer, wanted, offset) {
             // Whoever has replaced the lock since may not have seen these frames,
             // and have ended the segment in front of them. Whoever replaces it
             // from now on does see them.
