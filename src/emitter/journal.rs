@@ -19,11 +19,12 @@ use crate::log::header::{NodeId, Pressure};
 use crate::log::segment::LogDir;
 use crate::log::storage::Disk;
 use crate::platform;
-use crate::position::{Lamport, Lease, LeaseFloor};
+use crate::position::{Lamport, Lease};
 use crate::state::{Marker, State};
 
-/// How long it waits for clock values: the log can go on without.
-const LEASE_DEADLINE: Duration = Duration::from_secs(1);
+mod lease;
+
+use lease::Call;
 
 /// What an envelope adds to a payload, roughly, in bytes.
 const ENVELOPE_BYTES: usize = 1024;
@@ -128,16 +129,18 @@ pub(super) fn append(
     notes: &mut Vec<EmitNote>,
 ) -> Vec<Receipt> {
     let room = || Room::of(home, &journal.log, &journal.config);
-    let bytes = records
-        .iter()
-        .map(|record| record.payload_bytes() + ENVELOPE_BYTES);
-    let lease = match journal.segment_ahead(records.len(), bytes.sum()) {
+    let payloads = records.iter().map(EventRecord::payload_bytes);
+    let call = Call {
+        frames: records.len(),
+        bytes: payloads.map(|bytes| bytes + ENVELOPE_BYTES).sum(),
+    };
+    let lease = match journal.segment_ahead(call) {
         None => None,
         Some(ahead) => {
             if let Err(backlog) = room().prepare(notes) {
                 return vec![Receipt::refused(EmitError::Backlog(backlog)); records.len()];
             }
-            lease(home, journal, ahead, notes)
+            lease::reserve(home, journal, call, ahead, notes)
         }
     };
     let marker = journal.marker(home);
@@ -214,33 +217,7 @@ fn receipt(record: &EventRecord<'_>, outcome: Outcome, failure: &EmitError) -> R
     }
 }
 
-/// What is known of the segments that a call will probably start.
-struct Ahead {
-    floor: LeaseFloor,
-    ticks: u64,
-}
-
 impl Journal {
-    /// `None` when the call will probably fit into the newest segment.
-    fn segment_ahead(&self, frames: usize, bytes: usize) -> Option<Ahead> {
-        let (frames, bytes) = (u64::try_from(frames).ok()?, u64::try_from(bytes).ok()?);
-        let floor = self.log.lease_needed(frames, bytes)?;
-        let start = self.start();
-        let floor = match floor {
-            LeaseFloor::Clean { last, lease_end } => LeaseFloor::Clean {
-                last: last.max(start),
-                lease_end,
-            },
-            LeaseFloor::Debris(end) => LeaseFloor::Debris(end.max(start)),
-        };
-        let options = self.log.options();
-        let segments = (frames / options.segment_frames).max(bytes / options.segment_bytes);
-        let ticks = options
-            .lease_ticks
-            .saturating_mul(segments.saturating_add(1));
-        Some(Ahead { floor, ticks })
-    }
-
     /// The mark, after the log was told what it says.
     fn marker(&self, home: &Home) -> Marker {
         let mut opened = self.marker.lock().unwrap_or_else(PoisonError::into_inner);
@@ -254,26 +231,5 @@ impl Journal {
     /// Where the clock of a new home starts.
     fn start(&self) -> Lamport {
         self.origin.map_or(Lamport(0), |origin| origin.clock)
-    }
-}
-
-/// Clock values for these segments. Without any the log leases them from
-/// itself.
-fn lease(
-    home: &Home,
-    journal: &Journal,
-    Ahead { floor, ticks }: Ahead,
-    notes: &mut Vec<EmitNote>,
-) -> Option<Lease> {
-    match State::at(home.state_dir()).reserve(floor, ticks, LEASE_DEADLINE) {
-        Ok(noted) => {
-            notes.extend(noted.notes.into_iter().map(EmitNote::State));
-            Some(noted.value)
-        }
-        Err(error) => {
-            notes.push(EmitNote::NoLease(error));
-            let start = journal.start();
-            (start > Lamport(0)).then(|| Lease::starting_at(start.next(), ticks))
-        }
     }
 }

@@ -7,8 +7,12 @@ use std::time::Duration;
 
 use serde_json::Value;
 
+use crate::emitter::record::{EventRecord, Shared};
 use crate::emitter::*;
-use crate::event::{Draft, EntryType, HistoryAdded, Lane, Payload, WpStatusChanged, decode_body};
+use crate::event::{
+    Context, Draft, EntryType, HistoryAdded, Lane, Payload, WpStatusChanged, decode_body,
+    proposed_id,
+};
 use crate::home::Home;
 use crate::log::read::Step;
 use crate::log::reader::Reader;
@@ -348,4 +352,35 @@ fn check_private(dir: &Path) {
             check_private(&path);
         }
     }
+}
+
+/// A new home, or a full segment: many want clock values at once, and one of them
+/// makes the segment that all others then write to. It was 10 ms for each of them,
+/// one after the other.
+#[test]
+fn who_waits_for_clock_values_looks_again_whether_it_needs_any() {
+    let world = World::new();
+    let state_dir = world.home().state_dir();
+    fs::create_dir(&state_dir).unwrap();
+    let lock = fs::File::create(state_dir.join("LOCK")).unwrap();
+    assert!(platform::try_lock_exclusive(&lock).unwrap());
+
+    let emission = std::thread::scope(|scope| {
+        let waiting = scope.spawn(|| world.emitter().emit_all(vec![note("waited")]));
+        // Long enough to be waiting, whether or not it is by then.
+        std::thread::sleep(Duration::from_millis(50));
+        let other = note("another process");
+        let shared = Shared::new(Context::default(), proposed_id(0, 1));
+        let mut record = EventRecord::new(&other, &shared);
+        log_of(&world.home()).append(&mut [&mut record], None, Duration::from_secs(5));
+        waiting.join().unwrap()
+    });
+
+    assert!(emission.is_recorded(), "{emission:?}");
+    assert!(emission.notes.is_empty(), "{:?}", emission.notes);
+    assert!(
+        !state_dir.join("sled").exists(),
+        "it needed no clock values"
+    );
+    assert_eq!(world.events().len(), 2);
 }
