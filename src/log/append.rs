@@ -291,7 +291,7 @@ impl Log {
 
     /// Makes what was written last durable, and says so record by record.
     fn sync(&self, appended: &mut Appended, unsynced: Unsynced) {
-        let Unsynced { path, open, trace } = unsynced;
+        let Unsynced { open, trace } = unsynced;
         let synced = open.file.sync();
         let mut first = None;
         for outcome in &mut appended.outcomes {
@@ -310,7 +310,7 @@ impl Log {
                 self.give_up_on(&open.header);
                 appended.failure.get_or_insert(AppendError::Unknown {
                     action: "sync",
-                    path,
+                    path: self.dir.segment_path(open.header.ordinal),
                     offset: first.unwrap_or_default(),
                     source,
                 });
@@ -351,11 +351,11 @@ impl Log {
 
     /// Takes the writer lock, creating the directory when it is missing.
     fn lock(&self, deadline: Duration) -> Result<Box<dyn Held>, AppendError> {
-        let path = self.dir.lock_path();
+        let path = || self.dir.lock_path();
         let storage = self.dir.storage();
         let mut answer = match taken(&self.idle) {
             Some(idle) => idle.take(deadline),
-            None => storage.lock(&path, deadline),
+            None => storage.lock(&path(), deadline),
         };
         if matches!(&answer, Err(error) if error.kind() == io::ErrorKind::NotFound) {
             storage
@@ -365,17 +365,17 @@ impl Log {
                     path: self.dir.path().to_owned(),
                     source,
                 })?;
-            answer = storage.lock(&path, deadline);
+            answer = storage.lock(&path(), deadline);
         }
         match answer {
             Ok(Some(held)) => Ok(held),
             Ok(None) => Err(AppendError::Busy {
-                path,
+                path: path(),
                 waited: deadline,
             }),
             Err(source) => Err(AppendError::Io {
                 action: "lock",
-                path,
+                path: path(),
                 source,
             }),
         }

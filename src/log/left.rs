@@ -10,26 +10,24 @@
 //! That nobody has touched a segment which grows is told by the time of its last
 //! change. Prepared space is written to without becoming longer, perhaps within one
 //! tick of the clock, and a file system that is asked for the time has more to write
-//! with the next sync. So such a segment is read once more, its header and its end:
-//! all that opening it would look at.
+//! with the next sync. So the end of such a segment is read once more, with what
+//! follows: the last frame, whose checksum begins with the segment's id, is the one
+//! that was written there, and nothing is behind it.
 
 use std::io;
-use std::path::PathBuf;
 
-use crate::log::frame::{self, Kind, Seed, TAIL_BYTES};
-use crate::log::header::{HEADER_BYTES, Header, HeaderRead};
+use crate::log::bytes::as_u64;
+use crate::log::frame::{self, Kind, OVERHEAD_BYTES, Seed, TAIL_BYTES};
 use crate::log::newest::Open;
-use crate::log::prepared::is_blank;
+use crate::log::prepared::{PEEK_BYTES, written_length};
 use crate::log::segment::LogDir;
 use crate::log::storage::read_range;
-use crate::log::tail;
 use crate::platform::{Shape, Stamp};
 use crate::position::Ordinal;
 
 /// The segment that the last frames were written to, to be synced after the
 /// lock was given back.
 pub(super) struct Unsynced {
-    pub(super) path: PathBuf,
     pub(super) open: Open,
     /// How it was left, when nothing went wrong with it.
     pub(super) trace: Option<Trace>,
@@ -67,33 +65,42 @@ impl Left {
             Trace::Stamp(left) => dir.storage().stamp_of(&path).is_ok_and(|now| now == left),
             Trace::Shape(left) => {
                 dir.storage().shape_of(&path).is_ok_and(|now| now == left)
-                    && self.reads_as_it_did().unwrap_or(false)
+                    && self.ends_as_it_did().unwrap_or(false)
             }
         };
         is_untouched.then_some(self.open)
     }
 
-    /// Whether the header and the last frame are what they were, and nothing is
-    /// behind that one.
-    fn reads_as_it_did(&self) -> io::Result<bool> {
+    /// Whether the last frame is what it was, and nothing is behind it. Of one that is
+    /// no event of our own that is not known.
+    fn ends_as_it_did(&self) -> io::Result<bool> {
         let Open {
             header, file, tail, ..
         } = &self.open;
-        let mut head = Vec::new();
-        read_range(file.as_ref(), 0, HEADER_BYTES, &mut head)?;
-        match Header::decode(&head) {
-            HeaderRead::Sound { header: read, .. } if read == *header => {}
-            _ => return Ok(false),
-        }
-        let end = tail.end.0;
-        Ok(is_blank(file.as_ref(), end)? && tail::find(file.as_ref(), header, end)? == *tail)
+        let Some(body) = &tail.last_event else {
+            return Ok(false);
+        };
+        let frame_bytes = body.len().saturating_add(OVERHEAD_BYTES);
+        let start = tail.end.0.saturating_sub(as_u64(frame_bytes));
+        let mut bytes = Vec::new();
+        let with_behind = frame_bytes.saturating_add(PEEK_BYTES);
+        read_range(file.as_ref(), start, with_behind, &mut bytes)?;
+        let Some((last, behind)) = bytes.split_at_checked(frame_bytes) else {
+            return Ok(false);
+        };
+        let is_the_same = frame::decode(last, header.seed()).is_ok_and(|frame| {
+            frame.kind == Kind::Event
+                && (frame.seq, frame.clock) == (tail.last_seq, tail.last_clock)
+                && frame.body == body
+        });
+        Ok(is_the_same && written_length(behind) == 0)
     }
 }
 
 /// The body of the last of these frames when that is an event of our own.
 pub(super) fn last_event_in(frames: &[u8], seed: Seed) -> Option<Vec<u8>> {
     let ending = frames.last_chunk::<TAIL_BYTES>()?;
-    let bytes = frame::trailing_body_bytes(ending)?.checked_add(frame::OVERHEAD_BYTES)?;
+    let bytes = frame::trailing_body_bytes(ending)?.checked_add(OVERHEAD_BYTES)?;
     let start = frames.len().checked_sub(bytes)?;
     let last = frame::decode(frames.get(start..)?, seed).ok()?;
     (last.kind == Kind::Event).then(|| last.body.to_vec())

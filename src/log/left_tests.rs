@@ -86,6 +86,31 @@ fn a_write_into_prepared_space_is_seen_although_the_file_is_as_long_as_before() 
 }
 
 #[test]
+fn a_bit_that_flipped_at_the_end_of_prepared_space_is_seen() {
+    let bytes_at_end = {
+        let dir = home();
+        let log = log_at(dir.path(), prepared(4096));
+        placed(&log, &["a"]);
+        placed(&log, &["b"])[0].bytes + 1
+    };
+    for back in 0..bytes_at_end {
+        let dir = home();
+        let log = log_at(dir.path(), prepared(4096));
+        placed(&log, &["a"]);
+        placed(&log, &["b"]);
+        let left = log.take_left().expect("something was left");
+        let path = segment(dir.path(), 1);
+        let mut bytes = fs::read(&path).unwrap();
+        // From the byte behind the last frame to its first one.
+        let at = usize::try_from(left.open.tail.end.0 - back).unwrap();
+        bytes[at] ^= 0x10;
+        let file = fs::File::options().write(true).open(&path);
+        file.unwrap().write_all(&bytes).unwrap();
+        assert!(left.untouched(log.dir(), Ordinal(1)).is_none(), "at {at}");
+    }
+}
+
+#[test]
 fn nothing_is_left_of_what_went_wrong_or_was_not_written() {
     let dir = home();
     let log = log_at(dir.path(), options());

@@ -26,7 +26,7 @@ const FIRST_STEP_BYTES: u64 = 4096;
 const STEP_BYTES: u64 = 256 * 1024;
 
 /// More bytes than are zero in a row in any frame.
-const PEEK_BYTES: usize = 512;
+pub(super) const PEEK_BYTES: usize = 512;
 
 /// How many zeros to write behind a write that ends at `end` in a file of `length`
 /// bytes: none where it was long enough, else up to the next multiple of `step`, but

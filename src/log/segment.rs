@@ -119,7 +119,15 @@ impl LogDir {
     }
 
     pub(super) fn path_named(&self, file: Ordinal) -> PathBuf {
-        self.path.join(file_name(file))
+        self.inside(&file_name(file))
+    }
+
+    /// One allocation: this is asked for several times for each append.
+    fn inside(&self, name: &str) -> PathBuf {
+        let mut path = PathBuf::with_capacity(self.path.as_os_str().len() + 1 + name.len());
+        path.push(&self.path);
+        path.push(name);
+        path
     }
 
     fn names(&self) -> MutexGuard<'_, Names> {
@@ -129,7 +137,7 @@ impl LogDir {
     /// The writer lock.
     #[must_use]
     pub fn lock_path(&self) -> PathBuf {
-        self.path.join("LOCK")
+        self.inside("LOCK")
     }
 
     pub(super) fn storage(&self) -> &dyn Storage {

@@ -18,6 +18,9 @@ mod flush;
 
 use flush::Next;
 
+/// As much as the frame of an ordinary event takes, and most calls have one.
+const FIRST_BYTES: usize = 1024;
+
 /// One call's work under the lock.
 pub(super) struct Writer<'a> {
     log: &'a Log,
@@ -58,7 +61,7 @@ impl<'a> Writer<'a> {
             lease,
             segment: None,
             top: Ordinal(0),
-            buffer: Vec::new(),
+            buffer: Vec::with_capacity(FIRST_BYTES),
             count,
             outcomes: Vec::with_capacity(count),
             unsettled_from: 0,
@@ -101,7 +104,6 @@ impl<'a> Writer<'a> {
             .filter(|segment| pending && !self.log.gave_up_on(&segment.header))
             .and_then(|segment| {
                 Some(Unsynced {
-                    path: self.log.dir.segment_path(segment.header.ordinal),
                     trace: is_worth_keeping.then(|| segment.trace()).flatten(),
                     open: segment.into_open(self.written_event)?,
                 })

@@ -32,7 +32,8 @@ impl Writer<'_> {
         let Some(file) = segment.file.as_deref() else {
             return Ok(());
         };
-        let path = self.log.dir.segment_path(segment.header.ordinal);
+        let (dir, ordinal) = (&self.log.dir, segment.header.ordinal);
+        let path = || dir.segment_path(ordinal);
         if segment.written.0 == as_u64(HEADER_BYTES) {
             make_findable(self.log, &segment.header, name)?;
         }
@@ -51,7 +52,7 @@ impl Writer<'_> {
                 self.log.give_up_on(&segment.header);
                 return Err(AppendError::Unknown {
                     action: "keep others out of",
-                    path,
+                    path: path(),
                     offset,
                     source: io::Error::other("the lock file was replaced"),
                 });
@@ -63,7 +64,7 @@ impl Writer<'_> {
                 let source = short(count, wanted);
                 return Err(AppendError::Io {
                     action,
-                    path,
+                    path: path(),
                     source,
                 });
             }
@@ -71,7 +72,7 @@ impl Writer<'_> {
                 self.log.give_up_on(&segment.header);
                 return Err(AppendError::Unknown {
                     action,
-                    path,
+                    path: path(),
                     offset,
                     source,
                 });
