@@ -28,10 +28,10 @@ pub(crate) fn may_write(path: &Path) -> bool {
     return std::fs::metadata(path).is_ok_and(|facts| !facts.permissions().readonly());
 }
 
-/// Has the disk begin with what was written to a range of `file`, and waits for
-/// nothing. Best effort, and no sync: what it says is only that nobody needs these
-/// pages in memory. Linux begins to write the changed ones then, and keeps them, as
-/// it cannot let go of what is being written.
+/// Has the disk begin with what was written to a range of `file`, and does not wait
+/// for the end. Best effort, and no sync: what it says is only that nobody needs
+/// these pages in memory. Linux begins to write the changed ones then, and keeps
+/// them, as it cannot let go of what is being written.
 pub(crate) fn begin_to_sync(file: &File, offset: u64, bytes: u64) {
     #[cfg(target_os = "linux")]
     {
