@@ -216,7 +216,8 @@ impl Memory {
             return Ok(());
         }
         // What was written under a lock that was none may be read and shipped before
-        // a successor leaves it out. Nobody was told that it is recorded.
+        // a successor leaves it out, or while that cannot be read. Nobody was told
+        // that it is recorded.
         let lock_replaced = lasting.coverage.of(Situation::LockReplaced) > 0;
         let left_out = |token: &u64| lock_replaced && !self.promised.contains_key(token);
         for who in [Who::Alice, Who::Bob] {
