@@ -1,7 +1,8 @@
-//! The rows of the table in docs/performance.md, one command each. See
-//! benches/README.md.
+//! The rows of the table in docs/performance.md, one command each, and the
+//! linker's list. See benches/README.md.
 
 mod homes;
+mod order;
 mod rows;
 mod stores;
 mod told;
@@ -28,6 +29,7 @@ fn main() {
         ["7"] => rows::contention(),
         ["8"] => rows::start(),
         ["9"] => rows::idle(),
-        _ => eprintln!("usage: peers 1 … 9 (see benches/README.md)"),
+        ["order"] => order::order(),
+        _ => eprintln!("usage: peers 1 … 9 | order (see benches/README.md)"),
     }
 }
