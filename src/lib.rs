@@ -105,6 +105,7 @@ pub mod retention;
 pub mod workflow;
 
 mod demo;
+mod scratch;
 mod suggest;
 
 /// Holds the example in the README to the library.

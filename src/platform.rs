@@ -48,6 +48,22 @@ pub fn create_private_dir(path: &Path) -> io::Result<()> {
     builder.create(path)
 }
 
+/// Makes a private directory where temporary files are kept, with a name of its
+/// own that begins with `prefix`; gone when dropped.
+///
+/// # Errors
+/// Any I/O error.
+pub(crate) fn private_temp_dir(prefix: &str) -> io::Result<tempfile::TempDir> {
+    let mut builder = tempfile::Builder::new();
+    builder.prefix(prefix);
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::PermissionsExt;
+        builder.permissions(std::fs::Permissions::from_mode(0o700));
+    }
+    builder.tempdir()
+}
+
 /// Creates a directory and its missing parents, each of them private. One that
 /// exists is left as it is. The names of the parents that were made are durable;
 /// that of the directory itself is its user's to make so.

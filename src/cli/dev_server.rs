@@ -18,6 +18,7 @@ use crate::cli::failure::Failure;
 use crate::cli::output::{Output, visible_line};
 use crate::cli::signals::Signals;
 use crate::dev_server::{Account, DevServer, Exchange, Options, Running};
+use crate::scratch::Scratch;
 
 /// Where the password of all accounts comes from.
 const PASSWORD: &str = "SPEC_KITTY_DEV_PASSWORD";
@@ -91,19 +92,19 @@ pub(crate) fn run(arguments: Arguments, out: &mut Output) -> Result<(), Failure>
     let signals = Signals::watch().map_err(|error| failed(&error))?;
     let temporary = match arguments.data {
         Some(_) => None,
-        None => Some(tempfile::tempdir().map_err(|error| failed(&error))?),
+        None => Some(Scratch::create().map_err(|error| failed(&error))?),
     };
     let data_dir = match (&arguments.data, &temporary) {
-        (Some(dir), _) => dir.as_path(),
-        (None, Some(dir)) => dir.path(),
-        (None, None) => Path::new("."),
+        (Some(dir), _) => dir.clone(),
+        (None, Some(scratch)) => scratch.path().join("data"),
+        (None, None) => PathBuf::from("."),
     };
     let given = std::env::var(PASSWORD).ok().map(SecretString::from);
     let made = given.is_none();
     let password = given.unwrap_or_else(|| Uuid::new_v4().simple().to_string().into());
     let accounts: Vec<Account> = arguments.users.iter().map(|user| account(user)).collect();
     let (notes, requests) = sync_channel(NOTES);
-    let mut options = Options::new(data_dir, password.clone());
+    let mut options = Options::new(&data_dir, password.clone());
     options.port = arguments.port;
     options.accounts.clone_from(&accounts);
     options.observer = Some(Box::new(move |exchange| note(&notes, exchange)));
@@ -212,7 +213,7 @@ fn note(notes: &SyncSender<String>, exchange: &Exchange<'_>) {
     let _ = notes.try_send(line);
 }
 
-fn failed(error: &std::io::Error) -> Failure {
+fn failed(error: &dyn std::error::Error) -> Failure {
     Failure::new(
         "dev-server",
         Exit::Failed,

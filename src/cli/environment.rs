@@ -72,7 +72,10 @@ const OF_OTHERS: &[(&str, &str)] = &[
         "the certificates of the system, where the platform reads it",
     ),
     ("USER", "who accepts, where `accept` is not told"),
-    ("TMPDIR", "where imports keep what they sort"),
+    (
+        "TMPDIR",
+        "where imports keep what they sort, and repairs a copy of the ledger",
+    ),
 ];
 
 /// What the agents of `orchestrate` find set.

@@ -9,6 +9,7 @@ use thiserror::Error;
 use crate::log::append::AppendError;
 use crate::log::read::ReadError;
 use crate::private_file::WriteError;
+use crate::scratch::ScratchError;
 
 /// Why nothing, or nothing more, was imported or exported.
 #[derive(Debug, Error)]
@@ -70,6 +71,21 @@ pub enum LegacyError {
     /// Whoever was asked to stop, stopped; what is done so far is durable.
     #[error("interrupted")]
     Interrupted,
+}
+
+impl From<ScratchError> for LegacyError {
+    fn from(error: ScratchError) -> Self {
+        let ScratchError {
+            action,
+            path,
+            source,
+        } = error;
+        Self::Io {
+            action,
+            path,
+            source,
+        }
+    }
 }
 
 impl LegacyError {

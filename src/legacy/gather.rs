@@ -12,7 +12,6 @@ use crate::legacy::clock_file::{ClockFault, ClockFile};
 use crate::legacy::intake::Intake;
 use crate::legacy::journal::OwnerOf;
 use crate::legacy::refusal::{Place, Refusal, Why};
-use crate::legacy::scratch;
 use crate::legacy::source::Source;
 use crate::legacy::stage::{Refused, Stage, is_same};
 use crate::log::append::Log;
@@ -119,7 +118,6 @@ pub fn gather(
         Purpose::Look => None,
         Purpose::Import => Some(lock(home)?),
     };
-    scratch::sweep();
     let stage = Stage::create()?;
     let mut reports = Vec::new();
     let mut done = 0;

@@ -40,7 +40,6 @@ mod refusal;
 mod repair;
 mod salvage;
 mod scope;
-mod scratch;
 mod snapshot;
 mod source;
 mod stage;

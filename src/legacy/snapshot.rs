@@ -18,8 +18,8 @@ use std::time::{Duration, SystemTime};
 use rusqlite::{Connection, OpenFlags};
 
 use crate::legacy::LegacyError;
-use crate::legacy::scratch::Scratch;
 use crate::platform;
+use crate::scratch::Scratch;
 
 /// What every SQLite database begins with.
 pub(super) const MAGIC: &[u8; 16] = b"SQLite format 3\0";

@@ -10,8 +10,8 @@ use serde_json::{Map, Value};
 use crate::event::{decode_body, same_data};
 use crate::legacy::LegacyError;
 use crate::legacy::refusal::{Place, Refusal};
-use crate::legacy::scratch::Scratch;
 use crate::position::{Lamport, Seq};
+use crate::scratch::Scratch;
 
 /// Nothing in it has to survive anything. The cache is 8 MiB.
 const SCHEMA: &str = "

@@ -15,6 +15,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use crate::platform;
 use crate::position::Lamport;
+use crate::scratch::Scratch;
 use crate::state::ground::SledShelf;
 use crate::state::ledger_store::entries;
 use crate::state::store::{Job, Store};
@@ -209,8 +210,9 @@ fn set_view_aside(state_dir: &Path) -> Result<PathBuf, StateError> {
 fn look_at_copy(store: &Store, deadline: Duration) -> Result<Stored, StateError> {
     let sled_dir = store.sled_dir();
     let uncopied = |source| StateError::io("copy", &sled_dir, source);
-    let temporary = tempfile::tempdir().map_err(uncopied)?;
-    let private = temporary.path().join("state");
+    let scratch = Scratch::create()
+        .map_err(|error| StateError::io(error.action, &error.path, error.source))?;
+    let private = scratch.path().join("state");
     platform::create_private_dir(&private).map_err(uncopied)?;
     let copy = Store::in_dir(&private);
     store.while_closed(deadline, || copy_all(&sled_dir, &copy.sled_dir()))?;

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::PathBuf;
+use std::process::Stdio;
 use std::time::Duration;
 
 use serde_json::json;
@@ -10,7 +11,7 @@ use spec_kitty::cli::columns::size;
 use spec_kitty::state::State;
 
 use crate::support::bench::Bench;
-use crate::{delivered, flip, json_of, run, segment};
+use crate::{command, delivered, flip, json_of, run, segment};
 
 /// Every file of the home and what is in it, but for the lock files.
 fn everything(bench: &Bench) -> BTreeMap<PathBuf, Vec<u8>> {
@@ -188,4 +189,34 @@ fn what_a_newer_version_wrote_is_left_alone() {
     let (code, _, stderr) = run(&bench, &["log", "repair", "--yes"]);
     assert_eq!(code, Some(10), "{stderr}");
     assert_eq!(everything(&bench), before);
+}
+
+/// What a repair looks at is a copy of the ledger, which tells whose events went
+/// where. Killed, it cannot take that away; the next one does.
+#[cfg(unix)]
+#[test]
+fn a_copy_of_the_ledger_does_not_outlive_a_killed_repair_for_long() {
+    let (bench, _server) = delivered();
+    let temp = bench.home.root().with_file_name("temp");
+    fs::create_dir(&temp).unwrap();
+    let copies = || fs::read_dir(&temp).unwrap();
+    let is_used = || copies().any(|entry| entry.unwrap().path().join("in-use").exists());
+    let repair = || {
+        let mut command = command(&bench, &["log", "repair", "--yes"]);
+        command.env("TMPDIR", &temp);
+        command
+    };
+    let busy = fs::File::open(bench.home.state_dir().join("LOCK")).unwrap();
+    fs2::FileExt::lock_exclusive(&busy).unwrap();
+    while !is_used() {
+        let mut child = repair().stderr(Stdio::null()).spawn().unwrap();
+        while !is_used() && child.try_wait().unwrap().is_none() {
+            std::thread::sleep(Duration::from_millis(1));
+        }
+        child.kill().unwrap();
+        child.wait().unwrap();
+    }
+    drop(busy);
+    assert!(repair().stderr(Stdio::null()).status().unwrap().success());
+    assert_eq!(copies().count(), 0);
 }

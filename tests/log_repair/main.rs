@@ -43,16 +43,20 @@ fn delivered() -> (Bench, support::FakeServer) {
     (bench, server)
 }
 
-fn run(bench: &Bench, args: &[&str]) -> (Option<i32>, String, String) {
-    let output = Command::new(env!("CARGO_BIN_EXE_spec-kitty"))
+fn command(bench: &Bench, args: &[&str]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_spec-kitty"));
+    command
         .args(args)
         .env("SPEC_KITTY_HOME", bench.home.root())
         .env("TZ", "UTC")
         .env("SPEC_KITTY_NO_DAEMON", "1")
         .env_remove("SPEC_KITTY_YES")
-        .stdin(Stdio::null())
-        .output()
-        .unwrap();
+        .stdin(Stdio::null());
+    command
+}
+
+fn run(bench: &Bench, args: &[&str]) -> (Option<i32>, String, String) {
+    let output = command(bench, args).output().unwrap();
     let text = |bytes| String::from_utf8(bytes).unwrap();
     (
         output.status.code(),

@@ -85,6 +85,8 @@ impl Stage {
             .env("SPEC_KITTY_HOME", home.root())
             .env("SPEC_KITTY_NO_DAEMON", "1")
             .env("HOME", self.path("nobody"))
+            // What a killed process leaves goes with the stage.
+            .env("TMPDIR", self.dir.path())
             .env_remove("SPECIFY_REPO_ROOT")
             .current_dir(self.path("project"))
             .stdin(Stdio::null())

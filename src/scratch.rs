@@ -1,21 +1,22 @@
-//! Private directories for what an import needs for a while.
+//! Private directories for what a command needs for a while.
 //!
-//! Copies of somebody's events must not outlive the import, not even when it is
-//! killed. Each directory therefore holds a lock file for as long as its process
-//! lives; the next import removes the directories whose lock is free, and no
-//! others.
+//! Copies of somebody's events, or of the ledger, must not outlive the command,
+//! not even when it is killed. Each directory therefore holds a lock file for as
+//! long as its process lives; whoever makes the next one removes the directories
+//! whose lock is free, and no others.
 
 use std::fs::{File, Metadata};
+use std::io;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use tempfile::TempDir;
+use thiserror::Error;
 
-use crate::legacy::LegacyError;
 use crate::platform;
 
 /// What the names of the directories begin with. Nothing else is called so.
-const PREFIX: &str = "spec-kitty-import-";
+const PREFIX: &str = "spec-kitty-scratch-";
 
 /// The file that is locked while somebody uses the directory.
 const LOCK: &str = "in-use";
@@ -28,9 +29,29 @@ const NOT_YET_LOCKED: &str = "in-use.new";
 /// nobody is going to put anything into it.
 const SURELY_LEFT: Duration = Duration::from_secs(60 * 60);
 
+/// Why there is no such directory.
+#[derive(Debug, Error)]
+#[error("cannot {action} {}", path.display())]
+pub(crate) struct ScratchError {
+    pub(crate) action: &'static str,
+    pub(crate) path: PathBuf,
+    pub(crate) source: io::Error,
+}
+
+impl ScratchError {
+    fn io(action: &'static str, path: &Path) -> impl FnOnce(io::Error) -> Self {
+        let path = path.to_owned();
+        move |source| Self {
+            action,
+            path,
+            source,
+        }
+    }
+}
+
 /// A directory that nobody else can enter; gone when dropped.
 #[derive(Debug)]
-pub(super) struct Scratch {
+pub(crate) struct Scratch {
     // The lock goes first: where a file that is open cannot be removed, the
     // directory could not be.
     _in_use: File,
@@ -38,13 +59,13 @@ pub(super) struct Scratch {
 }
 
 impl Scratch {
-    pub(super) fn create() -> Result<Self, LegacyError> {
+    /// Makes one where temporary files are kept, and removes those of commands
+    /// that were killed.
+    pub(crate) fn create() -> Result<Self, ScratchError> {
         let temp = std::env::temp_dir();
-        let dir = tempfile::Builder::new()
-            .prefix(PREFIX)
-            .tempdir()
-            .map_err(LegacyError::io("create a directory in", &temp))?;
-        platform::close_to_others(dir.path()).map_err(LegacyError::io("close", dir.path()))?;
+        sweep_in(&temp);
+        let dir = platform::private_temp_dir(PREFIX)
+            .map_err(ScratchError::io("create a directory in", &temp))?;
         let (new, lock) = (dir.path().join(NOT_YET_LOCKED), dir.path().join(LOCK));
         let mut options = platform::private_options();
         let in_use = options
@@ -52,26 +73,21 @@ impl Scratch {
             .write(true)
             .open(&new)
             .and_then(|file| platform::lock_exclusive(file, Duration::ZERO))
-            .map_err(LegacyError::io("lock", &new))?;
-        let in_use = in_use.ok_or_else(|| LegacyError::Busy { path: new.clone() })?;
-        std::fs::rename(&new, &lock).map_err(LegacyError::io("name", &lock))?;
+            .and_then(|locked| locked.ok_or_else(|| io::ErrorKind::WouldBlock.into()))
+            .map_err(ScratchError::io("lock", &new))?;
+        std::fs::rename(&new, &lock).map_err(ScratchError::io("name", &lock))?;
         Ok(Self {
             _in_use: in_use,
             dir,
         })
     }
 
-    pub(super) fn path(&self) -> &Path {
+    pub(crate) fn path(&self) -> &Path {
         self.dir.path()
     }
 }
 
-/// Removes the directories of imports that were killed. What cannot be removed
-/// is left: it hinders nobody.
-pub(super) fn sweep() {
-    sweep_in(&std::env::temp_dir());
-}
-
+/// Removes what was left. What cannot be removed stays: it hinders nobody.
 fn sweep_in(temp: &Path) {
     let Ok(entries) = std::fs::read_dir(temp) else {
         return;
@@ -149,7 +165,7 @@ mod tests {
         std::thread::scope(|scope| {
             scope.spawn(|| {
                 while !stop.load(order) {
-                    sweep();
+                    sweep_in(&std::env::temp_dir());
                 }
             });
             let lost = (0..300).filter(|_| {
@@ -169,7 +185,7 @@ mod tests {
         assert!(!platform::open_to_others(
             &std::fs::metadata(&path).unwrap()
         ));
-        sweep();
+        sweep_in(&std::env::temp_dir());
         assert!(path.exists(), "we are still there");
         drop(scratch);
         assert!(!path.exists());
