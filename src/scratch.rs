@@ -31,7 +31,7 @@ const SURELY_LEFT: Duration = Duration::from_secs(60 * 60);
 
 /// Why there is no such directory.
 #[derive(Debug, Error)]
-#[error("cannot {action} {}", path.display())]
+#[error("cannot {action} {}: {source}", path.display())]
 pub(crate) struct ScratchError {
     pub(crate) action: &'static str,
     pub(crate) path: PathBuf,

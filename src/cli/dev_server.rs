@@ -14,7 +14,7 @@ use serde::Serialize;
 use uuid::Uuid;
 
 use crate::cli::exit::Exit;
-use crate::cli::failure::Failure;
+use crate::cli::failure::{Failure, TEMPORARY};
 use crate::cli::output::{Output, visible_line};
 use crate::cli::signals::Signals;
 use crate::dev_server::{Account, DevServer, Exchange, Options, Running};
@@ -92,7 +92,7 @@ pub(crate) fn run(arguments: Arguments, out: &mut Output) -> Result<(), Failure>
     let signals = Signals::watch().map_err(|error| failed(&error))?;
     let temporary = match arguments.data {
         Some(_) => None,
-        None => Some(Scratch::create().map_err(|error| failed(&error))?),
+        None => Some(Scratch::create().map_err(|error| failed(&error).hint(TEMPORARY))?),
     };
     let data_dir = match (&arguments.data, &temporary) {
         (Some(dir), _) => dir.clone(),

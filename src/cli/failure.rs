@@ -30,6 +30,10 @@ pub(super) use orchestration::of_orchestrate;
 pub(super) use plan::{of_accept, of_finalize, of_implement, of_merge};
 pub(super) use workflow::{of_mark, of_move, of_trouble};
 
+/// What to do when there is no room for what is needed for a while.
+pub(super) const TEMPORARY: &str =
+    "free some space where temporary files are kept, or name another place: TMPDIR";
+
 /// Why a command did not do what it was asked to.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Failure {

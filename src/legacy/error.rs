@@ -37,6 +37,16 @@ pub enum LegacyError {
         /// What the system said.
         source: io::Error,
     },
+    /// There is no room, or no place, for what is needed for a while.
+    #[error("cannot {action} {}: {source}", path.display())]
+    Scratch {
+        /// What was tried, as a verb.
+        action: &'static str,
+        /// The file or directory, where temporary files are kept.
+        path: PathBuf,
+        /// What the system said.
+        source: io::Error,
+    },
     /// The temporary file that sorts what is imported does not work.
     #[error("cannot {action} the temporary store: {source}")]
     Stage {
@@ -80,7 +90,7 @@ impl From<ScratchError> for LegacyError {
             path,
             source,
         } = error;
-        Self::Io {
+        Self::Scratch {
             action,
             path,
             source,

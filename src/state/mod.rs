@@ -104,6 +104,16 @@ pub enum StateError {
         /// What the system said.
         source: io::Error,
     },
+    /// There is no room, or no place, for the copy that is looked at.
+    #[error("cannot {action} {}: {source}", path.display())]
+    NoCopy {
+        /// What was tried, as a verb.
+        action: &'static str,
+        /// The file or directory, where temporary files are kept.
+        path: PathBuf,
+        /// What the system said.
+        source: io::Error,
+    },
     /// The store was written by a newer version of this program. It is left alone.
     #[error("{} was written by a newer version of this program", path.display())]
     Newer {

@@ -15,7 +15,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use crate::platform;
 use crate::position::Lamport;
-use crate::scratch::Scratch;
+use crate::scratch::{Scratch, ScratchError};
 use crate::state::ground::SledShelf;
 use crate::state::ledger_store::entries;
 use crate::state::store::{Job, Store};
@@ -209,11 +209,9 @@ fn set_view_aside(state_dir: &Path) -> Result<PathBuf, StateError> {
 /// Opens a copy of the store, in a directory that is gone afterwards.
 fn look_at_copy(store: &Store, deadline: Duration) -> Result<Stored, StateError> {
     let sled_dir = store.sled_dir();
-    let uncopied = |source| StateError::io("copy", &sled_dir, source);
-    let scratch = Scratch::create()
-        .map_err(|error| StateError::io(error.action, &error.path, error.source))?;
+    let scratch = Scratch::create()?;
     let private = scratch.path().join("state");
-    platform::create_private_dir(&private).map_err(uncopied)?;
+    platform::create_private_dir(&private).map_err(no_copy("create", &private))?;
     let copy = Store::in_dir(&private);
     store.while_closed(deadline, || copy_all(&sled_dir, &copy.sled_dir()))?;
     let job: Job<_> = Box::new(entries::read);
@@ -230,20 +228,48 @@ fn look_at_copy(store: &Store, deadline: Duration) -> Result<Stored, StateError>
 }
 
 /// Copies the regular files of a directory and of those in it.
-fn copy_all(from: &Path, to: &Path) -> io::Result<()> {
-    platform::create_private_dir(to)?;
-    for entry in fs::read_dir(from)? {
-        let entry = entry?;
+fn copy_all(from: &Path, to: &Path) -> Result<(), StateError> {
+    let unread = |source| StateError::io("read", from, source);
+    platform::create_private_dir(to).map_err(no_copy("create", to))?;
+    for entry in fs::read_dir(from).map_err(unread)? {
+        let entry = entry.map_err(unread)?;
         let (path, name) = (entry.path(), to.join(entry.file_name()));
-        let kind = entry.file_type()?;
+        let kind = entry.file_type().map_err(unread)?;
         if kind.is_dir() {
             copy_all(&path, &name)?;
         } else if kind.is_file() {
-            let (mut file, _) = platform::open_regular(&path)?;
-            let mut options = platform::private_options();
-            let mut copy = options.write(true).create_new(true).open(name)?;
-            io::copy(&mut file, &mut copy)?;
+            copy_one(&path, &name)?;
         }
     }
     Ok(())
+}
+
+fn copy_one(from: &Path, to: &Path) -> Result<(), StateError> {
+    let unread = |source| StateError::io("read", from, source);
+    let (mut file, _) = platform::open_regular(from).map_err(unread)?;
+    let mut options = platform::private_options();
+    let copy = options.write(true).create_new(true).open(to);
+    let mut copy = copy.map_err(no_copy("create", to))?;
+    io::copy(&mut file, &mut copy).map_err(|source| match source.kind() {
+        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => {
+            no_copy("write to", to)(source)
+        }
+        _ => unread(source),
+    })?;
+    Ok(())
+}
+
+fn no_copy(action: &'static str, path: &Path) -> impl FnOnce(io::Error) -> StateError {
+    let path = path.to_owned();
+    move |source| StateError::NoCopy {
+        action,
+        path,
+        source,
+    }
+}
+
+impl From<ScratchError> for StateError {
+    fn from(error: ScratchError) -> Self {
+        no_copy(error.action, &error.path)(error.source)
+    }
 }

@@ -125,7 +125,7 @@ impl Store {
     pub(super) fn while_closed<T>(
         &self,
         deadline: Duration,
-        work: impl FnOnce() -> io::Result<T>,
+        work: impl FnOnce() -> Result<T, StateError>,
     ) -> Result<T, StateError> {
         let started = Instant::now();
         let free_by = started.checked_add(deadline).unwrap_or(started);
@@ -134,7 +134,7 @@ impl Store {
         if let Err(Fault::Busy(path)) = self.wait_until_closed(free_by) {
             return Err(StateError::Busy { path });
         }
-        work().map_err(|source| StateError::io("read", &self.sled_dir(), source))
+        work()
     }
 
     fn lock(&self, deadline: Duration) -> Result<File, StateError> {

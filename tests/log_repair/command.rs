@@ -220,3 +220,29 @@ fn a_copy_of_the_ledger_does_not_outlive_a_killed_repair_for_long() {
     assert!(repair().stderr(Stdio::null()).status().unwrap().success());
     assert_eq!(copies().count(), 0);
 }
+
+/// What is looked at is a copy, elsewhere: the home has nothing to do with it.
+#[cfg(unix)]
+#[test]
+fn no_room_for_the_copy_is_not_blamed_on_the_home() {
+    let (bench, _server) = delivered();
+    let nowhere = bench.home.root().with_file_name("nowhere");
+    let said = |args: &[&str]| {
+        let output = command(&bench, args).env("TMPDIR", &nowhere).output();
+        let output = output.unwrap();
+        let text = [output.stdout, output.stderr].concat();
+        (output.status.code(), String::from_utf8(text).unwrap())
+    };
+    let (code, text) = said(&["log", "repair"]);
+    assert_eq!(code, Some(1), "{text}");
+    assert!(text.contains("[state-copy]"), "{text}");
+    assert!(
+        text.contains("TMPDIR") && !text.contains("SPEC_KITTY_HOME"),
+        "{text}"
+    );
+    let (_, text) = said(&["doctor"]);
+    assert!(
+        text.contains("TMPDIR") && !text.contains("log repair"),
+        "{text}"
+    );
+}

@@ -7,6 +7,7 @@ use jiff::Timestamp;
 
 use crate::auth::Recipient;
 use crate::cli::columns::{counted, grouped};
+use crate::cli::failure::TEMPORARY;
 use crate::cli::time::ago;
 use crate::home::Home;
 use crate::state::{FailureReason, State, StateError, ViewError};
@@ -55,6 +56,9 @@ fn books(state: &State) -> Check {
         Err(error @ StateError::Newer { .. }) => Check::problem(id, error.to_string())
             .told_as("written by a newer version")
             .fix("install the spec-kitty that wrote it; see yours: spec-kitty --version"),
+        Err(error @ StateError::NoCopy { .. }) => Check::problem(id, error.to_string())
+            .told_as("no room for a copy of the store, which is what is looked at")
+            .fix(TEMPORARY),
         Err(error) => Check::problem(id, error.to_string())
             .told_as("the store cannot be looked at")
             .fix("spec-kitty log repair --dry-run"),

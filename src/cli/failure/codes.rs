@@ -103,6 +103,7 @@ const LOG: &[Code] = &[
 #[rustfmt::skip]
 const STATE: &[Code] = &[
     code("state", FAILED, "the state store cannot be used"),
+    code("state-copy", FAILED, "there is no room for the copy of the state store that is looked at"),
     code("state-busy", BUSY, "another process is using the state store"),
     code("newer", NEWER, "the state was written by a newer version"),
     code("view-damaged", DAMAGE, "the copy of the ledger for readers is damaged; the next sync makes it anew"),

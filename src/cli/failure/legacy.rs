@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use crate::cli::exit::Exit;
-use crate::cli::failure::Failure;
+use crate::cli::failure::{Failure, TEMPORARY};
 use crate::emitter::EmitError;
 use crate::legacy::LegacyError;
 
@@ -30,9 +30,9 @@ impl From<LegacyError> for Failure {
             }
             LegacyError::Read(error) => error.into(),
             LegacyError::Append(error) => (&EmitError::Log(Arc::new(error))).into(),
-            LegacyError::Stage { .. } => Self::new("import-store", Exit::Failed, message).hint(
-                "free some space where temporary files are kept, or name another place: TMPDIR",
-            ),
+            LegacyError::Stage { .. } | LegacyError::Scratch { .. } => {
+                Self::new("import-store", Exit::Failed, message).hint(TEMPORARY)
+            }
             LegacyError::Interrupted => Self::silent(Exit::Interrupted),
             LegacyError::Io { .. } | LegacyError::Write(_) => {
                 Self::new("import-io", Exit::Failed, message)

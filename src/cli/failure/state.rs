@@ -1,7 +1,7 @@
 //! What failures of the state store mean at the command line.
 
 use crate::cli::exit::Exit;
-use crate::cli::failure::Failure;
+use crate::cli::failure::{Failure, TEMPORARY};
 use crate::state::{StateError, ViewError};
 
 impl From<StateError> for Failure {
@@ -25,6 +25,7 @@ impl From<StateError> for Failure {
                 Exit::Failed,
                 "look for the event with the highest clock: spec-kitty log stats",
             ),
+            StateError::NoCopy { .. } => ("state-copy", Exit::Failed, TEMPORARY),
             _ => (
                 "state",
                 Exit::Failed,
