@@ -2,12 +2,13 @@
 //!
 //! Copies of somebody's events, or of the ledger, must not outlive the command,
 //! not even when it is killed. Each directory therefore holds a lock file for as
-//! long as its process lives; whoever makes the next one removes the directories
-//! whose lock is free, and no others.
+//! long as its process lives; the next process that makes one removes the
+//! directories whose lock is free, and no others.
 
 use std::fs::{File, Metadata};
 use std::io;
 use std::path::{Path, PathBuf};
+use std::sync::Once;
 use std::time::Duration;
 
 use tempfile::TempDir;
@@ -29,17 +30,17 @@ const NOT_YET_LOCKED: &str = "in-use.new";
 /// nobody is going to put anything into it.
 const SURELY_LEFT: Duration = Duration::from_secs(60 * 60);
 
-/// Why there is no such directory.
+/// Why there is no such directory, or nothing can be put into it.
 #[derive(Debug, Error)]
 #[error("cannot {action} {}: {source}", path.display())]
-pub(crate) struct ScratchError {
-    pub(crate) action: &'static str,
-    pub(crate) path: PathBuf,
-    pub(crate) source: io::Error,
+pub struct ScratchError {
+    action: &'static str,
+    path: PathBuf,
+    source: io::Error,
 }
 
 impl ScratchError {
-    fn io(action: &'static str, path: &Path) -> impl FnOnce(io::Error) -> Self {
+    pub(crate) fn io(action: &'static str, path: &Path) -> impl FnOnce(io::Error) -> Self {
         let path = path.to_owned();
         move |source| Self {
             action,
@@ -59,11 +60,12 @@ pub(crate) struct Scratch {
 }
 
 impl Scratch {
-    /// Makes one where temporary files are kept, and removes those of commands
-    /// that were killed.
+    /// Makes one where temporary files are kept. The first of a process removes
+    /// those of commands that were killed.
     pub(crate) fn create() -> Result<Self, ScratchError> {
+        static SWEPT: Once = Once::new();
         let temp = std::env::temp_dir();
-        sweep_in(&temp);
+        SWEPT.call_once(|| sweep_in(&temp));
         let dir = platform::private_temp_dir(PREFIX)
             .map_err(ScratchError::io("create a directory in", &temp))?;
         let (new, lock) = (dir.path().join(NOT_YET_LOCKED), dir.path().join(LOCK));

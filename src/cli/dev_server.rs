@@ -90,14 +90,13 @@ struct Person<'a> {
 /// carries the signal's exit code.
 pub(crate) fn run(arguments: Arguments, out: &mut Output) -> Result<(), Failure> {
     let signals = Signals::watch().map_err(|error| failed(&error))?;
-    let temporary = match arguments.data {
-        Some(_) => None,
-        None => Some(Scratch::create().map_err(|error| failed(&error).hint(TEMPORARY))?),
-    };
-    let data_dir = match (&arguments.data, &temporary) {
-        (Some(dir), _) => dir.clone(),
-        (None, Some(scratch)) => scratch.path().join("data"),
-        (None, None) => PathBuf::from("."),
+    let (data_dir, temporary) = match arguments.data {
+        Some(dir) => (dir, None),
+        None => {
+            let made = Scratch::create();
+            let scratch = made.map_err(|error| failed(&error).hint(TEMPORARY))?;
+            (scratch.path().join("data"), Some(scratch))
+        }
     };
     let given = std::env::var(PASSWORD).ok().map(SecretString::from);
     let made = given.is_none();

@@ -38,15 +38,8 @@ pub enum LegacyError {
         source: io::Error,
     },
     /// There is no room, or no place, for what is needed for a while.
-    #[error("cannot {action} {}: {source}", path.display())]
-    Scratch {
-        /// What was tried, as a verb.
-        action: &'static str,
-        /// The file or directory, where temporary files are kept.
-        path: PathBuf,
-        /// What the system said.
-        source: io::Error,
-    },
+    #[error(transparent)]
+    Scratch(#[from] ScratchError),
     /// The temporary file that sorts what is imported does not work.
     #[error("cannot {action} the temporary store: {source}")]
     Stage {
@@ -81,21 +74,6 @@ pub enum LegacyError {
     /// Whoever was asked to stop, stopped; what is done so far is durable.
     #[error("interrupted")]
     Interrupted,
-}
-
-impl From<ScratchError> for LegacyError {
-    fn from(error: ScratchError) -> Self {
-        let ScratchError {
-            action,
-            path,
-            source,
-        } = error;
-        Self::Scratch {
-            action,
-            path,
-            source,
-        }
-    }
 }
 
 impl LegacyError {

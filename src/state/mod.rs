@@ -26,6 +26,7 @@ use thiserror::Error;
 
 use crate::home::{Home, HomeError};
 use crate::position::{Lamport, Lease, LeaseFloor};
+use crate::scratch::ScratchError;
 
 mod clock;
 pub(crate) mod codec;
@@ -105,15 +106,8 @@ pub enum StateError {
         source: io::Error,
     },
     /// There is no room, or no place, for the copy that is looked at.
-    #[error("cannot {action} {}: {source}", path.display())]
-    NoCopy {
-        /// What was tried, as a verb.
-        action: &'static str,
-        /// The file or directory, where temporary files are kept.
-        path: PathBuf,
-        /// What the system said.
-        source: io::Error,
-    },
+    #[error(transparent)]
+    NoCopy(#[from] ScratchError),
     /// The store was written by a newer version of this program. It is left alone.
     #[error("{} was written by a newer version of this program", path.display())]
     Newer {

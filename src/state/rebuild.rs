@@ -211,7 +211,7 @@ fn look_at_copy(store: &Store, deadline: Duration) -> Result<Stored, StateError>
     let sled_dir = store.sled_dir();
     let scratch = Scratch::create()?;
     let private = scratch.path().join("state");
-    platform::create_private_dir(&private).map_err(no_copy("create", &private))?;
+    platform::create_private_dir(&private).map_err(ScratchError::io("create", &private))?;
     let copy = Store::in_dir(&private);
     store.while_closed(deadline, || copy_all(&sled_dir, &copy.sled_dir()))?;
     let job: Job<_> = Box::new(entries::read);
@@ -230,7 +230,7 @@ fn look_at_copy(store: &Store, deadline: Duration) -> Result<Stored, StateError>
 /// Copies the regular files of a directory and of those in it.
 fn copy_all(from: &Path, to: &Path) -> Result<(), StateError> {
     let unread = |source| StateError::io("read", from, source);
-    platform::create_private_dir(to).map_err(no_copy("create", to))?;
+    platform::create_private_dir(to).map_err(ScratchError::io("create", to))?;
     for entry in fs::read_dir(from).map_err(unread)? {
         let entry = entry.map_err(unread)?;
         let (path, name) = (entry.path(), to.join(entry.file_name()));
@@ -249,27 +249,12 @@ fn copy_one(from: &Path, to: &Path) -> Result<(), StateError> {
     let (mut file, _) = platform::open_regular(from).map_err(unread)?;
     let mut options = platform::private_options();
     let copy = options.write(true).create_new(true).open(to);
-    let mut copy = copy.map_err(no_copy("create", to))?;
+    let mut copy = copy.map_err(ScratchError::io("create", to))?;
     io::copy(&mut file, &mut copy).map_err(|source| match source.kind() {
         io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => {
-            no_copy("write to", to)(source)
+            ScratchError::io("write to", to)(source).into()
         }
         _ => unread(source),
     })?;
     Ok(())
-}
-
-fn no_copy(action: &'static str, path: &Path) -> impl FnOnce(io::Error) -> StateError {
-    let path = path.to_owned();
-    move |source| StateError::NoCopy {
-        action,
-        path,
-        source,
-    }
-}
-
-impl From<ScratchError> for StateError {
-    fn from(error: ScratchError) -> Self {
-        no_copy(error.action, &error.path)(error.source)
-    }
 }

@@ -56,7 +56,7 @@ fn books(state: &State) -> Check {
         Err(error @ StateError::Newer { .. }) => Check::problem(id, error.to_string())
             .told_as("written by a newer version")
             .fix("install the spec-kitty that wrote it; see yours: spec-kitty --version"),
-        Err(error @ StateError::NoCopy { .. }) => Check::problem(id, error.to_string())
+        Err(error @ StateError::NoCopy(_)) => Check::problem(id, error.to_string())
             .told_as("no room for a copy of the store, which is what is looked at")
             .fix(TEMPORARY),
         Err(error) => Check::problem(id, error.to_string())

@@ -30,7 +30,7 @@ impl From<LegacyError> for Failure {
             }
             LegacyError::Read(error) => error.into(),
             LegacyError::Append(error) => (&EmitError::Log(Arc::new(error))).into(),
-            LegacyError::Stage { .. } | LegacyError::Scratch { .. } => {
+            LegacyError::Stage { .. } | LegacyError::Scratch(_) => {
                 Self::new("import-store", Exit::Failed, message).hint(TEMPORARY)
             }
             LegacyError::Interrupted => Self::silent(Exit::Interrupted),

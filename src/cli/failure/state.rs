@@ -25,7 +25,7 @@ impl From<StateError> for Failure {
                 Exit::Failed,
                 "look for the event with the highest clock: spec-kitty log stats",
             ),
-            StateError::NoCopy { .. } => ("state-copy", Exit::Failed, TEMPORARY),
+            StateError::NoCopy(_) => ("state-copy", Exit::Failed, TEMPORARY),
             _ => (
                 "state",
                 Exit::Failed,
